@@ -1,0 +1,118 @@
+"""Runs as arrays: every run of one dataset, architecture and loss on the grid (level, beta, seed).
+
+Here, and nowhere else, it is decided which beta a seed's clean validation rows choose and which betas are in the judged
+band. Everything is per (dataset, architecture, loss, seed): validation is never averaged over seeds, because one seed's
+validation rows are another's test rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from l2audit.contamination import CLEAN
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What makes a run usable: the certificate of convergence, the judged band and the signs of an active penalty."""
+
+    gradient_ratio: float
+    balance: float
+    band: float
+    norm_drop: float
+    decay_exposure: float
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Runs of one (dataset, architecture, loss): levels x betas x seeds, absent runs as NaN with status "absent"."""
+
+    dataset: str
+    task: str
+    architecture: str
+    loss: str
+    levels: list[str]
+    betas: Array  # (B,), ascending, betas[0] == 0
+    seeds: list[int]
+    columns: dict[str, Array]  # measure -> (L, B, S)
+    status: NDArray[np.object_]  # (L, B, S)
+    thresholds: Thresholds
+
+    @classmethod
+    def of(
+        cls,
+        key: tuple[str, str, str, str],
+        runs: pd.DataFrame,
+        levels: list[str],
+        betas: list[float],
+        seeds: list[int],
+        thresholds: Thresholds,
+    ) -> Grid:
+        """Arrange `runs`, those of `key` = (dataset, task, architecture, loss), on the planned grid; others are an error."""
+        shape = (len(levels), len(betas), len(seeds))
+        where = tuple(
+            pd.Categorical(runs[column], categories=known).codes
+            for column, known in (("level", levels), ("beta", betas), ("seed", seeds))
+        )
+        if any((codes < 0).any() for codes in where):
+            raise ValueError(f"{key}: a run lies outside the planned grid")
+        columns = {}
+        for name in MEASURES_READ:
+            columns[name] = np.full(shape, np.nan)
+            columns[name][where] = runs[name].to_numpy(dtype=float)
+        status = np.full(shape, "absent", dtype=object)
+        status[where] = runs["status"].to_numpy()
+        return cls(*key, levels, np.asarray(betas, dtype=float), seeds, columns, status, thresholds)
+
+    @cached_property
+    def band(self) -> Mask:
+        """(B, S): beta > 0 whose clean validation risk is within the margin of the best over all betas, 0 included."""
+        risk = self.columns["validation_risk"][self.levels.index(CLEAN)]
+        best = np.nanmin(np.where(np.isnan(risk), np.inf, risk), axis=0)
+        inside: Mask = (risk <= best + self.thresholds.band) & (self.betas > 0)[:, None]
+        return inside
+
+    @cached_property
+    def chosen(self) -> NDArray[np.int64]:
+        """(S,): index of the beta > 0 of least clean validation risk; ties go to the largest beta.
+
+        0-1 error ties often, and the smallest of tied betas would mean "L2 off".
+        """
+        risk = self.columns["validation_risk"][self.levels.index(CLEAN)].copy()
+        risk = np.where(np.isnan(risk), np.inf, risk)
+        risk[0] = np.inf
+        last = len(self.betas) - 1
+        chosen: NDArray[np.int64] = last - risk[::-1].argmin(axis=0)
+        return chosen
+
+    @cached_property
+    def certified(self) -> Mask:
+        """(L, B, S): penalised runs whose gradient and layer balance show convergence; beta = 0 is exempt.
+
+        Without a penalty separable data have no minimiser to converge to. Balance: Du, Hu & Lee (2018), extended to L2.
+        """
+        balance = self.columns["balance"]
+        converged: Mask = (self.columns["gradient_ratio"] < self.thresholds.gradient_ratio) & (
+            np.isnan(balance) | (balance < self.thresholds.balance)
+        )
+        return converged | (self.betas == 0)[None, :, None]
+
+
+MEASURES_READ = (
+    "test_risk",
+    "train_risk",
+    "validation_risk",
+    "weight_norm",
+    "memorised_fraction",
+    "gradient_ratio",
+    "balance",
+    "decay_exposure",
+)

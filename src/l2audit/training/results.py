@@ -1,0 +1,127 @@
+"""The table of runs: its columns, and how shards of it are written, read and put together.
+
+One row per run. Every column has a meaning and a unit here, and nowhere else: `docs/results.md` is made from this list,
+and a table that does not fit it is refused on write. Provenance travels inside the file, as Parquet schema metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from l2audit.errors import UserError
+from l2audit.files import atomic
+from l2audit.measures import MEASURES
+from l2audit.seeds import canonical
+
+PROVENANCE = b"l2audit.provenance"
+OK, DIVERGED = "ok", "diverged"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type, what it means, its unit, and whether it may be null."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str = ""
+    null: bool = False
+
+
+IDENTITY = (
+    Column("run_id", pa.string(), "SHA-256 (first 16 digits) of the canonical JSON of the axes"),
+    Column("shard_id", pa.string(), "the runs that were trained together"),
+)
+AXES = (
+    Column("dataset", pa.string(), "key of config/datasets.yaml"),
+    Column("task", pa.string(), "classification | regression"),
+    Column("architecture", pa.string(), "key of config/architectures.yaml"),
+    Column("loss", pa.string(), "what is minimised beside the penalty: cross_entropy | squared | huber"),
+    Column("penalty", pa.string(), "l2: beta * sum over kernels of half the squared norm, biases free"),
+    Column("beta", pa.float64(), "strength of the penalty"),
+    Column("optimizer", pa.string(), "adam | exact (linear models)"),
+    Column("kind", pa.string(), "contamination kind, key of config/contaminations.yaml, or clean"),
+    Column("rate", pa.float64(), "share of training rows contaminated, in [0, 1)", "1"),
+    Column("magnitude", pa.float64(), "size of an outlier in robust SDs of the target; 0 where the kind has none", "1"),
+    Column("level", pa.string(), "the contamination as text: kind@rate or kind@rate,magnitude, or clean"),
+    Column("seed", pa.int64(), "replicate: split, initial weights, batch order and contamination draw"),
+)
+STATUS = (
+    Column("status", pa.string(), "ok | diverged (a weight or a measure is not finite)"),
+    Column("reason", pa.string(), "why not ok, else empty"),
+)
+CERTIFICATES = (
+    Column("train_loss", pa.float64(), "mean loss that was minimised, rows fitted, without the penalty", "", True),
+    Column("gradient_ratio", pa.float64(), "|grad loss + beta W| / (|grad loss| + |beta W|), all fitted rows", "1", True),
+    Column("balance", pa.float64(), "max |log(|W_l| / |W_l+1|)| of neighbouring kernels; null for one layer", "1", True),
+    Column("decay_exposure", pa.float64(), "sum of effective learning rate * beta over steps; inf if exact", "1", True),
+)
+MEASURED = tuple(
+    Column(name, pa.float64(), MEASURES[name].formula, MEASURES[name].unit, True) for name in MEASURES.names()
+)
+LAYERS = (Column("layer_norms", pa.list_(pa.float64()), "Frobenius norm of each kernel, input to output", "1", True),)
+
+COLUMNS = IDENTITY + AXES + STATUS + CERTIFICATES + MEASURED + LAYERS
+SORTED_BY = [column.name for column in AXES if column.name not in ("task", "level")]
+
+
+def schema() -> pa.Schema:
+    """Arrow schema of the table of runs."""
+    return pa.schema([pa.field(column.name, column.type, nullable=column.null) for column in COLUMNS])
+
+
+def table_of(columns: Mapping[str, Sequence[object]], provenance: Mapping[str, Any]) -> pa.Table:
+    """A table of runs in canonical order with `provenance` inside; ValueError where it does not fit the schema."""
+    wanted = schema()
+    if set(columns) != set(wanted.names):
+        raise ValueError(f"columns differ from the schema: {sorted(set(columns) ^ set(wanted.names))}")
+    table = pa.table({name: pa.array(columns[name], type=wanted.field(name).type) for name in wanted.names}, schema=wanted)
+    for column in COLUMNS:
+        if not column.null and table[column.name].null_count:
+            raise ValueError(f"column '{column.name}' may not be null")
+    ordered = table.sort_by([(name, "ascending") for name in SORTED_BY])
+    return ordered.replace_schema_metadata({PROVENANCE: canonical(dict(provenance)).encode()})
+
+
+def write(table: pa.Table, path: str | Path) -> None:
+    """Write a table atomically, with settings that give the same bytes for the same table."""
+    with atomic(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", version="2.6")
+
+
+def provenance_of(path: str | Path) -> dict[str, Any]:
+    """The provenance stored inside a file of runs."""
+    metadata = pq.read_schema(path).metadata or {}
+    if PROVENANCE not in metadata:
+        raise UserError("holds no provenance, so it was not made by this workflow", file=path, fix="delete it and run again")
+    found: dict[str, Any] = json.loads(metadata[PROVENANCE])
+    return found
+
+
+def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
+    """Put shards together into one table, sorted, whose bytes depend on the runs alone.
+
+    Shards made by different code, or a run that appears twice, are refused: a merge of unlike results has no meaning.
+    """
+    files = sorted(Path(path) for path in paths)
+    found = [provenance_of(path) for path in files]
+    codes = {provenance["code_sha256"]: path for provenance, path in zip(found, files, strict=True)}
+    if len(codes) > 1:
+        raise UserError(
+            f"shards were trained by {len(codes)} different versions of the code",
+            file=next(iter(codes.values())),
+            fix=f"delete results/{study}/shards and run again",
+        )
+    merged = pa.concat_tables([pq.read_table(path).replace_schema_metadata(None) for path in files])
+    if len(merged["run_id"].unique()) != len(merged):
+        raise UserError("a run appears in two shards", file=f"results/{study}/shards", fix="delete the folder and run again")
+    ordered = merged.sort_by([(name, "ascending") for name in SORTED_BY])
+    summary = {"study": study, "code_sha256": next(iter(codes), None), "shards": len(files)}
+    return ordered.replace_schema_metadata({PROVENANCE: canonical(summary).encode()})

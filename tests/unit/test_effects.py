@@ -1,0 +1,275 @@
+"""Effects from constructed runs, against contrasts computed by hand, one seed at a time, in plain Python."""
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from l2audit.judge.claims import parse
+from l2audit.judge.effects import EFFECT_KEY, estimate, stratum_of, summarise
+
+BETAS = [0.0, 0.01, 0.1]
+SEEDS = [0, 1, 2]
+LEVELS = {"clean": ("clean", 0.0, 0.0), "vert@0.1,10": ("vert", 0.1, 10.0), "badlev@0.1,10": ("badlev", 0.1, 10.0)}
+STRATA = {"vert": "target", "badlev": "leverage", "sym": "label"}
+DELTA = {"regression": 0.02}
+
+
+def claim(**changes):
+    part = {
+        "id": "p",
+        "estimand": "robustness",
+        "statement": "s",
+        "parameters": {},
+        "unit": {"regression": "nRMSE"},
+        "scale": {"regression": 1},
+        "delta": DELTA,
+        "reason": "r",
+        **changes.pop("part", {}),
+    }
+    return {
+        "id": "x",
+        "question": "q?",
+        "quote": "q",
+        "author": "a",
+        "family": "claims",
+        "role": "study",
+        "architectures": ["linear"],
+        "strata": ["target", "leverage-collinear", "leverage-other"],
+        "parts": [part],
+        **changes,
+    }
+
+
+def registration(*claims):
+    return parse(
+        {
+            "version": 1,
+            "thread": {"title": "t", "url": "u", "licence": "l"},
+            "constants": {
+                "alpha": 0.05,
+                "clip": 10,
+                "k_min": 5,
+                "dataset_share": 0.2,
+                "seed_share": 0.8,
+                "cell_share": 0.5,
+                "gradient_ratio": 0.05,
+                "balance": 0.05,
+                "band": {"regression": 0.02, "classification": 0.02},
+                "activity": {"norm_drop": 0.1, "decay_exposure": 1.0},
+            },
+            "claims": list(claims),
+        }
+    )
+
+
+def plan_of(losses=("squared",), datasets=("one", "two")):
+    return pd.DataFrame(
+        [
+            {
+                "role": "study",
+                "dataset": dataset,
+                "task": "regression",
+                "architecture": "linear",
+                "loss": loss,
+                "level": level,
+                "kind": kind,
+                "rate": rate,
+                "magnitude": magnitude,
+                "beta": beta,
+                "seed": seed,
+            }
+            for dataset, loss, (level, (kind, rate, magnitude)), beta, seed in itertools.product(
+                datasets, losses, LEVELS.items(), BETAS, SEEDS
+            )
+        ]
+    )
+
+
+def runs_of(plan: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    n = len(plan)
+    return plan.drop(columns=["role", "kind", "rate", "magnitude"]).assign(
+        status="ok",
+        test_risk=random.uniform(0.2, 1.0, n),
+        train_risk=random.uniform(0.0, 0.2, n),
+        validation_risk=random.uniform(0.2, 0.21, n),
+        weight_norm=np.where(plan["beta"] == 0, 2.0, 1.0),
+        memorised_fraction=np.nan,
+        gradient_ratio=np.where(plan["beta"] == 0, 1.0, 0.001),
+        balance=np.nan,
+        decay_exposure=np.where(plan["beta"] == 0, 0.0, np.inf),
+    )
+
+
+def by_hand(runs: pd.DataFrame):
+    """Reader and chosen beta, written without arrays."""
+    table = {
+        (row.dataset, row.loss, row.level, row.beta, row.seed): row for row in runs.itertuples(index=False)
+    }
+
+    def chosen(dataset, seed):
+        risks = {beta: table[dataset, "squared", "clean", beta, seed].validation_risk for beta in BETAS[1:]}
+        least = min(risks.values())
+        return max(beta for beta, risk in risks.items() if risk == least)
+
+    return table, chosen
+
+
+COLLINEAR = {"one": True, "two": False}
+
+
+@pytest.mark.parametrize("estimand", ["robustness", "sensitivity"])
+def test_contrasts_match_hand_calculation(estimand: str) -> None:
+    plan = plan_of()
+    runs = runs_of(plan)
+    effects = estimate(plan, runs, registration(claim(part={"estimand": estimand})), STRATA, COLLINEAR)
+    table, chosen = by_hand(runs)
+    assert len(effects) == 2 * 2 * 3
+    assert effects["ok"].all() and effects["active"].all()
+    for row in effects.itertuples():
+
+        def risk(beta, level, row=row):
+            return table[row.dataset, "squared", level, beta, row.seed].test_risk
+
+        b = chosen(row.dataset, row.seed)
+        expected = risk(b, row.level) - risk(0.0, row.level)
+        if estimand == "sensitivity":
+            expected -= risk(b, "clean") - risk(0.0, "clean")
+        assert row.theta == pytest.approx(expected, abs=1e-12)
+        assert row.beta == b
+
+
+def test_leverage_is_split_by_the_data_card() -> None:
+    plan = plan_of()
+    effects = estimate(plan, runs_of(plan), registration(claim()), STRATA, COLLINEAR)
+    found = set(zip(effects["dataset"], effects["stratum"], strict=True))
+    assert found == {
+        ("one", "target"),
+        ("one", "leverage-collinear"),
+        ("two", "target"),
+        ("two", "leverage-other"),
+    }
+    assert stratum_of("clean", STRATA, True) == "clean"
+
+
+def test_ties_choose_the_largest_beta() -> None:
+    plan = plan_of()
+    runs = runs_of(plan).assign(validation_risk=0.5)
+    effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    assert (effects["beta"] == 0.1).all()
+
+
+def test_missing_diverged_unconverged_and_out_of_band_are_rows_with_their_reason() -> None:
+    plan = plan_of(datasets=("one",))
+    runs = runs_of(plan).assign(validation_risk=0.5)
+    at = (runs["level"] == "vert@0.1,10") & (runs["beta"] == 0.1)
+    runs.loc[at & (runs["seed"] == 0), "status"] = "diverged"
+    runs.loc[at & (runs["seed"] == 1), "gradient_ratio"] = 0.5
+    runs = runs[~(at & (runs["seed"] == 2))]
+    effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    vert = effects[effects["level"] == "vert@0.1,10"].set_index("seed")
+    assert dict(vert["reason"]) == {0: "run diverged", 1: "not converged", 2: "run absent"}
+    assert not vert["ok"].any() and vert["theta"].isna().all()
+    assert effects.loc[effects["level"] == "badlev@0.1,10", "ok"].all()
+
+    clean = runs["level"] == "clean"
+    runs.loc[clean & (runs["beta"] == 0), "validation_risk"] = 0.4  # every penalised beta is now .1 worse
+    effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    assert set(effects.loc[effects["level"] == "badlev@0.1,10", "reason"]) == {"no beta in the judged band"}
+
+
+def test_an_unpenalised_run_needs_no_certificate() -> None:
+    plan = plan_of()
+    runs = runs_of(plan)
+    assert (runs.loc[runs["beta"] == 0, "gradient_ratio"] == 1).all()
+    assert estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)["ok"].all()
+
+
+def test_an_idle_penalty_is_not_active() -> None:
+    plan = plan_of()
+    same_norm = runs_of(plan).assign(weight_norm=1.0)
+    assert not estimate(plan, same_norm, registration(claim()), STRATA, COLLINEAR)["active"].any()
+    short = runs_of(plan).assign(decay_exposure=0.5)
+    assert not estimate(plan, short, registration(claim()), STRATA, COLLINEAR)["active"].any()
+
+
+def test_benefit_is_for_overfit_seeds_and_judged_on_test_rows() -> None:
+    plan = plan_of(datasets=("one",))
+    runs = runs_of(plan).assign(train_risk=0.1)
+    zero = (runs["beta"] == 0) & (runs["level"] == "clean")
+    runs.loc[zero & (runs["seed"] == 1), "train_risk"] = runs.loc[zero & (runs["seed"] == 1), "validation_risk"]
+    part = {"estimand": "benefit", "parameters": {"gap": {"regression": 0.05}}}
+    effects = estimate(plan, runs, registration(claim(part=part, strata=[])), STRATA, COLLINEAR).set_index("seed")
+    assert effects.loc[1, "reason"] == "not overfit"
+    table, chosen = by_hand(runs)
+    for seed in (0, 2):
+        read = {b: table["one", "squared", "clean", b, seed].test_risk for b in BETAS}
+        assert effects.loc[seed, "theta"] == pytest.approx(read[0.0] - read[chosen("one", seed)])
+
+
+def test_shrinkage() -> None:
+    plan = plan_of()
+    effects = estimate(
+        plan, runs_of(plan), registration(claim(part={"estimand": "shrinkage"}, strata=[])), STRATA, COLLINEAR
+    )
+    assert np.allclose(effects["theta"], math.log(2)) and set(effects["stratum"]) == {"all"}
+
+
+def test_loss_against_penalty_floors_damage_and_keeps_to_its_kinds() -> None:
+    plan = plan_of(losses=("squared", "huber"), datasets=("one",))
+    runs = runs_of(plan)
+    part = {"estimand": "loss_against_penalty", "parameters": {"kinds": ["vert"], "floor": 0.005}}
+    effects = estimate(plan, runs, registration(claim(part=part, strata=[])), STRATA, COLLINEAR)
+    table, chosen = by_hand(runs)
+    assert set(effects["level"]) == {"vert@0.1,10"}
+    for row in effects.itertuples():
+
+        def damage(loss, beta, row=row):
+            read = table[row.dataset, loss, row.level, beta, row.seed].test_risk
+            return max(read - table[row.dataset, loss, "clean", beta, row.seed].test_risk, 0.005)
+
+        plain = damage("squared", 0.0)
+        expected = math.log(plain / damage("huber", 0.0)) - math.log(plain / damage("squared", chosen("one", row.seed)))
+        assert row.theta == pytest.approx(expected)
+
+
+def test_a_claim_passes_over_datasets_that_lack_a_loss_it_needs() -> None:
+    plan = plan_of()
+    part = {"estimand": "loss_against_penalty", "parameters": {"floor": 0.005}}
+    assert estimate(plan, runs_of(plan), registration(claim(part=part, strata=[])), STRATA, COLLINEAR).empty
+
+
+def test_order_of_runs_and_plan_does_not_matter() -> None:
+    plan = plan_of()
+    runs = runs_of(plan)
+    first = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    shuffled = estimate(
+        plan.sample(frac=1, random_state=1), runs.sample(frac=1, random_state=2), registration(claim()), STRATA, COLLINEAR
+    )
+    pd.testing.assert_frame_equal(first, shuffled)
+    assert not first.duplicated(EFFECT_KEY).any()
+
+
+def test_a_run_outside_the_plan_is_refused() -> None:
+    plan = plan_of()
+    runs = runs_of(plan)
+    runs.loc[0, "beta"] = 0.5
+    with pytest.raises(ValueError, match="outside the planned grid"):
+        estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+
+
+def test_summary_means_and_shares() -> None:
+    plan = plan_of(datasets=("one",))
+    runs = runs_of(plan)
+    runs.loc[(runs["level"] == "clean") & (runs["beta"] == 0.1) & (runs["seed"] == 0), "status"] = "diverged"
+    summary = summarise(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    assert len(summary) == len(LEVELS) * len(BETAS)
+    row = summary[(summary["level"] == "clean") & (summary["beta"] == 0.1)].iloc[0]
+    used = runs[(runs["level"] == "clean") & (runs["beta"] == 0.1) & (runs["status"] == "ok")]["test_risk"]
+    assert row["n_ok"] == 2 and row["n_planned"] == 3
+    assert row["test_risk"] == pytest.approx(used.mean())
+    assert row["test_risk_se"] == pytest.approx(used.std() / math.sqrt(2))
+    assert summary.groupby("level")["chosen"].sum().eq(1).all()
