@@ -1,0 +1,219 @@
+"""A raw table to clean arrays.
+
+Nothing is estimated across rows here (no imputation, no scaling), so that no row can tell another anything before
+the split is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from l2audit.data.entries import Entry
+from l2audit.registry import Registry, UnknownName
+
+MINIMUM_ROWS = 20
+MINIMUM_CLASS_ROWS = 4
+_SHOWN = 8
+
+Transform = Callable[[pd.Series], pd.Series]
+transforms: Registry[Transform] = Registry("target transform")
+
+
+@transforms.register("identity")
+def identity(y: pd.Series) -> pd.Series:
+    """The target as it is."""
+    return y
+
+
+@transforms.register("log1p")
+def log1p(y: pd.Series) -> pd.Series:
+    """log(1 + y), natural; undefined for y <= -1."""
+    return pd.Series(np.log1p(y.where(y > -1)))
+
+
+@transforms.register("log_of_positive")
+def log_of_positive(y: pd.Series) -> pd.Series:
+    """log(y), natural; undefined for y <= 0 (the second part of a two-part model)."""
+    return pd.Series(np.log(y.where(y > 0)))
+
+
+@transforms.register("positive")
+def positive(y: pd.Series) -> pd.Series:
+    """1 where y > 0, otherwise 0 (the first part of a two-part model)."""
+    return (y > 0).astype(int)
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Arrays as in `arrays.Prepared`, the names of columns and classes, and what was done to get there."""
+
+    X: np.ndarray
+    y: np.ndarray
+    feature_names: list[str]
+    class_names: list[str] | None
+    missing: str
+    notes: list[str]
+
+
+def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
+    """`table` (features and target column) as arrays, treated as `entry` declares; UserError if that cannot be done.
+
+    In this order: dropped columns, missing values, target transform (rows where it is undefined are left out),
+    categories, pixels or constant columns, target.
+    """
+    notes: list[str] = []
+    table, missing = _without_missing(_without_dropped(table, entry), entry)
+    y = _transformed(table[entry.target], entry)
+    if y.isna().any():
+        notes.append(f"{int(y.isna().sum())} rows left out where {entry.target_transform} of the target is undefined")
+        table, y = table[y.notna()], y[y.notna()]
+    X = _encoded(table.drop(columns=entry.target), entry, notes)
+    X = _without_constant(X, notes) if entry.image is None else _pixels(X, entry)
+    if X.shape[1] == 0 or len(X) < MINIMUM_ROWS:
+        raise entry.fault(
+            f"{len(X)} rows and {X.shape[1]} usable columns are left; at least {MINIMUM_ROWS} and 1 are needed",
+            fix="check `drop`, `missing` and `target_transform`, or use a larger table",
+        )
+    values = X.to_numpy(np.float64)
+    if not np.isfinite(values).all():
+        raise entry.fault("the table holds infinite values", fix="remove or correct those rows")
+    names = [str(column) for column in X]
+    if entry.task == "classification":
+        labels, class_names = _labels(y, entry)
+        return Clean(values, labels, names, class_names, missing, notes)
+    return Clean(values, _amounts(y, entry, notes), names, None, missing, notes)
+
+
+def _without_dropped(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
+    for key, columns in (("drop", entry.drop), ("categorical", entry.categorical)):
+        unknown = [column for column in columns if column not in table or column == entry.target]
+        if unknown:
+            raise entry.fault(
+                f"'{unknown[0]}' is no feature of the table",
+                key=key,
+                fix=f"its columns are {', '.join(map(str, table.columns[:40]))}",
+            )
+    return table.drop(columns=list(entry.drop))
+
+
+def _without_missing(table: pd.DataFrame, entry: Entry) -> tuple[pd.DataFrame, str]:
+    gaps = table.isna()
+    if not gaps.to_numpy().any():
+        return table, "none"
+    columns = [f"{column} ({count})" for column, count in gaps.sum().items() if count]
+    rows = int(gaps.any(axis=1).sum())
+    if entry.missing == "refuse":
+        raise entry.fault(
+            f"cells are missing in {rows} of {len(table)} rows: {', '.join(columns[:_SHOWN])}",
+            key="missing",
+            fix="say `missing: drop_rows` to leave those rows out, or name the columns under `drop`",
+        )
+    told = f"{rows} of {len(table)} rows left out; missing cells by column: {', '.join(columns[:_SHOWN])}"
+    return table[~gaps.any(axis=1)], told
+
+
+def _transformed(y: pd.Series, entry: Entry) -> pd.Series:
+    try:
+        transform = transforms[entry.target_transform]
+    except UnknownName as error:
+        raise entry.fault(str(error), key="target_transform", fix="use one of the known names") from None
+    if transform is not identity and not is_numeric_dtype(y):
+        raise entry.fault(f"the target '{entry.target}' is text", key="target_transform", fix="transform numbers only")
+    return transform(y)
+
+
+def _encoded(X: pd.DataFrame, entry: Entry, notes: list[str]) -> pd.DataFrame:
+    """Categories as 0/1 columns, one for each level but the commonest, which is the reference.
+
+    The commonest level, because a rare reference makes the other columns nearly add up to one: collinear by coding.
+    """
+    pieces: list[pd.Series] = []
+    for column in X:
+        series = X[column]
+        if column not in entry.categorical:
+            pieces.append(_numeric(series, entry))
+            continue
+        counts = series.astype(str).value_counts()
+        reference = min(counts.index, key=lambda level: (-counts[level], level))
+        levels = [level for level in sorted(counts.index) if level != reference]
+        pieces += [(series.astype(str) == level).astype(float).rename(f"{column}={level}") for level in levels]
+        notes.append(f"{column}: {len(levels)} indicator columns against '{reference}'")
+    return pd.concat(pieces, axis=1) if pieces else X
+
+
+def _numeric(series: pd.Series, entry: Entry) -> pd.Series:
+    if is_numeric_dtype(series) or is_bool_dtype(series):
+        return series.astype(float)
+    examples = ", ".join(map(repr, series.unique()[:3]))
+    raise entry.fault(
+        f"the column '{series.name}' holds text ({examples})",
+        key="categorical",
+        fix=f"name '{series.name}' under `categorical` if it has a few levels, otherwise under `drop`",
+    )
+
+
+def _without_constant(X: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    constant = [column for column in X if X[column].nunique() <= 1]
+    if constant:
+        notes.append(f"constant columns removed: {', '.join(map(str, constant))}")
+    return X.drop(columns=constant)
+
+
+def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
+    """Pixels in [0, 1]; dead ones stay, because a pixel's place in the row is its place in the image."""
+    if entry.image is None or entry.pixel_maximum is None:
+        raise ValueError("not an image")
+    if X.shape[1] != entry.image[0] * entry.image[1]:
+        raise entry.fault(
+            f"{X.shape[1]} columns do not make an image of {entry.image[0]} x {entry.image[1]}",
+            key="image",
+            fix="correct the shape, or drop the columns that are no pixels",
+        )
+    scaled = X / entry.pixel_maximum
+    if not scaled.to_numpy().min() >= 0 or not scaled.to_numpy().max() <= 1:
+        raise entry.fault(
+            f"pixels lie outside 0..{entry.pixel_maximum:g}", key="pixel_maximum", fix="state the brightest value"
+        )
+    return scaled
+
+
+def _labels(y: pd.Series, entry: Entry) -> tuple[np.ndarray, list[str]]:
+    """Classes numbered 0..K-1 in ascending order of their labels."""
+    classes = sorted(y.unique())
+    counts = y.value_counts()
+    rare = [label for label in classes if counts[label] < MINIMUM_CLASS_ROWS]
+    if len(classes) < 2 or rare:
+        seen = f"the class '{rare[0]}' has {counts[rare[0]]} rows" if rare else f"{len(classes)} class in the target"
+        raise entry.fault(
+            f"{seen}; a task needs 2 classes or more, each of {MINIMUM_CLASS_ROWS} rows or more",
+            key="target",
+            fix="say `task: regression` if the target is an amount, or merge or remove rare classes",
+        )
+    number = {label: k for k, label in enumerate(classes)}
+    return y.map(number).to_numpy(np.int64), [_plain(label) for label in classes]
+
+
+def _plain(label: object) -> str:
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _amounts(y: pd.Series, entry: Entry, notes: list[str]) -> np.ndarray:
+    if not is_numeric_dtype(y):
+        raise entry.fault(
+            f"the target '{entry.target}' is text", key="task", fix="say `task: classification`, or choose a number"
+        )
+    values = y.to_numpy(np.float64)
+    if not np.isfinite(values).all() or np.ptp(values) == 0:
+        raise entry.fault(
+            f"the target '{entry.target}' holds infinite values, or a single one",
+            key="target",
+            fix="remove or correct those rows, or choose another target",
+        )
+    if np.median(np.abs(values - np.median(values))) == 0:
+        notes.append("more than half of the targets are equal, so their median absolute deviation is 0")
+    return values

@@ -1,0 +1,170 @@
+"""One entry of `config/datasets.yaml` as a typed, checked value."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from l2audit.errors import UserError
+
+CONFIG = "config/datasets.yaml"
+TASKS = ("classification", "regression")
+ROLES = ("study", "control")
+MISSING_POLICIES = ("refuse", "drop_rows")
+SOURCE_KINDS = ("bundled", "synthetic", "file", "https")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the network: its first address, what its bytes must be, and where else it can be had."""
+
+    url: str
+    sha256: str
+    bytes: int | None = None
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file's name on disk: the last segment of its address."""
+        return PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A dataset as declared. The keys, and what each is for, are those of `schemas/datasets.schema.yaml`."""
+
+    name: str
+    source: str
+    task: str
+    licence: str
+    citation: str
+    description: str
+    role: str = "study"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[RemoteFile, ...] = ()
+    reader: str = "csv"
+    separator: str = ","
+    header: tuple[str, ...] | None = None
+    target: str = "target"
+    target_transform: str = "identity"
+    categorical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    missing: str = "refuse"
+    image: tuple[int, int] | None = None
+    pixel_maximum: float | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What kind of source: `bundled`, `synthetic`, `file` or `https`."""
+        return self.source.partition(":")[0]
+
+    @property
+    def locator(self) -> str:
+        """What the source names within its kind: `sklearn/digits`, a generator, a path; empty for `https`."""
+        return self.source.partition(":")[2]
+
+    def fault(self, problem: str, *, key: str | None = None, fix: str) -> UserError:
+        """A UserError that names this entry (and `key` within it)."""
+        return UserError(problem, file=CONFIG, key=self.name if key is None else f"{self.name}.{key}", fix=fix)
+
+
+def read_entry(name: str, declared: Mapping[str, Any]) -> Entry:
+    """The entry declared under `name`; UserError for a key or value that cannot stand.
+
+    Types are the schema's business; here is what a schema cannot say, and the bare minimum for a caller without one.
+    """
+    _refuse_unknown(name, declared)
+    values = dict(declared)
+    for key in ("header", "categorical", "drop", "image"):
+        if values.get(key) is not None:
+            values[key] = tuple(values[key])
+    values["files"] = tuple(_remote_file(name, i, item) for i, item in enumerate(declared.get("files") or ()))
+    entry = Entry(name=name, **values)
+    _check_words(entry)
+    _check_source(entry)
+    if (entry.image is None) != (entry.pixel_maximum is None):
+        raise entry.fault(
+            "an image needs both its shape and its brightest value",
+            key="image",
+            fix="give `image: [height, width]` and `pixel_maximum:` together",
+        )
+    return entry
+
+
+def _refuse_unknown(name: str, declared: Mapping[str, Any]) -> None:
+    keys = {f.name: f for f in fields(Entry) if f.name != "name"}
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"'{name}' is no dataset name", file=CONFIG, key=name, fix="use small letters, digits and underscores"
+        )
+    for key in declared:
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            fix = f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(keys)}"
+            raise UserError(f"unknown key '{key}'", file=CONFIG, key=f"{name}.{key}", fix=fix)
+    for key, spec in keys.items():
+        if spec.default is MISSING and spec.default_factory is MISSING and not declared.get(key):
+            raise UserError(f"the key '{key}' is absent", file=CONFIG, key=name, fix=f"add `{key}:` to this entry")
+
+
+def _remote_file(name: str, index: int, declared: Mapping[str, Any]) -> RemoteFile:
+    key = f"{name}.files[{index}]"
+    url, sha256 = declared.get("url", ""), declared.get("sha256", "")
+    for address in (url, *declared.get("mirrors", ())):
+        if urlsplit(str(address)).scheme not in ("http", "https"):
+            raise UserError(f"'{address}' is no web address", file=CONFIG, key=key, fix="write https://HOST/PATH")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise UserError(
+            "a file from the network needs its SHA-256, or wrong bytes could pass as data",
+            file=CONFIG,
+            key=f"{key}.sha256",
+            fix="run `sha256sum FILE` on a copy that you trust and write the 64 hexadecimal digits, in quotes",
+        )
+    return RemoteFile(url=url, sha256=sha256, bytes=declared.get("bytes"), mirrors=tuple(declared.get("mirrors", ())))
+
+
+def _check_words(entry: Entry) -> None:
+    for key, value, known in (
+        ("task", entry.task, TASKS),
+        ("role", entry.role, ROLES),
+        ("missing", entry.missing, MISSING_POLICIES),
+    ):
+        if value not in known:
+            raise entry.fault(f"'{value}' is no {key}", key=key, fix=f"use one of: {', '.join(known)}")
+
+
+def _check_source(entry: Entry) -> None:
+    if entry.kind not in SOURCE_KINDS:
+        raise entry.fault(
+            f"'{entry.source}' is no source",
+            key="source",
+            fix="use bundled:PACKAGE/NAME, synthetic:NAME, file:PATH, or https with a list of files",
+        )
+    if (entry.kind == "https") != bool(entry.files):
+        raise entry.fault(
+            "`source: https` and a list of files belong together",
+            key="files",
+            fix="list each file under `files:` with url, sha256 and bytes, and say `source: https`",
+        )
+    if entry.kind != "https" and not entry.locator:
+        raise entry.fault(
+            f"'{entry.source}' names nothing after the colon", key="source", fix=f"write {entry.kind}:NAME"
+        )
+    names = [file.name for file in entry.files]
+    if "" in names or len(set(names)) < len(names):
+        raise entry.fault(
+            "two files would have one name, or none",
+            key="files",
+            fix="each url must end in a file name of its own",
+        )
+    if entry.parameters and entry.kind != "synthetic":
+        raise entry.fault("only synthetic sources take parameters", key="parameters", fix="remove the key `parameters`")

@@ -1,0 +1,135 @@
+"""Raw files to clean arrays and a data card, both the same to the byte every time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from l2audit.data.arrays import Prepared, load_prepared, save_prepared
+from l2audit.data.clean import Clean, clean_table
+from l2audit.data.download import MANIFEST
+from l2audit.data.entries import Entry, read_entry
+from l2audit.data.readers import read_raw
+from l2audit.errors import UserError
+from l2audit.files import sha256_of, write_text
+
+__all__ = ["Prepared", "condition_number", "describe", "load_card", "load_prepared", "prepare_dataset"]
+
+COLLINEAR_ABOVE = 30.0
+# Beyond this a correlation matrix is singular to working precision, and what is computed is rounding noise.
+SINGULAR = 1e16
+
+
+def prepare_dataset(
+    name: str, declared: Mapping[str, Any], raw: str | Path, out_npz: str | Path, out_card: str | Path
+) -> None:
+    """Write the arrays of dataset `name` to `out_npz` and its data card to `out_card`.
+
+    `raw`: the folder that `download_dataset` filled, or the manifest in it; the SHA-256 of each file is checked again.
+    UserError if the table cannot be used as declared, or does not show the published `facts` that the entry states.
+    """
+    entry = read_entry(name, declared)
+    files = verified_files(Path(raw), entry)
+    clean = clean_table(read_raw(list(files), entry), entry)
+    card = describe(clean, entry)
+    _check_facts(card, entry)
+    save_prepared(out_npz, Prepared(name, entry.task, clean.X, clean.y, entry.image))
+    card["raw_sha256"] = {path.name: sha256 for path, sha256 in files.items()}
+    card["prepared_sha256"] = sha256_of(out_npz)
+    write_text(out_card, json.dumps(card, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def load_card(path: str | Path) -> dict[str, Any]:
+    """The data card that `prepare_dataset` wrote."""
+    card: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return card
+
+
+def verified_files(raw: Path, entry: Entry) -> dict[Path, str]:
+    """The raw files that the manifest lists, each with its SHA-256, in order; UserError if one is not as recorded."""
+    manifest = raw if raw.suffix == ".json" else raw / MANIFEST
+    try:
+        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        files = {manifest.parent / item["name"]: str(item["sha256"]) for item in listed}
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(
+            f"no manifest of dataset '{entry.name}' ({type(error).__name__})",
+            file=manifest,
+            fix="run the download rule again",
+        ) from error
+    for path, sha256 in files.items():
+        if not path.is_file() or sha256_of(path) != sha256:
+            raise UserError(
+                f"not the file that was downloaded for dataset '{entry.name}'",
+                file=path,
+                fix=f"delete {manifest} and run the workflow again",
+            )
+    return files
+
+
+def describe(clean: Clean, entry: Entry) -> dict[str, Any]:
+    """The data card of `clean`: counts, names, condition number, and what the entry says of source and licence."""
+    condition = condition_number(clean.X)
+    counts = np.bincount(clean.y).tolist() if clean.class_names is not None else None
+    return {
+        "name": entry.name,
+        "role": entry.role,
+        "task": entry.task,
+        "description": entry.description,
+        "source": entry.source,
+        "parameters": dict(entry.parameters),
+        "urls": [file.url for file in entry.files],
+        "licence": entry.licence,
+        "citation": entry.citation,
+        "rows": len(clean.X),
+        "columns": clean.X.shape[1],
+        "feature_names": clean.feature_names,
+        "target": entry.target,
+        "target_transform": entry.target_transform,
+        "target_mean": None if counts else significant(float(clean.y.mean()), 6),
+        "target_sd": None if counts else significant(float(clean.y.std()), 6),
+        "classes": None if counts is None else len(counts),
+        "class_names": clean.class_names,
+        "class_counts": counts,
+        "image": None if entry.image is None else list(entry.image),
+        "condition_number": significant(condition, 4),
+        "collinear": condition > COLLINEAR_ABOVE,
+        "missing": clean.missing,
+        "notes": "; ".join([*([entry.notes] if entry.notes else []), *clean.notes]),
+    }
+
+
+def condition_number(X: np.ndarray) -> float:
+    """Condition number of the correlation matrix of the columns of `X` (n, p) that vary; at most 1e16.
+
+    The ratio of its largest to its smallest eigenvalue, taken from the singular values of the standardised columns,
+    which squares less rounding error into it. 1 for a single column.
+    """
+    spread = X.std(axis=0)
+    varying = spread > 0
+    Z = (X[:, varying] - X[:, varying].mean(axis=0)) / spread[varying]
+    values = np.linalg.svd(Z, compute_uv=False)
+    if len(values) < Z.shape[1] or values[-1] <= values[0] / np.sqrt(SINGULAR):
+        return SINGULAR
+    return float((values[0] / values[-1]) ** 2)
+
+
+def significant(value: float, digits: int) -> float:
+    """`value` to so many significant digits: the rest differs between linear-algebra libraries."""
+    return float(f"{value:.{digits}g}")
+
+
+def _check_facts(card: Mapping[str, Any], entry: Entry) -> None:
+    for key, expected in entry.facts.items():
+        found = card[key]
+        same = abs(found - expected) <= 5e-4 * abs(expected) if key == "target_mean" else found == expected
+        if not same:
+            raise entry.fault(
+                f"expected {key} {expected}, as published, found {found}",
+                key=f"facts.{key}",
+                fix="the data changed at its source: pin the version that the lock file names, or correct the fact",
+            )

@@ -1,0 +1,359 @@
+"""Downloads that go wrong: each ends in the right data or in one clear message, never in wrong data."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faults.fault_server import (
+    FaultServer,
+    cut,
+    cut_without_length,
+    longer,
+    misplaced_range,
+    no_range,
+    redirect,
+    silent,
+    slow,
+    status,
+    truncated,
+    wait_until,
+    whole,
+    wrong,
+)
+from l2audit.data import transfer as transfer_module
+from l2audit.data.download import fetch
+from l2audit.data.entries import RemoteFile
+from l2audit.data.transfer import Patience, mirrored
+from l2audit.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+CONTENT = np.random.Generator(np.random.PCG64(1)).bytes(300_000)
+QUICK = Patience(rounds=3, pause=0.01, connect=2, read=0.5)
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+def remote(url: str, *mirrors: str, content: bytes = CONTENT, size: bool = True) -> RemoteFile:
+    return RemoteFile(url, hashlib.sha256(content).hexdigest(), len(content) if size else None, mirrors)
+
+
+def get(file: RemoteFile, folder: Path, patience: Patience = QUICK) -> bytes:
+    (path,) = fetch([file], folder, patience=patience)
+    return path.read_bytes()
+
+
+def visible(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+
+
+def partials(folder: Path) -> list[Path]:
+    return sorted(folder.glob(".*.part"))
+
+
+# ------------------------------------------------------------------------------- faults that are got over
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "requests"),
+    [
+        pytest.param([whole], 1, id="no fault"),
+        pytest.param([cut, whole], 2, id="cut in mid-file, resumed"),
+        pytest.param([cut, cut, whole], 3, id="cut twice"),
+        pytest.param([cut, no_range], 2, id="cut, then a server without ranges"),
+        pytest.param([cut, misplaced_range], 3, id="cut, then another part than asked for"),
+        pytest.param([cut, status(416), whole], 3, id="cut, then range refused"),
+        pytest.param([status(503), whole], 2, id="503 then 200"),
+        pytest.param([status(429), status(500), whole], 3, id="429, 500, then 200"),
+        pytest.param([silent, whole], 2, id="no answer, then 200"),
+    ],
+)
+def test_a_fault_that_passes_is_got_over(
+    server: FaultServer, tmp_path: Path, behaviours: list[Callable[..., None]], requests: int
+) -> None:
+    assert get(remote(server.serve("/a.bin", CONTENT, *behaviours)), tmp_path) == CONTENT
+    assert len(server.requests) == requests
+    assert visible(tmp_path) == ["a.bin"]
+    assert partials(tmp_path) == []
+
+
+def test_a_resumed_file_asks_for_the_missing_bytes_only(server: FaultServer, tmp_path: Path) -> None:
+    get(remote(server.serve("/a.bin", CONTENT, cut, whole)), tmp_path)
+    assert [request.range for request in server.requests] == [None, f"bytes={len(CONTENT) // 2}-"]
+
+
+def test_a_cut_of_a_file_of_unknown_size_is_noticed_by_its_hash(server: FaultServer, tmp_path: Path) -> None:
+    good = server.serve("/b/a.bin", CONTENT)
+    file = remote(server.serve("/a.bin", CONTENT, cut_without_length), good, size=False)
+    assert get(file, tmp_path) == CONTENT
+
+
+def test_a_redirect_is_followed(server: FaultServer, tmp_path: Path) -> None:
+    server.serve("/elsewhere", CONTENT, cut, whole)
+    assert get(remote(server.serve("/a.bin", b"", redirect("/elsewhere"))), tmp_path) == CONTENT
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(status(404), id="404"),
+        pytest.param(status(403), id="403"),
+        pytest.param(wrong, id="wrong bytes"),
+        pytest.param(truncated, id="truncated file"),
+        pytest.param(longer, id="too many bytes"),
+        pytest.param(redirect("/a.bin"), id="redirect to itself"),
+    ],
+)
+def test_the_next_address_is_tried(server: FaultServer, tmp_path: Path, first: Callable[..., None]) -> None:
+    second = server.serve("/mirror/a.bin", CONTENT)
+    assert get(remote(server.serve("/a.bin", CONTENT, first), second), tmp_path) == CONTENT
+    assert visible(tmp_path) == ["a.bin"]
+
+
+def test_another_address_resumes_what_the_first_began(server: FaultServer, tmp_path: Path) -> None:
+    second = server.serve("/mirror/a.bin", CONTENT)
+    get(remote(server.serve("/a.bin", CONTENT, cut), second), tmp_path)
+    assert [(r.path, r.range) for r in server.requests] == [
+        ("/a.bin", None),
+        ("/mirror/a.bin", f"bytes={len(CONTENT) // 2}-"),
+    ]
+
+
+def test_wrong_bytes_in_the_partial_file_restart_it_from_zero_once(server: FaultServer, tmp_path: Path) -> None:
+    file = remote(server.serve("/a.bin", CONTENT))
+    (tmp_path / f".a.bin.{file.sha256[:12]}.part").write_bytes(b"x" * 1000)
+    assert get(file, tmp_path) == CONTENT
+    assert [request.range for request in server.requests] == ["bytes=1000-", None]
+
+
+@pytest.mark.parametrize("size", [len(CONTENT), len(CONTENT) + 5])
+def test_a_partial_file_as_large_as_the_whole_but_wrong_is_thrown_away(
+    server: FaultServer, tmp_path: Path, size: int
+) -> None:
+    file = remote(server.serve("/a.bin", CONTENT))
+    (tmp_path / f".a.bin.{file.sha256[:12]}.part").write_bytes(b"x" * size)
+    assert get(file, tmp_path) == CONTENT
+    assert [request.range for request in server.requests] == [None]
+
+
+def test_a_complete_partial_file_is_published_without_the_network(server: FaultServer, tmp_path: Path) -> None:
+    file = remote(server.serve("/a.bin", CONTENT, status(404)))
+    (tmp_path / f".a.bin.{file.sha256[:12]}.part").write_bytes(CONTENT)
+    assert get(file, tmp_path) == CONTENT
+    assert server.requests == []
+
+
+def test_what_is_there_is_not_fetched_again_and_what_was_altered_is(server: FaultServer, tmp_path: Path) -> None:
+    file = remote(server.serve("/a.bin", CONTENT))
+    get(file, tmp_path)
+    get(file, tmp_path)
+    assert len(server.requests) == 1
+    (tmp_path / "a.bin").write_bytes(CONTENT[:-1] + b"x")
+    assert get(file, tmp_path) == CONTENT
+    assert len(server.requests) == 2
+
+
+# ------------------------------------------------------------------------------- faults that end in a message
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told", "requests"),
+    [
+        pytest.param(status(404), "answered 404", 1, id="404"),
+        pytest.param(status(503), "answered 503", 3, id="503 for ever"),
+        pytest.param(wrong, "sent other bytes", 1, id="wrong bytes"),
+        pytest.param(truncated, f"holds {len(CONTENT) // 3} bytes, not {len(CONTENT)}", 1, id="truncated"),
+        pytest.param(longer, f"sent more than {len(CONTENT)} bytes", 1, id="too many bytes"),
+        pytest.param(silent, "no answer in time", 3, id="no answer"),
+    ],
+)
+def test_a_fault_that_stays_is_told(
+    server: FaultServer, tmp_path: Path, behaviour: Callable[..., None], told: str, requests: int
+) -> None:
+    file = remote(server.serve("/a.bin", CONTENT, behaviour))
+    with pytest.raises(UserError) as caught:
+        get(file, tmp_path)
+    message = str(caught.value)
+    for part in (told, file.url, file.sha256, str(tmp_path / "a.bin"), "L2AUDIT_MIRROR"):
+        assert part in message
+    assert " at 0x" not in message
+    assert len(server.requests) == requests
+    assert visible(tmp_path) == []
+
+
+def test_no_server_at_all_is_told(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/a.bin"
+        with pytest.raises(UserError, match="Connection refused"):
+            get(remote(url), tmp_path)
+
+
+def test_every_address_is_told_with_its_own_reason(server: FaultServer, tmp_path: Path) -> None:
+    second = server.serve("/mirror/a.bin", CONTENT, wrong)
+    with pytest.raises(UserError) as caught:
+        get(remote(server.serve("/a.bin", CONTENT, status(404)), second), tmp_path)
+    assert f"{server.base}/a.bin: answered 404" in str(caught.value)
+    assert f"{second}: sent other bytes" in str(caught.value)
+
+
+def test_a_disk_that_fills_ends_in_a_message_and_is_resumed(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = remote(server.serve("/a.bin", CONTENT))
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer_module, "_copy", _full_after(100_000))
+        with pytest.raises(UserError, match="disk is full") as caught:
+            get(file, tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert visible(tmp_path) == []
+    assert get(file, tmp_path) == CONTENT
+    assert server.requests[-1].range == "bytes=100000-"
+
+
+def _full_after(count: int) -> Callable[..., None]:
+    def copy(response, sink, *rest) -> None:  # type: ignore[no-untyped-def]
+        sink.write(response.raw.read(count))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    return copy
+
+
+def test_a_disk_too_small_is_told_before_a_byte_is_received(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.statvfs(tmp_path)
+    monkeypatch.setattr(os, "statvfs", lambda path: _Statistics(real.f_blocks, 1, 4096))
+    with pytest.raises(UserError, match=f"{len(CONTENT)} more bytes are needed"):
+        get(remote(server.serve("/a.bin", CONTENT)), tmp_path)
+
+
+class _Statistics:
+    def __init__(self, blocks: int, available: int, size: int) -> None:
+        self.f_blocks, self.f_bavail, self.f_frsize = blocks, available, size
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system to fill")
+def test_a_real_disk_that_fills(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", small], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        monkeypatch.setattr(transfer_module, "_refuse_full_disk", lambda path, needed: None)
+        with pytest.raises(UserError, match="disk is full"):
+            get(remote(server.serve("/a.bin", CONTENT)), small)
+        assert visible(small) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+# ------------------------------------------------------------------------------- kills and company
+
+CHILD = """
+import sys
+from pathlib import Path
+from l2audit.data.download import fetch
+from l2audit.data.entries import RemoteFile
+fetch([RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3]))], Path(sys.argv[4]))
+"""
+
+
+def child(file: RemoteFile, folder: Path) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-c", CHILD, file.url, file.sha256, str(file.bytes), str(folder)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+
+
+def test_a_killed_download_is_resumed_by_the_next_run(server: FaultServer, tmp_path: Path) -> None:
+    file = remote(server.serve("/a.bin", CONTENT, slow, whole))
+    with child(file, tmp_path) as process:
+        wait_until(lambda: any(path.stat().st_size >= len(CONTENT) // 4 for path in partials(tmp_path)))
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert visible(tmp_path) == []
+    assert get(file, tmp_path) == CONTENT
+    first, second = server.requests
+    assert first.range is None
+    assert second.range is not None
+    assert int(second.range.removeprefix("bytes=").removesuffix("-")) >= len(CONTENT) // 4
+
+
+def test_two_workflows_at_once_download_a_file_once(server: FaultServer, tmp_path: Path) -> None:
+    file = remote(server.serve("/a.bin", CONTENT, slow, whole))
+    with child(file, tmp_path) as other:
+        wait_until(lambda: bool(partials(tmp_path)))
+        assert get(file, tmp_path) == CONTENT
+        assert other.wait() == 0
+    assert len(server.requests) == 1
+
+
+def test_threads_share_the_lock_too(server: FaultServer, tmp_path: Path) -> None:
+    file = remote(server.serve("/a.bin", CONTENT, slow, whole))
+    got: list[bytes] = []
+    threads = [threading.Thread(target=lambda: got.append(get(file, tmp_path))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [CONTENT] * 3
+    assert len(server.requests) == 1
+
+
+# ------------------------------------------------------------------------------- offline and mirrors
+
+
+def test_offline_names_every_missing_file_and_its_place(server: FaultServer, tmp_path: Path) -> None:
+    here, gone = remote(server.serve("/here.bin", CONTENT)), remote(server.serve("/gone.bin", b"gone"), content=b"gone")
+    bad = remote(server.serve("/bad.bin", b"good"), content=b"good")
+    (tmp_path / "here.bin").write_bytes(CONTENT)
+    (tmp_path / "bad.bin").write_bytes(b"evil")
+    with pytest.raises(UserError) as caught:
+        fetch([here, gone, bad], tmp_path, offline=True)
+    message = str(caught.value)
+    for part in (f"{tmp_path}/gone.bin: 4 bytes, SHA-256 {gone.sha256}, from {gone.url}", "bad.bin (there with other"):
+        assert part in message
+    assert "here.bin" not in message
+    assert "2 of 3 files" in message
+    (tmp_path / "gone.bin").write_bytes(b"gone")
+    (tmp_path / "bad.bin").write_bytes(b"good")
+    assert len(fetch([here, gone, bad], tmp_path, offline=True)) == 3
+    assert server.requests == []
+
+
+def test_the_mirror_rewrites_every_address(server: FaultServer, tmp_path: Path) -> None:
+    server.serve("/base/example.org/data/a.bin", CONTENT)
+    file = remote("https://example.com/data/a.bin", "https://example.org/data/a.bin")
+    (path,) = fetch([file], tmp_path, mirror=f"{server.base}/base/", patience=QUICK)
+    assert path.read_bytes() == CONTENT
+    assert [r.path for r in server.requests] == ["/base/example.com/data/a.bin", "/base/example.org/data/a.bin"]
+
+
+def test_mirrored_keeps_host_path_and_query() -> None:
+    assert mirrored("https://h.org/a/b?c=d", "https://m.net/x/") == "https://m.net/x/h.org/a/b?c=d"
+    assert mirrored("https://h.org/a", None) == "https://h.org/a"
+    with pytest.raises(UserError, match="L2AUDIT_MIRROR"):
+        mirrored("https://h.org/a", "/mnt/mirror")

@@ -1,0 +1,234 @@
+"""A user's own table: one entry, no Python; and what is told when the entry or the table is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from l2audit.data.download import download_dataset, local_path, missing_files, network_settings
+from l2audit.data.entries import read_entry
+from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
+from l2audit.data.readers import parse_idx
+from l2audit.errors import UserError
+
+DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
+BASICS = {"licence": "mine", "citation": "me", "description": "A test."}
+
+
+def examples() -> dict[str, dict[str, Any]]:
+    blocks = re.findall(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {name: entry for block in blocks for name, entry in yaml.safe_load(block).items()}
+
+
+def prepare(folder: Path, text: str, **entry: Any) -> tuple[Any, dict[str, Any]]:
+    (folder / "mine.csv").write_text(text, encoding="utf-8")
+    declared = BASICS | {"source": f"file:{folder}/mine.csv", "task": "regression", "target": "y"} | entry
+    manifest = download_dataset("mine", declared, folder / "raw")
+    prepare_dataset("mine", declared, manifest, folder / "d.npz", folder / "d.json")
+    return load_prepared(folder / "d.npz"), load_card(folder / "d.json")
+
+
+def table(rows: int = 24, **columns: Any) -> str:
+    """CSV text with the numeric columns a and y, and whatever else, each a function of the row number."""
+    columns = {"a": lambda i: i * 0.5, "y": lambda i: i * i} | columns
+    lines = [",".join(columns)]
+    return "\n".join(lines + [",".join(str(column(i)) for column in columns.values()) for i in range(rows)]) + "\n"
+
+
+def test_the_worked_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = examples()["penguins"]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_data").mkdir()
+    species, islands = ("Adelie", "Gentoo", "Chinstrap"), ("Biscoe", "Dream", "Dream", "Torgersen")
+    lines = ["row_number,species,island,bill_mm,mass_g"]
+    for i in range(60):
+        mass = "NA" if i == 7 else str(3000 + 10 * i)
+        lines.append(f"{i},{species[i % 3]},{islands[i % 4]},{30 + i / 7},{mass}")
+    (tmp_path / local_path(entry)).write_text("\n".join(lines))
+    manifest = download_dataset("penguins", entry, tmp_path / "raw")
+    prepare_dataset("penguins", entry, manifest, tmp_path / "p.npz", tmp_path / "p.json")
+    data, card = load_prepared(tmp_path / "p.npz"), load_card(tmp_path / "p.json")
+    assert card["class_names"] == ["Adelie", "Chinstrap", "Gentoo"]
+    assert card["feature_names"] == ["island=Biscoe", "island=Torgersen", "bill_mm", "mass_g"]
+    assert card["missing"] == "1 of 60 rows left out; missing cells by column: mass_g (1)"
+    assert card["notes"] == "island: 2 indicator columns against 'Dream'"
+    assert data.X.shape == (59, 4)
+    assert data.y[:3].tolist() == [0, 2, 1]
+    assert list(card["raw_sha256"]) == ["penguins.csv"]
+
+
+def test_the_example_from_the_web_is_a_valid_entry() -> None:
+    entry = read_entry("abalone", examples()["abalone"])
+    (file,) = entry.files
+    assert (file.name, file.bytes) == ("abalone.data", 191873)
+
+
+def test_numbers_survive_to_the_last_bit(tmp_path: Path) -> None:
+    values = np.random.Generator(np.random.PCG64(0)).lognormal(sigma=20, size=3000)
+    data, _ = prepare(tmp_path, table(3000, a=lambda i: repr(float(values[i]))))
+    assert np.array_equal(data.X[:, 0], values)
+
+
+def test_header_and_separator(tmp_path: Path) -> None:
+    text = "\n".join(f"{i}; {i % 5};{i * i}" for i in range(24))
+    data, card = prepare(tmp_path, text, header=["a", "b", "y"], separator=";")
+    assert card["feature_names"] == ["a", "b"]
+    assert data.X[3].tolist() == [3, 3]
+    assert data.y[3] == 9
+
+
+def test_an_edited_file_gives_other_raw_bytes(tmp_path: Path) -> None:
+    _, before = prepare(tmp_path, table())
+    _, after = prepare(tmp_path, table(25))
+    assert before["raw_sha256"] != after["raw_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("transform", "expected"),
+    [
+        ("identity", np.arange(30.0) - 5),
+        ("log1p", np.log1p(np.arange(25.0))),
+        ("log_of_positive", np.log(np.arange(1.0, 25))),
+    ],
+)
+def test_target_transforms(tmp_path: Path, transform: str, expected: np.ndarray) -> None:
+    data, card = prepare(tmp_path, table(30, y=lambda i: i - 5), target_transform=transform)
+    assert np.allclose(data.y, expected)
+    assert ("left out" in card["notes"]) == (len(expected) < 30)
+
+
+def test_positive_makes_two_classes(tmp_path: Path) -> None:
+    _, card = prepare(tmp_path, table(30, y=lambda i: i - 5), target_transform="positive", task="classification")
+    assert (card["class_names"], card["class_counts"]) == (["0", "1"], [6, 24])
+
+
+def test_codes_can_be_categories_and_constant_columns_go(tmp_path: Path) -> None:
+    text = table(b=lambda i: (7, 3, 3)[i % 3], c=lambda i: 1)
+    data, card = prepare(tmp_path, text, categorical=["b"])
+    assert card["feature_names"] == ["a", "b=7"]
+    assert data.X[:3, 1].tolist() == [1, 0, 0]
+    assert "constant columns removed: c" in card["notes"]
+
+
+def test_a_target_of_mostly_one_value_is_noted(tmp_path: Path) -> None:
+    _, card = prepare(tmp_path, table(y=lambda i: max(0, i - 15)))
+    assert "median absolute deviation is 0" in card["notes"]
+
+
+WRONG: list[tuple[str, dict[str, Any], str, str]] = [
+    (table(), {"target": "z"}, "no column 'z'", "mine.target"),
+    (table(), {"drop": ["z"]}, "'z' is no feature", "mine.drop"),
+    (table(), {"categorical": ["y"]}, "'y' is no feature", "mine.categorical"),
+    (table(b=lambda i: f"t{i % 2}"), {}, r"the column 'b' holds text \('t0', 't1'\)", "mine.categorical"),
+    (table(b=lambda i: "?" if i == 3 else i), {}, r"cells are missing in 1 of 24 rows: b \(1\)", "mine.missing"),
+    (table(b=lambda i: "inf" if i == 3 else i), {}, "infinite values", "mine"),
+    (table(y=lambda i: f"t{i % 2}"), {}, "the target 'y' is text", "mine.task"),
+    (table(y=lambda i: f"t{i % 2}"), {"target_transform": "log1p"}, "the target 'y' is text", "mine.target_transform"),
+    (table(y=lambda i: 1), {}, "a single one", "mine.target"),
+    (table(y=lambda i: 1), {"task": "classification"}, "1 class in the target", "mine.target"),
+    (table(y=lambda i: i // 22), {"task": "classification"}, "the class '1' has 2 rows", "mine.target"),
+    (table(19), {}, "19 rows and 1 usable columns are left", "mine"),
+    (table(), {"drop": ["a"]}, "24 rows and 0 usable columns", "mine"),
+    (table(), {"image": [2, 2], "pixel_maximum": 9}, "1 columns do not make an image of 2 x 2", "mine.image"),
+    (table(), {"image": [1, 1], "pixel_maximum": 9}, "pixels lie outside 0..9", "mine.pixel_maximum"),
+    ("", {}, "cannot be read as separated text", "mine.reader"),
+    (table(), {"header": ["y"]}, "cannot be read as separated text", "mine.reader"),
+    (table(), {"header": ["y", "a", "b"]}, "cells are missing in 25 of 25 rows", "mine.missing"),
+    (table(), {"reader": "idx"}, "not a whole IDX file", "mine.csv"),
+]
+
+
+@pytest.mark.parametrize(("text", "entry", "told", "place"), WRONG)
+def test_a_wrong_table_is_told_with_its_key(
+    tmp_path: Path, text: str, entry: dict[str, Any], told: str, place: str
+) -> None:
+    with pytest.raises(UserError, match=told) as caught:
+        prepare(tmp_path, text, **entry)
+    message = str(caught.value)
+    assert f"{place}: " in message
+    assert "\n  fix: " in message
+    assert not (tmp_path / "d.npz").exists()
+    assert not (tmp_path / "d.json").exists()
+
+
+SHA = "0" * 64
+BAD_ENTRIES: list[tuple[str, dict[str, Any], str]] = [
+    ("Bad-Name", {}, "is no dataset name"),
+    ("mine", {"sorce": "x"}, "did you mean 'source'"),
+    ("mine", {"licence": ""}, "the key 'licence' is absent"),
+    ("mine", {"task": "ranking"}, "'ranking' is no task"),
+    ("mine", {"missing": "median"}, "'median' is no missing"),
+    ("mine", {"source": "ftp:x"}, "'ftp:x' is no source"),
+    ("mine", {"source": "file:"}, "names nothing after the colon"),
+    ("mine", {"source": "https"}, "list of files belong together"),
+    ("mine", {"files": [{"url": "https://h/x", "sha256": SHA}]}, "list of files belong together"),
+    ("mine", {"source": "https", "files": [{"url": "https://h/x"}]}, "needs its SHA-256"),
+    ("mine", {"source": "https", "files": [{"url": "/x", "sha256": SHA}]}, "is no web address"),
+    ("mine", {"source": "https", "files": [{"url": "https://h/", "sha256": SHA}]}, "two files would have one name"),
+    ("mine", {"parameters": {"rows": 3}}, "only synthetic sources take parameters"),
+    ("mine", {"image": [8, 8]}, "both its shape and its brightest value"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "told"), BAD_ENTRIES)
+def test_a_wrong_entry_is_told(name: str, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told) as caught:
+        read_entry(name, BASICS | {"source": "file:x.csv", "task": "regression"} | change)
+    assert f"config/datasets.yaml: {name}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"source": "file:nowhere.csv"}, "there is no file 'nowhere.csv'"),
+        ({"source": "bundled:sklearn/irises"}, "did you mean 'sklearn/iris'"),
+        ({"source": "synthetic:hasty"}, "did you mean 'hastie'"),
+    ],
+)
+def test_a_source_that_is_not_there_is_told(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        download_dataset("mine", BASICS | {"task": "regression"} | change, tmp_path)
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def test_idx_of_known_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "x.idx"
+    path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6]))
+    assert parse_idx(path).tolist() == [[1, 2, 3], [4, 5, 6]]
+    for broken in (path.read_bytes()[:-1], b"\x1f\x8b rubbish", bytes([0, 0, 9, 1, 0, 0, 0, 0]), b""):
+        path.write_bytes(broken)
+        with pytest.raises(UserError, match="not a whole IDX file"):
+            parse_idx(path)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, (None, False)),
+        ({"L2AUDIT_MIRROR": " http://m/ ", "L2AUDIT_OFFLINE": "1"}, ("http://m/", True)),
+        ({"L2AUDIT_OFFLINE": "No"}, (None, False)),
+    ],
+)
+def test_network_settings(environment: dict[str, str], expected: tuple[str | None, bool]) -> None:
+    assert network_settings(environment) == expected
+
+
+def test_a_network_setting_that_is_neither_yes_nor_no_is_told() -> None:
+    with pytest.raises(UserError, match="L2AUDIT_OFFLINE"):
+        network_settings({"L2AUDIT_OFFLINE": "perhaps"})
+
+
+def test_missing_files_are_listed_before_anything_runs(tmp_path: Path) -> None:
+    entry = read_entry("abalone", examples()["abalone"])
+    (line,) = missing_files(entry.files, tmp_path)
+    assert line.startswith(f"{tmp_path}/abalone.data: 191873 bytes, SHA-256 de37cdcd")
+
+
+def test_local_path_is_that_of_a_file_source_alone() -> None:
+    assert local_path({"source": "file:a/b.csv"}) == "a/b.csv"
+    assert local_path({"source": "bundled:sklearn/iris"}) is None
