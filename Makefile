@@ -1,0 +1,94 @@
+# Convenience, not logic: with the environment active, plain `snakemake --cores all` does the same as `make study`.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+STUDY ?= default
+CORES ?= all
+TEST_WORKERS ?= 2
+
+BIN := $(CURDIR)/.venv/bin
+PYTHON := $(BIN)/python
+# The workflow's jobs find the environment's programs first, as they do when it is activated.
+export PATH := $(BIN):$(PATH)
+export BASE_PYTHON
+
+.PHONY: help
+help: ## Show this list
+	@echo "l2audit: from a fresh clone to a verdict page in one command: make study"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: STUDY=$(STUDY) (make report), CORES=$(CORES) (study, smoke), TEST_WORKERS=$(TEST_WORKERS) and"
+	@echo "PYTEST_ARGS= (test), BASE_PYTHON= (the Python to build the environment with)."
+
+.PHONY: env
+env: ## Build .venv from the lock (rebuilt only when the lock changes)
+	@tools/environment.sh
+
+.PHONY: study
+study: env ## Run the default study: verdicts in the terminal, the page in report/default.html
+	$(BIN)/snakemake --cores $(CORES)
+
+.PHONY: smoke
+smoke: env ## Run the whole pipeline on a tiny study (about 2 minutes): plumbing only, no verdicts
+	$(BIN)/snakemake --cores $(CORES) --config study=smoke
+
+.PHONY: report
+report: env ## Rebuild the page of STUDY from stored results, without training
+	$(PYTHON) -m l2audit report $(STUDY)
+
+.PHONY: test
+test: env ## Run all tests (what cannot run here is skipped and counted)
+	$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+.PHONY: test-system
+test-system: ## Install the system packages that some tests use (root, Debian)
+	tools/install-test-system.sh
+
+.PHONY: check
+check: check-format check-lint check-types check-imports check-workflow check-config ## All checks that run no test
+	@echo "check: all passed"
+
+.PHONY: check-format
+check-format: env
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+
+.PHONY: check-lint
+check-lint: env
+	$(BIN)/ruff check .
+
+.PHONY: check-types
+check-types: env
+	$(BIN)/mypy --strict src
+
+.PHONY: check-imports
+check-imports: env
+	$(BIN)/lint-imports
+
+.PHONY: check-workflow
+check-workflow: env
+	$(PYTHON) tools/lint_workflow.py
+
+.PHONY: check-config
+check-config: env
+	$(PYTHON) -m l2audit check
+
+.PHONY: format
+format: env ## Format the code and the workflow, and mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt workflow
+
+# No address may reach the lock: whoever installs brings their own index. Every platform, from the lowest Python on.
+LOCK_OPTIONS := --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --group dev \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+.PHONY: lock
+lock: env ## Resolve pyproject.toml into requirements.lock (newest versions: make lock UPGRADE=1)
+	UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile --quiet $(LOCK_OPTIONS) $(if $(UPGRADE),--upgrade) \
+		--output-file requirements.lock pyproject.toml
+
+.PHONY: clean
+clean: ## Remove results and generated pages (keeps downloads, the environment and report/published)
+	rm -rf results logs data/prepared
+	rm -f report/*.html

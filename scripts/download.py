@@ -1,0 +1,14 @@
+"""Put the raw files of one dataset, whatever its source, into data/raw/<name>/."""
+
+import json
+import os
+from pathlib import Path
+
+from l2audit.jobs import job
+
+with job(snakemake.log[0], show_progress=True):
+    from l2audit.data.download import download_dataset, network_settings
+
+    mirror, offline = network_settings(os.environ)
+    directory = Path(snakemake.output[0]).parent
+    download_dataset(snakemake.wildcards.dataset, json.loads(snakemake.params.entry), directory, mirror, offline)

@@ -1,0 +1,24 @@
+"""From effects and identities to verdicts, by the registered rule."""
+
+import json
+from pathlib import Path
+
+from l2audit.jobs import job
+
+with job(snakemake.log[0]):
+    import pandas as pd
+
+    from l2audit.files import write_text
+    from l2audit.judge.claims import load
+    from l2audit.judge.counts import runs_behind
+    from l2audit.judge.verdicts import judge
+
+    effects = pd.read_parquet(snakemake.input.effects)
+    verdicts = judge(
+        effects,
+        load(snakemake.input.claims),
+        json.loads(Path(snakemake.input.identities).read_text(encoding="utf-8")),
+        n_runs=runs_behind(effects, pd.read_parquet(snakemake.input.runs)),
+    )
+    verdicts["study"] = snakemake.params.study
+    write_text(snakemake.output[0], json.dumps(verdicts, indent=1, sort_keys=True) + "\n")

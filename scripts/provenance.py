@@ -1,0 +1,20 @@
+"""Write down what the results of a study were made of."""
+
+import json
+from pathlib import Path
+
+from l2audit.jobs import job
+
+with job(snakemake.log[0]):
+    from l2audit.files import write_text
+    from l2audit.provenance import provenance
+
+    found = provenance(
+        json.loads(snakemake.params.study),
+        json.loads(snakemake.params.stages),
+        snakemake.params.lock,
+        Path(snakemake.input.claims),
+        [Path(card) for card in snakemake.input.cards],
+        Path(snakemake.input.runs),
+    )
+    write_text(snakemake.output[0], json.dumps(found, indent=1, sort_keys=True) + "\n")

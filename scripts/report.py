@@ -1,0 +1,10 @@
+"""Make the page of a study from its evidence."""
+
+from pathlib import Path
+
+from l2audit.jobs import job
+
+with job(snakemake.log[0]):
+    from l2audit.report.files import write_page
+
+    write_page(Path(snakemake.input[0]).parent, Path(snakemake.output[0]))

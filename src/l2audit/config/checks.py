@@ -1,0 +1,170 @@
+"""What a schema cannot say: names that refer to other files, and values that must fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from l2audit.config.faults import Fault, nearest
+from l2audit.config.reader import Document
+from l2audit.config.study import CLASSIFICATION, TASKS, Contamination
+
+Table = Mapping[str, Mapping[str, Any]]
+
+
+def study_faults(document: Document, datasets: Table, architectures: Table, kinds: Table) -> list[Fault]:
+    """Faults of a study that fits its schema, against the tables that it refers to."""
+    return [
+        *_name_faults(document),
+        *_dataset_faults(document, datasets),
+        *_contamination_faults(document, datasets, kinds),
+        *_architecture_faults(document, datasets, architectures),
+        *_control_faults(document, datasets),
+    ]
+
+
+def claims_faults(document: Document, kinds: Table) -> list[Fault]:
+    """Strata and kinds that claims name and that no contamination kind has."""
+    strata: set[str] = set()
+    for kind in kinds.values():
+        split = kind["stratum"] == "leverage"
+        strata |= {"leverage-collinear", "leverage-other"} if split else {kind["stratum"]}
+    faults = []
+    for index, claim in enumerate(document.data.get("claims", [])):
+        at = ("claims", index)
+        faults += _unknown(document, (*at, "strata"), claim.get("strata", []), strata, "stratum")
+        for number, part in enumerate(claim.get("parts", [])):
+            named = part.get("parameters", {}).get("kinds", [])
+            key = (*at, "parts", number, "parameters", "kinds")
+            faults += _unknown(document, key, named, kinds, "contamination kind")
+    return faults
+
+
+def _unknown(
+    document: Document, key: tuple[str | int, ...], names: Iterable[str], known: Iterable[str], what: str
+) -> list[Fault]:
+    allowed = set(known)
+    return [
+        document.fault((*key, index), f"unknown {what} '{name}'", nearest(name, allowed))
+        for index, name in enumerate(names)
+        if name not in allowed
+    ]
+
+
+def _name_faults(document: Document) -> Iterator[Fault]:
+    name, stem = document.data["name"], Path(document.file).stem
+    if name != stem:
+        fix = f"write `name: {stem}`, or rename the file to {name}.yaml (results are kept under this name)"
+        yield document.fault(("name",), f"'{name}' is not the name of its file", fix)
+
+
+def _dataset_faults(document: Document, datasets: Table) -> Iterator[Fault]:
+    yield from _unknown(document, ("datasets",), document.data["datasets"], datasets, "dataset")
+
+
+def _tasks(document: Document, datasets: Table, names: Iterable[str] | None = None) -> set[str]:
+    chosen = document.data["datasets"] if names is None else names
+    return {datasets[name]["task"] for name in chosen if name in datasets}
+
+
+def _contamination_faults(document: Document, datasets: Table, kinds: Table) -> Iterator[Fault]:
+    for task, entries in document.data["contaminations"].items():
+        seen: set[Contamination] = set()
+        for index, entry in enumerate(entries):
+            at = ("contaminations", task, index)
+            yield from _kind_faults(document, at, task, entry, kinds)
+            level = _level(entry)
+            if level in seen:
+                yield document.fault(at, f"the level {level.level} is listed twice", "remove one of the two")
+            seen.add(level)
+    for task in TASKS:
+        if task in _tasks(document, datasets) and task not in document.data["contaminations"]:
+            fix = f"add `{task}:` with at least one level"
+            yield document.fault(("contaminations",), f"no level for {task}, which the study has datasets of", fix)
+
+
+def _kind_faults(
+    document: Document, at: tuple[str | int, ...], task: str, entry: Mapping[str, Any], kinds: Table
+) -> Iterator[Fault]:
+    name = entry["kind"]
+    if name not in kinds:
+        yield document.fault((*at, "kind"), f"unknown contamination kind '{name}'", nearest(name, kinds))
+        return
+    if task not in kinds[name]["tasks"]:
+        fits = [one for one, kind in kinds.items() if task in kind["tasks"]]
+        fix = f"use one of {', '.join(sorted(fits))}, or move it under {kinds[name]['tasks'][0]}"
+        yield document.fault((*at, "kind"), f"'{name}' does not fit {task}", fix)
+    if kinds[name]["magnitude"] and "magnitude" not in entry:
+        yield document.fault(at, f"'{name}' needs a magnitude", "add `magnitude: 10` (in robust SDs of the target)")
+    if not kinds[name]["magnitude"] and "magnitude" in entry:
+        yield document.fault((*at, "magnitude"), f"'{name}' has no magnitude", "remove this key")
+
+
+def _level(entry: Mapping[str, Any]) -> Contamination:
+    return Contamination(entry["kind"], float(entry["rate"]), float(entry.get("magnitude", 0.0)))
+
+
+def _level_names(document: Document, tasks: Iterable[str] = TASKS) -> set[str]:
+    found = document.data["contaminations"]
+    return {_level(entry).level for task in tasks for entry in found.get(task, [])}
+
+
+def _architecture_faults(document: Document, datasets: Table, architectures: Table) -> Iterator[Fault]:
+    controls = document.data.get("controls", {})
+    levels = _level_names(document)
+    for name, use in document.data["architectures"].items():
+        at = ("architectures", name)
+        if name not in architectures:
+            yield document.fault(at, f"unknown architecture '{name}'", nearest(name, architectures))
+            continue
+        if 0 not in use["betas"]:
+            fix = "add 0 to the list: every effect is measured against the model without a penalty"
+            yield document.fault((*at, "betas"), "does not contain 0", fix)
+        for key, known, what in (
+            ("datasets", document.data["datasets"], "dataset"),
+            ("contaminations", levels, "level"),
+        ):
+            yield from _unknown(document, (*at, key), use.get(key, []), known, f"{what} of this study")
+        own = list(use.get("datasets", document.data["datasets"]))
+        if name in controls.get("architectures", []):
+            own += controls["datasets"]
+        for task in sorted(_tasks(document, datasets, own) - set(use["losses"])):
+            fix = f"add `{task}: [{'cross_entropy' if task == CLASSIFICATION else 'squared'}]`"
+            yield document.fault((*at, "losses"), f"no loss for {task}, which its datasets include", fix)
+        yield from _image_faults(document, at, architectures[name], own, datasets)
+
+
+def _image_faults(
+    document: Document, at: tuple[str | int, ...], architecture: Mapping[str, Any], own: list[str], datasets: Table
+) -> Iterator[Fault]:
+    """A convolution needs an image."""
+    if not any(str(layer).startswith("conv") for layer in architecture["layers"]):
+        return
+    flat = sorted(one for one in own if one in datasets and not datasets[one].get("image"))
+    if flat:
+        images = [one for one in document.data["datasets"] if datasets.get(one, {}).get("image")]
+        fix = f"add `datasets: [{', '.join(images)}]` here" if images else "remove it: this study has no image data"
+        yield document.fault(at, f"convolutions need images, and {', '.join(flat)} has none", fix)
+
+
+def _control_faults(document: Document, datasets: Table) -> Iterator[Fault]:
+    controls = document.data.get("controls")
+    if controls is None:
+        return
+    yield from _unknown(document, ("controls", "datasets"), controls["datasets"], datasets, "dataset")
+    yield from _unknown(
+        document,
+        ("controls", "architectures"),
+        controls["architectures"],
+        document.data["architectures"],
+        "architecture of this study",
+    )
+    levels = _level_names(document, _tasks(document, datasets, controls["datasets"]))
+    yield from _unknown(
+        document, ("controls", "contaminations"), controls["contaminations"], levels, "level of the controls' task"
+    )
+    for index, name in enumerate(controls["datasets"]):
+        if name in document.data["datasets"]:
+            fix = "keep it in one of the two lists: a control is not evidence"
+            yield document.fault(("controls", "datasets", index), f"'{name}' is also a dataset of the study", fix)

@@ -1,0 +1,149 @@
+"""Checking a document against its JSON Schema, with messages that a person can act on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from l2audit.config.faults import Fault, Key, nearest
+from l2audit.config.reader import Document
+
+TYPE_NAMES = {
+    "number": "a number",
+    "integer": "a whole number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of keys to values",
+    "null": "nothing",
+}
+EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema `name` (study, datasets, architectures, contaminations, claims) as shipped with the package."""
+    text = resources.files("l2audit").joinpath("schemas", f"{name}.schema.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    Draft202012Validator.check_schema(loaded)
+    return loaded
+
+
+def schema_faults(document: Document, name: str) -> list[Fault]:
+    """Every place where `document` departs from the schema `name`."""
+    errors = Draft202012Validator(schema(name)).iter_errors(document.data)
+    return [fault for error in errors for fault in _translate(error, document)]
+
+
+def _translate(error: ValidationError, document: Document) -> Iterator[Fault]:
+    if error.context:  # anyOf, oneOf: the branch that goes deepest is what the author meant
+        deepest = max(error.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
+        yield from _translate(deepest, document)
+        return
+    key: Key = tuple(error.absolute_path)
+    for path, problem, fix in TRANSLATORS.get(str(error.validator), _plain)(error, key):
+        yield document.fault(path, problem, fix)
+
+
+Translation = Iterator[tuple[Key, str, str]]
+
+
+def _plain(error: ValidationError, key: Key) -> Translation:
+    yield key, error.message, _described(error)
+
+
+def _described(error: ValidationError) -> str:
+    description = error.schema.get("description") if isinstance(error.schema, dict) else None
+    return f"this key is: {' '.join(description.split())}" if description else "see docs/workflow.md"
+
+
+def _unknown_keys(error: ValidationError, key: Key) -> Translation:
+    known = error.schema.get("properties", {})
+    patterns = error.schema.get("patternProperties", {})
+    for name in error.instance:
+        if name not in known and not any(re.search(pattern, name) for pattern in patterns):
+            if patterns and not known:
+                yield (*key, name), "this name is not allowed", "use lower case letters, digits and the usual joiner"
+            else:
+                yield (*key, name), "unknown key", nearest(name, known)
+
+
+def _missing_keys(error: ValidationError, key: Key) -> Translation:
+    for name in error.validator_value:
+        if name not in error.instance:
+            about = " ".join(error.schema.get("properties", {}).get(name, {}).get("description", "").split())
+            yield (*key, name), "this key is missing", f"add `{name}:`{', ' + about if about else ''}"
+
+
+def _wrong_type(error: ValidationError, key: Key) -> Translation:
+    value, wanted = error.instance, error.validator_value
+    wants = [wanted] if isinstance(wanted, str) else list(wanted)
+    names = " or ".join(TYPE_NAMES[one] for one in wants)
+    if isinstance(value, str) and EXPONENT.fullmatch(value) and {"number", "integer"} & set(wants):
+        plain = f"{float(value):.12f}".rstrip("0").rstrip(".") or "0"
+        dotted = re.sub(r"^([-+]?\d+)\.?(?=[eE])", r"\1.0", value)
+        dotted = re.sub(r"[eE](\d)", r"e+\1", dotted)
+        yield key, f"YAML reads '{value}' as text, and {names} is wanted", f"write {plain} or {dotted}"
+    else:
+        yield key, f"{_short(value)} where {names} is wanted", f"write {names}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    return f"'{value}' (text)" if isinstance(value, str) else json.dumps(value)
+
+
+def _not_in_list(error: ValidationError, key: Key) -> Translation:
+    known = [str(one) for one in error.validator_value]
+    yield key, f"unknown value '{error.instance}'", nearest(str(error.instance), known)
+
+
+def _repeated(error: ValidationError, key: Key) -> Translation:
+    for index, item in enumerate(error.instance):
+        if item in error.instance[:index]:
+            yield (*key, index), f"{_short(item)} is listed twice", "remove one of the two"
+
+
+def _bound(words: str) -> Callable[[ValidationError, Key], Translation]:
+    def translate(error: ValidationError, key: Key) -> Translation:
+        yield key, f"{_short(error.instance)} is out of range", f"write a value {words} {error.validator_value}"
+
+    return translate
+
+
+def _too_short(error: ValidationError, key: Key) -> Translation:
+    yield key, "is empty" if not error.instance else "has too few entries", "list at least one entry"
+
+
+def _pattern(error: ValidationError, key: Key) -> Translation:
+    yield key, f"'{error.instance}' is not of the right form", _described(error)
+
+
+TRANSLATORS: dict[str, Callable[[ValidationError, Key], Translation]] = {
+    "additionalProperties": _unknown_keys,
+    "required": _missing_keys,
+    "type": _wrong_type,
+    "enum": _not_in_list,
+    "uniqueItems": _repeated,
+    "minimum": _bound("of at least"),
+    "maximum": _bound("of at most"),
+    "exclusiveMinimum": _bound("above"),
+    "exclusiveMaximum": _bound("below"),
+    "minItems": _too_short,
+    "minProperties": _too_short,
+    "minLength": _too_short,
+    "pattern": _pattern,
+}

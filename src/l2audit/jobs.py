@@ -1,0 +1,128 @@
+"""What every job of the workflow shares: where its output goes, how it fails, and the lock of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from l2audit.errors import UserError
+
+BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later
+PLAIN_THREADS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "MPLBACKEND": "Agg",
+}
+"""Environment of every job: one thread (jobs run side by side instead), no window, no chatter."""
+
+_held: list[IO[str]] = []  # open for as long as the process lives: the kernel gives the lock back however it ends
+
+
+def prepare_environment(sources: Path) -> None:
+    """Set what all jobs inherit: `PLAIN_THREADS`, and the package in `sources` before any installed one.
+
+    Code hashes are taken from that folder, so it must be the code that runs.
+    """
+    paths = [str(sources), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ.update(PLAIN_THREADS, PYTHONPATH=os.pathsep.join(dict.fromkeys(paths)))
+
+
+def end_with_parent(every: float = 1.0) -> None:
+    """End this process soon after its parent has gone.
+
+    The jobs of a killed workflow would live on, and take the cores from the run that resumes it. (They could not harm its
+    files: see `l2audit.files.atomic`.)
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(every)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+@contextlib.contextmanager
+def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
+    """Run the body of a workflow script with all its output, TensorFlow's included, in the file `log`.
+
+    A fault ends the script with status 1 and one message on the terminal: a UserError as it stands, anything else as
+    its type and text with the traceback in the log. `show_progress` leaves standard error on the terminal.
+    """
+    end_with_parent()
+    started = time.monotonic()
+    path = Path(log)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    terminal = os.dup(2)
+    with path.open("w", encoding="utf-8") as stream:
+        os.dup2(stream.fileno(), 1)
+        if not show_progress:
+            os.dup2(stream.fileno(), 2)
+        try:
+            yield
+            _say(terminal, f"  {' '.join(_name(path))}: {time.monotonic() - started:.0f} s")
+        except UserError as error:
+            stream.write(f"{error}\n")
+            _fail(terminal, str(error))
+        except MemoryError:
+            stream.write(traceback.format_exc())
+            _fail(terminal, "not enough memory\n  fix: run fewer jobs at once (snakemake --cores 1)")
+        except OSError as error:
+            stream.write(traceback.format_exc())
+            _fail(terminal, f"{error}\n  fix: {_advice(error)} (traceback: {path})")
+        except Exception as error:
+            stream.write(traceback.format_exc())
+            _fail(terminal, f"{type(error).__name__}: {error}\n  traceback: {path}")
+
+
+def _name(log: Path) -> tuple[str, ...]:
+    """What a job is called, from its log: results/default/logs/train/iris.linear.0.log -> (train, iris.linear.0)."""
+    parts = log.with_suffix("").parts
+    return parts[parts.index("logs") + 1 :] if "logs" in parts else parts[-1:]
+
+
+def _advice(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "free some disk space and run the same command again; what was computed is kept"
+    return "correct it and run the same command again; what was computed is kept"
+
+
+def _say(terminal: int, message: str) -> None:
+    with contextlib.suppress(OSError):  # nobody is listening any more; the result counts all the same
+        os.write(terminal, f"{message}\n".encode())
+
+
+def _fail(terminal: int, message: str) -> None:
+    _say(terminal, f"\nerror: {message}")
+    raise SystemExit(1)
+
+
+def hold_lock(path: str | Path, study: str) -> None:
+    """Hold the lock of a study for the life of this process; UserError if another process holds it.
+
+    The lock is the kernel's (flock), not the file's existence: a run that was killed leaves nothing to clean up.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stream = target.open("a", encoding="utf-8")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        raise UserError(
+            f"another run of the study '{study}' is under way in this folder", fix="wait for it to end, or stop it"
+        ) from None
+    _held.append(stream)

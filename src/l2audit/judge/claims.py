@@ -1,0 +1,213 @@
+"""The registration (`config/claims.yaml`) as frozen dataclasses: what is claimed, how it is measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from l2audit.config.faults import ConfigError, Fault, Key
+from l2audit.config.reader import Document, read
+from l2audit.config.schema import schema_faults
+from l2audit.files import sha256_of
+from l2audit.seeds import canonical
+
+SUPPORTED = "supported"
+REVERSED = "refuted (reversed)"
+EXCLUDED = "refuted (excluded)"
+REFUTED = "refuted"
+"""Of exact identities only: there is no interval that could be reversed or excluded."""
+NEGLIGIBLE = "no meaningful effect"
+MIXED = "mixed"
+INCONCLUSIVE = "inconclusive"
+INACTIVE = "inconclusive (L2 inactive)"
+TOO_FEW = "inconclusive (too few datasets)"
+
+VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW)
+
+
+def matches(verdict: str, expected: str) -> bool:
+    """Whether `verdict` is `expected` or one of its kinds: "refuted" covers "refuted (reversed)"."""
+    return verdict == expected or verdict.startswith(f"{expected} (")
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The numbers of the rule, each registered before any result exists.
+
+    alpha            family-wise error rate, in (0, 1)
+    clip             scores beyond +-clip (units of delta) count as +-clip
+    k_min            datasets that a row needs to be judged
+    dataset_share    share of datasets decisively on each side that makes a row "mixed"
+    seed_share       share of its planned seeds that a cell needs to be judged
+    cell_share       share of its planned cells that a dataset needs in a stratum
+    gradient_ratio, balance, band, activity   certificates and bands, read by the estimands
+    """
+
+    alpha: float = 0.05
+    clip: float = 10.0
+    k_min: int = 5
+    dataset_share: float = 0.20
+    seed_share: float = 0.80
+    cell_share: float = 0.50
+    gradient_ratio: float = 0.05
+    balance: float = 0.05
+    band: Mapping[str, float] = field(default_factory=dict)
+    activity: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Where the quotes come from and under which licence they are repeated."""
+
+    title: str
+    url: str
+    licence: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One measured (or exactly checked) statement of a claim; words before a colon in the statement name the part.
+
+    delta, scale and unit are keyed by task: theta * scale is in `unit`; |theta| < delta is too small to count.
+    Parts of identity claims hold `checks` (ids in identities.json) and what it means when all of them hold.
+    """
+
+    id: str
+    statement: str
+    estimand: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    unit: Mapping[str, str] = field(default_factory=dict)
+    scale: Mapping[str, float] = field(default_factory=dict)
+    delta: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    checks: tuple[str, ...] = ()
+    holds_means: str = SUPPORTED
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A registered claim: a conjunction of its parts, judged overall and in each registered stratum.
+
+    family is `claims` | `added` | `identity` | `control`; role (`study` | `control`) says which datasets enter;
+    `datasets` narrows them; `strata == ()` means one row, "all"; `expects` (controls) lists the verdicts that pass.
+    """
+
+    id: str
+    question: str
+    family: str
+    parts: tuple[Part, ...]
+    quote: str = ""
+    author: str = ""
+    role: str = "study"
+    architectures: tuple[str, ...] = ()
+    strata: tuple[str, ...] = ()
+    expects: tuple[str, ...] = ()
+    note: str = ""
+    datasets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The whole registration with the SHA-256 of the file that it was read from."""
+
+    version: int
+    thread: Thread
+    constants: Constants
+    claims: tuple[Claim, ...]
+    sha256: str
+
+    def __getitem__(self, claim_id: str) -> Claim:
+        """The claim called `claim_id` (KeyError if none is)."""
+        for claim in self.claims:
+            if claim.id == claim_id:
+                return claim
+        raise KeyError(claim_id)
+
+    def family(self, *names: str) -> tuple[Claim, ...]:
+        """The claims of the families `names`, in the order of registration."""
+        return tuple(claim for claim in self.claims if claim.family in names)
+
+
+def load(path: str | Path) -> Registration:
+    """Read and check the registration; the SHA-256 is that of the file's bytes.
+
+    ConfigError: lists every fault with its line.
+    """
+    return _registration(read(Path(path)), sha256_of(path))
+
+
+def parse(raw: object) -> Registration:
+    """As `load`, of YAML that was parsed already; the SHA-256 is that of its canonical JSON."""
+    return _registration(Document("claims.yaml", raw, {(): 1}), hashlib.sha256(canonical(raw).encode()).hexdigest())
+
+
+def _registration(document: Document, sha256: str) -> Registration:
+    faults = schema_faults(document, "claims") or list(_faults(document))
+    if faults:
+        raise ConfigError(faults)
+    raw = document.data
+    return Registration(
+        version=raw["version"],
+        thread=Thread(**raw["thread"]),
+        constants=Constants(**raw["constants"]),
+        claims=tuple(_claim(entry) for entry in raw["claims"]),
+        sha256=sha256,
+    )
+
+
+def _claim(entry: Mapping[str, Any]) -> Claim:
+    lists = {key: tuple(entry[key]) for key in ("architectures", "strata", "expects", "datasets") if key in entry}
+    return Claim(**{**entry, **lists, "parts": tuple(_part(part) for part in entry["parts"])})
+
+
+def _part(entry: Mapping[str, Any]) -> Part:
+    return Part(**{**entry, "checks": tuple(entry.get("checks", ()))})
+
+
+MEASURED = ("estimand", "unit", "scale", "delta", "reason")
+CHECKED = ("checks", "holds_means")
+
+
+def _faults(document: Document) -> Iterator[Fault]:
+    """What the schema cannot say: names given once, keys that belong to a family, one set of tasks per part."""
+    claims = document.data["claims"]
+    yield from _repeated(document, ("claims",), claims)
+    for index, claim in enumerate(claims):
+        key: Key = ("claims", index)
+        yield from _repeated(document, (*key, "parts"), claim["parts"])
+        exact = claim["family"] == "identity"
+        if not exact:
+            yield from _absent(document, key, claim, ("architectures", "strata"), "a measured claim needs this key")
+        if claim["family"] == "control":
+            yield from _absent(document, key, claim, ("expects",), "a control needs the verdicts that pass")
+        elif "expects" in claim:
+            yield document.fault((*key, "expects"), "only a control expects a verdict", "remove the key")
+        for where, part in enumerate(claim["parts"]):
+            place = (*key, "parts", where)
+            yield from _absent(
+                document, place, part, CHECKED if exact else MEASURED, f"needed in family {claim['family']}"
+            )
+            tasks = [set(part.get(name, {})) for name in ("delta", "unit", "scale")]
+            if any(other != tasks[0] for other in tasks):
+                problem = "delta, unit and scale name different tasks"
+                yield document.fault((*place, "delta"), problem, "give all three for the same tasks")
+
+
+def _repeated(document: Document, key: Key, entries: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        if entry["id"] in seen:
+            yield document.fault((*key, index, "id"), f"'{entry['id']}' is registered twice", "rename one of the two")
+        seen.add(entry["id"])
+
+
+def _absent(
+    document: Document, key: Key, entry: Mapping[str, Any], names: Sequence[str], problem: str
+) -> Iterator[Fault]:
+    for name in names:
+        if name not in entry:
+            yield document.fault((*key, name), problem, f"add `{name}:`")

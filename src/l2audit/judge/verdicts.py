@@ -1,0 +1,204 @@
+"""The judge: effects and registration in, verdicts out. A pure function, byte-stable for every order of the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from l2audit.judge import claims as names
+from l2audit.judge import rule
+from l2audit.judge.bootstrap import RESAMPLES
+from l2audit.judge.claims import Claim, Constants, Part, Registration, matches
+from l2audit.judge.rule import Case, Decision, decide, rows_of
+from l2audit.judge.scores import scores
+from l2audit.judge.summary import Judged, labels, rounded, row_summary
+from l2audit.judge.tables import claim_table
+from l2audit.judge.wording import identity_sentence, sentence
+
+TOO_THIN = "in a cell or dataset with too few usable seeds"
+
+
+def judge(
+    effects: pd.DataFrame,
+    registration: Registration,
+    identities: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    n_runs: Mapping[str, int] | None = None,
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
+    """Steps 1-9 of the rule (docs/statistics.md) for every registered claim.
+
+    effects     one row a planned contrast: claim, part, role, dataset, task, stratum, architecture, level, seed,
+                theta (NaN where not ok), ok, reason, active
+    identities  exact checks: claim, check, statement, expected, obtained, tolerance, holds, source
+    n_runs      trained models behind each claim, by id: printed, never used
+    resamples   of the two bootstraps, which are printed and never decide
+
+    Estimates are in multiples of delta (`estimate`, `ci_low`, `ci_high`) and, per task, in plain units (`tasks`).
+    UserError: the table lacks a column, holds a contrast twice, or has a task without a delta.
+    """
+    constants = registration.constants
+    measured = [_prepare(effects, claim, index, constants) for index, claim in enumerate(_measured(registration))]
+    cases = [Case(one.claim.id, one.claim.family, _rows(one)) for one in measured]
+    decision = decide(cases, constants)
+    runs = dict(n_runs or {})
+    entries = {
+        one.claim.id: _measured_entry(one, decision, registration, runs.get(one.claim.id), resamples)
+        for one in measured
+    }
+    for claim in registration.family("identity"):
+        entries[claim.id] = _identity_entry(claim, registration, identities or (), runs.get(claim.id))
+
+    def of(*families: str) -> list[dict[str, Any]]:
+        return [entries[claim.id] for claim in registration.family(*families)]
+
+    controls = of("control")
+    verdicts: dict[str, Any] = rounded(
+        {
+            "registration_sha256": registration.sha256,
+            "thread": asdict(registration.thread),
+            "constants": asdict(constants),
+            "families": {family: pool.shape[-1] // 2 for family, pool in decision.pools.items()},
+            "claims": of("claims", "identity"),
+            "added": of("added"),
+            "controls": controls,
+            "controls_hold": all(control["outcome"] != "failed" for control in controls),
+        }
+    )
+    return verdicts
+
+
+def _measured(registration: Registration) -> tuple[Claim, ...]:
+    return registration.family("claims", "added", "control")
+
+
+def _prepare(effects: pd.DataFrame, claim: Claim, index: int, constants: Constants) -> Judged:
+    table = claim_table(effects, claim)
+    scored = tuple(scores(part.u[None], part.active[None], part.planned, constants) for part in table.parts)
+    return Judged(claim, table, scored, index)
+
+
+def _rows(judged: Judged) -> tuple[rule.Row, ...]:
+    return rows_of(judged.scores, len(judged.table.strata))
+
+
+def _header(claim: Claim, registration: Registration) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "family": claim.family,
+        "role": claim.role,
+        "question": claim.question,
+        "quote": claim.quote,
+        "author": claim.author,
+        "note": claim.note,
+        "source": registration.thread.url,
+        "licence": registration.thread.licence,
+        "registration_sha256": registration.sha256,
+    }
+
+
+def _measured_entry(
+    judged: Judged, decision: Decision, registration: Registration, n_runs: int | None, resamples: int
+) -> dict[str, Any]:
+    claim, constants = judged.claim, registration.constants
+    rests = rule.rests_on(decision, judged.case, constants)
+    rows = [row_summary(judged, row, decision, constants, resamples) for row in range(len(judged.row_names))]
+    for index, row in enumerate(rows):
+        row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
+        row["labels"] = labels(judged, index, decision, rests, constants)
+    overall, *strata = rows
+    first = claim.parts[0]
+    entry = {
+        **_header(claim, registration),
+        **overall,
+        "n_runs": n_runs,
+        "delta": dict(first.delta),
+        "unit": dict(first.unit),
+        "scale": dict(first.scale),
+        "architectures": list(claim.architectures),
+        **_accounts(judged),
+        "strata": strata,
+        "checks": [],
+    }
+    if claim.family == "control":
+        entry |= {"expects": list(claim.expects), "outcome": outcome(overall["verdict"], claim.expects)}
+    return entry
+
+
+def _accounts(judged: Judged) -> dict[str, Any]:
+    """Contrasts that did not enter, by reason: `dropped` failed, `unused` are whole but for the map only."""
+    dropped: Counter[str] = Counter()
+    unused: Counter[str] = Counter()
+    for table, scored in zip(judged.table.parts, judged.scores, strict=True):
+        dropped += table.dropped
+        unused += table.unused
+        thin = int((np.isfinite(table.u) & ~scored.judged[0][..., None]).sum())
+        unused += Counter({TOO_THIN: thin})
+    return {"dropped": dict(sorted(dropped.items())), "unused": dict(sorted(unused.items()))}
+
+
+def outcome(verdict: str, expects: Sequence[str]) -> str:
+    """How a control came out: "passed", "failed", or "underpowered" (not wrong, but not what it is there to show)."""
+    if not any(matches(verdict, expected) for expected in expects):
+        return "failed"
+    short_of_null = verdict == names.EXCLUDED and expects[0] == names.NEGLIGIBLE
+    return "underpowered" if verdict.startswith(names.INCONCLUSIVE) or short_of_null else "passed"
+
+
+def _identity_entry(
+    claim: Claim, registration: Registration, identities: Sequence[Mapping[str, Any]], n_runs: int | None
+) -> dict[str, Any]:
+    """A claim that calculation settles. Unlike a measured one it has no estimate and no interval."""
+    found = {check["check"]: dict(check) for check in identities if check["claim"] == claim.id}
+    parts = [
+        {"id": part.id, "statement": part.statement, "verdict": identity_verdict(part, found)} for part in claim.parts
+    ]
+    verdict = _joint([part["verdict"] for part in parts])
+    checks = [found[check] for part in claim.parts for check in part.checks if check in found]
+    empty = dict.fromkeys(("estimate", "ci_low", "ci_high"))
+    return {
+        **_header(claim, registration),
+        "stratum": "all",
+        "verdict": verdict,
+        "sentence": identity_sentence(claim, verdict, checks),
+        **empty,
+        "n_datasets": 0,
+        "n_planned_datasets": 0,
+        "n_contrasts": 0,
+        "n_runs": n_runs or 0,
+        "delta": {},
+        "unit": {},
+        "scale": {},
+        "parts": parts,
+        "dropped": {},
+        "unused": {},
+        "labels": [],
+        "strata": [],
+        "checks": checks,
+    }
+
+
+def identity_verdict(part: Part, found: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the exact checks say of one part.
+
+    All hold: what the registration says that means. One fails: "refuted" where holding would have meant "supported";
+    a refutation whose check fails is no support, so it is inconclusive, as is a part with a check missing.
+    """
+    if any(check not in found for check in part.checks):
+        return names.INCONCLUSIVE
+    if all(found[check]["holds"] for check in part.checks):
+        return part.holds_means
+    return names.REFUTED if part.holds_means == names.SUPPORTED else names.INCONCLUSIVE
+
+
+def _joint(verdicts: Sequence[str]) -> str:
+    """A conjunction: one refuted part refutes, one that is open leaves it open."""
+    for verdict in (names.REFUTED, names.INCONCLUSIVE):
+        if verdict in verdicts:
+            return verdict
+    return names.SUPPORTED

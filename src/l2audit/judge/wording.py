@@ -1,0 +1,331 @@
+"""One sentence a verdict, in plain units and plain words, and the verdict table for the terminal.
+
+Sentences are made from the published entries alone, so a reader of verdicts.json can check each word against a number.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from l2audit.judge import claims
+from l2audit.judge.claims import SUPPORTED, Claim, Constants
+from l2audit.judge.rule import MOST
+
+Entry = Mapping[str, Any]
+MINUS = "\u2212"
+
+
+def number(value: float | None, step: float, *, sign: bool = False) -> str:
+    """`value` with the decimals that show two digits of `step` and a real minus sign; "?" if not finite."""
+    if value is None or not math.isfinite(value):
+        return "?"
+    decimals = min(6, max(0, 1 - math.floor(math.log10(step))))
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0:
+        return text
+    return (MINUS if value < 0 else "+" if sign else "") + text
+
+
+def counted(n: int, noun: str) -> str:
+    """`n` and the noun, plural where it is one.
+
+    >>> counted(1, "dataset"), counted(12, "dataset")
+    ('1 dataset', '12 datasets')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def units(part: Entry) -> list[tuple[str, Entry]]:
+    """(task, figures) of each task with datasets; tasks that share unit and delta are one, named ""."""
+    tasks = [(task, entry) for task, entry in sorted(part["tasks"].items()) if entry["n_datasets"]]
+    if len({(entry["unit"], entry["delta"]) for _, entry in tasks}) != 1:
+        return tasks
+    step = tasks[0][1]["delta"]
+    figures = {key: part[key] * step for key in ("ci_low", "ci_high", "prediction_low", "prediction_high")}
+    return [("", {**tasks[0][1], **figures, "estimate": part["m"] * step, "n_datasets": part["n_datasets"]})]
+
+
+def estimate(part: Entry) -> str:
+    """Mean and interval of a part: in its unit if it has one, else as a multiple with each task's figures beside it."""
+    found = units(part)
+    if len(found) == 1:
+        return _plain(found[0][1])
+    each = "; ".join(f"{_plain(entry)} in {task}, where {_step(entry)} counts" for task, entry in found)
+    return f"{_multiple(part['m'], part['ci_low'], part['ci_high'])} times the smallest that counts ({each})"
+
+
+def brief(part: Entry) -> str:
+    """As `estimate`, without the figures of each task."""
+    found = units(part)
+    if len(found) == 1:
+        return _plain(found[0][1])
+    return f"{_multiple(part['m'], part['ci_low'], part['ci_high'])} times the smallest effect that counts"
+
+
+def _plain(task: Entry) -> str:
+    value = f"{number(task['estimate'], task['delta'], sign=True)} {task['unit']}"
+    if task["n_datasets"] < 2:
+        return value
+    return f"{value} [{number(task['ci_low'], task['delta'])}, {number(task['ci_high'], task['delta'])}]"
+
+
+def _multiple(value: float, low: float, high: float) -> str:
+    return f"{number(value, 1, sign=True)} [{number(low, 1)}, {number(high, 1)}]"
+
+
+def _step(task: Entry) -> str:
+    return number(task["delta"], task["delta"])
+
+
+def threshold(part: Entry) -> str:
+    """The smallest effect that counts, as a number where the part has one unit."""
+    found = units(part)
+    return (
+        f"{_step(found[0][1])}, the smallest effect that counts,"
+        if len(found) == 1
+        else "the smallest effect that counts"
+    )
+
+
+def outlook(part: Entry) -> str:
+    """What a new dataset would show, and whether it would reach the threshold on the side of the mean."""
+    low, high = part["prediction_low"], part["prediction_high"]
+    found = units(part)
+    if len(found) == 1:
+        figures = found[0][1]
+        ends = (number(figures[key], figures["delta"]) for key in ("prediction_low", "prediction_high"))
+        text = " to ".join(ends)
+    else:
+        text = f"{number(low, 1)} to {number(high, 1)} times the smallest effect that counts"
+    every = low > 1 if part["m"] > 0 else high < -1
+    return f"A new dataset: {text}{'' if every else ', so not in every dataset'}."
+
+
+def correction(row: Entry, family: str) -> str:
+    """Which multiplicity the verdict has survived; nothing for a row that is judged alone."""
+    rows = row["rows_in_family"]
+    if rows == 1:
+        return ""
+    return (
+        f" after correction for {rows} {'claims' if family == 'claims' and row['stratum'] == 'all' else 'comparisons'}"
+    )
+
+
+def _part(row: Entry) -> Entry:
+    found: Entry = next(part for part in row["parts"] if part["id"] == row["deciding_part"])
+    return found
+
+
+def _average(row: Entry, part: Entry) -> str:
+    return f"averaged over {counted(part['n_datasets'], 'dataset')}, the effect is {estimate(part)}"
+
+
+def named(part: Entry) -> str:
+    """A part's name in a sentence: its statement, or the words before the colon where there are such."""
+    statement = part["statement"].strip().rstrip(".")
+    name, colon, _ = statement.partition(":")
+    return f"“{name if colon else statement}”"
+
+
+def _parts(row: Entry, lead: str) -> str:
+    """In a conjunction: `lead` with the number of parts, and which part the figures that follow belong to."""
+    n = len(row["parts"])
+    if n == 1:
+        return ""
+    return f"{lead} {'both' if n == 2 else f'all {n}'} parts, least clearly for {named(_part(row))}: "
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _supported(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    part = _part(row)
+    body = _capital(_parts(row, "it holds for") + _average(row, part))
+    return f"{body}, larger than {threshold(part)}{correction(row, family)}. {outlook(part)}".replace(",.", ".")
+
+
+def _reversed(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    part = _part(row)
+    lead = _parts(row, "the opposite holds for") or "the opposite holds: "
+    beyond = f"the other way by more than {threshold(part)}{correction(row, family)}"
+    return f"{_capital(lead)}{_average(row, part)}, {beyond}. {outlook(part)}".replace(",.", ".")
+
+
+def _excluded(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    part = _part(row)
+    found = units(part)
+    size = (
+        f"of {_step(found[0][1])} {found[0][1]['unit']}" if len(found) == 1 else "as large as the smallest that counts"
+    )
+    fact = f"an average effect {size} is excluded{correction(row, family)}"
+    detail = f"{_average(row, part)}; zero or reversed is not settled"
+    if len(row["parts"]) == 1:
+        return f"{_capital(fact)}: {detail}."
+    if part["verdict"] == claims.REVERSED:
+        fact, detail = "the opposite holds", _average(row, part)
+    others = [f"{named(other)} {READING[other['verdict']]}" for other in row["parts"] if other is not part]
+    return f"It fails as a whole because {named(part)} fails; {fact}: {detail}. {_capital('; '.join(others))}."
+
+
+READING = {
+    claims.SUPPORTED: "holds",
+    claims.REVERSED: "fails as well, the opposite holds",
+    claims.EXCLUDED: "fails as well",
+    claims.NEGLIGIBLE: "fails as well, the effect is too small to count",
+    claims.INCONCLUSIVE: "is not settled",
+    claims.TOO_FEW: "is not judged",
+}
+
+
+def _negligible(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    part = _part(row)
+    kinds = ", and in no kind of contamination estimated larger" if strata else ""
+    share = f"{100 * row['missed_share']:.0f} %"
+    body = (
+        f"{_capital(_average(row, part))}: smaller than {threshold(part)} either way{kinds}{correction(row, family)}. "
+    )
+    return f"{body}An exception in up to {share} of such datasets could have been missed.".replace(",,", ",")
+
+
+def _mixed(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    if row["mixed_by"] == "kind":
+        sides = {claims.SUPPORTED: "supported", claims.REVERSED: "reversed"}
+        named = [
+            f"{stratum['stratum']} {sides[stratum['reading']]} ({brief(_part(stratum))})"
+            for stratum in sorted(strata, key=lambda entry: entry["reading"], reverse=True)
+            if stratum["reading"] in sides
+        ]
+        return f"It depends on the kind of contamination: {'; '.join(named)}."
+    above, below = (
+        min(sum(entry["decisive"] == side for entry in part["datasets"]) for part in row["parts"])
+        for side in ("above", "below")
+    )
+    datasets = counted(row["n_datasets"], "dataset")
+    return f"It depends on the dataset: of {datasets}, {above} decisively show it and {below} decisively the reverse."
+
+
+LEANS = {
+    "supported": "it leans towards the claim",
+    "refuted": "it leans against the claim",
+    "small": "it leans towards an effect too small to count",
+    "": "it leans nowhere",
+}
+
+
+def _inconclusive(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    needed = row["datasets_to_settle"]
+    settle = f"{f'about {needed}' if needed else f'not even {MOST}'} datasets would settle it at this spread"
+    only = "" if row["alone"].startswith("inconclusive") else f" As the only claim it would be {row['alone']}."
+    part = _part(row)
+    return f"Not settled: {_weakest(row)}{_average(row, part)}; {LEANS[row['leans']]}; {settle}.{only}"
+
+
+def _weakest(row: Entry) -> str:
+    return "" if len(row["parts"]) == 1 else f"for the weakest part, {named(_part(row))}, "
+
+
+def _inactive(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    return (
+        f"Not settled: the penalty hardly acted in more than half of the {counted(row['n_datasets'], 'dataset')}, "
+        "so an absent effect says nothing about it."
+    )
+
+
+def _too_few(row: Entry, family: str, strata: Sequence[Entry]) -> str:
+    planned = row["n_planned_datasets"]
+    scored = (
+        f"{row['n_datasets']} of {counted(planned, 'planned dataset')} could be scored"
+        if planned
+        else "no dataset was planned"
+    )
+    return f"This study cannot judge it: {scored}, and {row['k_min']} are needed."
+
+
+SENTENCES: dict[str, Callable[[Entry, str, Sequence[Entry]], str]] = {
+    claims.SUPPORTED: _supported,
+    claims.REVERSED: _reversed,
+    claims.EXCLUDED: _excluded,
+    claims.NEGLIGIBLE: _negligible,
+    claims.MIXED: _mixed,
+    claims.INCONCLUSIVE: _inconclusive,
+    claims.INACTIVE: _inactive,
+    claims.TOO_FEW: _too_few,
+}
+
+
+def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Constants) -> str:
+    """The sentence of a row's verdict. `strata`: the entries of the claim's strata, for the row "all"; else empty."""
+    text = SENTENCES[row["verdict"]]({**row, "k_min": constants.k_min}, family, strata)
+    clipped = sum(part["n_clipped"] for part in row["parts"] if part["id"] == row["deciding_part"])
+    if clipped and "the effect is" in text:
+        times = f"{constants.clip:g} times the smallest effect that counts"
+        text += f" ({_capital(counted(clipped, 'dataset'))} beyond {times} entered as {constants.clip:g} times.)"
+    return text
+
+
+def identity_sentence(claim: Claim, verdict: str, checks: Sequence[Entry]) -> str:
+    """The sentence of a claim that calculation settles: how many checks hold, or what the first that fails obtained."""
+    failed = [check for check in checks if not check["holds"]]
+    if verdict == SUPPORTED:
+        return f"True by calculation: {counted(len(checks), 'exact check')} out of {len(checks)} hold."
+    if verdict.startswith(claims.INCONCLUSIVE):
+        return "Not settled: an exact check of this claim is missing or does not hold."
+    shown = f"; expected {failed[0]['expected']}, obtained {failed[0]['obtained']}" if failed else ""
+    refuted = claim.parts[0].statement.strip().rstrip(".")
+    return f"False by calculation: “{refuted}” does not hold{shown}."
+
+
+def table(verdicts: Mapping[str, Any], width: int = 100) -> str:
+    """The verdicts as text of at most `width` columns, ASCII apart from the sentences' quotes: for the terminal."""
+    sections = [("Claims", verdicts["claims"]), ("Added", verdicts["added"]), ("Controls", verdicts["controls"])]
+    blocks = [_section(title, entries, width) for title, entries in sections if entries]
+    return "\n\n".join(blocks).translate({ord(MINUS): "-", ord("“"): '"', ord("”"): '"'}) + "\n"
+
+
+HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
+FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
+
+
+def _section(title: str, entries: Sequence[Entry], width: int) -> str:
+    lines = [cells for entry in entries for cells in _lines(entry)]
+    widths = [max(len(cell) for cell in column) for column in zip(HEADINGS, *lines, strict=True)]
+    wide = sum(widths) + 2 * (len(widths) - 1) <= width
+    rule = "-" * min(width, sum(widths) + 2 * (len(widths) - 1))
+    out = [title.upper()]
+    if wide:
+        out += [_joined(HEADINGS, widths), rule]
+    for entry in entries:
+        for cells in _lines(entry):
+            out += [_joined(cells, widths)] if wide else textwrap.wrap(": ".join(cells[:2]), width)
+        for text in (entry["sentence"], _outcome(entry)):
+            out += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
+    if wide and any(entry["estimate"] is not None for entry in entries):
+        out += textwrap.wrap(FOOT, width)
+    return "\n".join(out)
+
+
+def _outcome(entry: Entry) -> str:
+    return f"control {entry['outcome']}: expected {' or '.join(entry['expects'])}" if "outcome" in entry else ""
+
+
+def _lines(entry: Entry) -> list[tuple[str, ...]]:
+    return [_cells(entry, entry["id"]), *(_cells(row, f"  {row['stratum']}") for row in entry["strata"])]
+
+
+def _cells(entry: Entry, name: str) -> tuple[str, ...]:
+    if entry["estimate"] is None:
+        value = ""
+    elif entry["ci_low"] is None:
+        value = number(entry["estimate"], 1, sign=True)
+    else:
+        value = _multiple(entry["estimate"], entry["ci_low"], entry["ci_high"])
+    datasets = f"{entry['n_datasets']} of {entry['n_planned_datasets']}" if entry["n_planned_datasets"] else ""
+    return name, entry["verdict"], value, datasets
+
+
+def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()

@@ -1,0 +1,50 @@
+"""What a study's results were made of: code, lock file, packages, registration, datasets. No clock and no path."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from l2audit import __version__
+from l2audit.files import sha256_of
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pandas", "pyarrow", "tensorflow", "snakemake")
+
+
+def provenance(
+    study: Mapping[str, Any], code: Mapping[str, str], lock: str | None, claims: Path, cards: Sequence[Path], runs: Path
+) -> dict[str, Any]:
+    """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
+
+    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status.
+    """
+    status = Counter(pq.read_table(runs, columns=["status"])["status"].to_pylist())
+    return {
+        "study": dict(study),
+        "versions": versions(),
+        "code_sha256": dict(code),
+        "lock_sha256": lock,
+        "registration_sha256": sha256_of(claims),
+        "datasets": [json.loads(card.read_text(encoding="utf-8")) for card in sorted(cards)],
+        "runs": {"total": status.total(), "by_status": dict(sorted(status.items()))},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of this project, of Python and of the packages that numbers depend on, as installed."""
+    found = {"l2audit": __version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        for distribution in (name, f"{name}-cpu"):
+            try:
+                found[name] = metadata.version(distribution)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+    return found

@@ -1,0 +1,33 @@
+"""What to see in each figure, in words."""
+
+GLANCE = (
+    "Averages over datasets with their 95\u202f% intervals, in units of δ, the smallest effect that would matter "
+    "(shaded). Right of the band the claim holds, left of it the opposite does. The claim needs both halves: the "
+    "model more sensitive and, therefore, less robust."
+)
+FOREST = (
+    "One mark per dataset with its 95\u202f% interval over seeds, in units of δ (1 δ = {delta}). Shaded: ±δ, too "
+    "small to matter. ▲ ▼ decisively beyond it (corrected for the number of datasets), ● inside it, ○ undecided, "
+    "◀ ▶ beyond {clip:g} δ, counted as {clip:g} δ. Diamonds: averages over datasets with the intervals that were "
+    "judged."
+)
+CURVES = (
+    "Risk on clean test rows after training on clean rows and on rows with outliers (mean over seeds, bars: one "
+    "standard error); the distance between the lines is D. Shaded: the judged band. The vertical line marks the "
+    "beta that most seeds chose on clean validation rows. More sensitive would mean that D is larger there than "
+    "at beta = 0. Shown by rule: in each kind of contamination the cell with the least effect, then the one with "
+    "the greatest."
+)
+DAMAGE = (
+    "D, the rise of test risk (nRMSE) that the outliers cause, against beta on a logarithmic scale. Thin: single "
+    "datasets; thick: their mean. Changing the loss moves from one family of lines to the other; adding a "
+    "penalty moves to the right."
+)
+LOG_LOG = (
+    "All weights are multiplied by s. The points follow the line of slope 2: doubling the weights makes the "
+    "penalty four times as large."
+)
+TABLE = (
+    "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "
+    "units too."
+)

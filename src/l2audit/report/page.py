@@ -1,0 +1,142 @@
+"""The page: a pure function from the published files of a study to one self-contained HTML document.
+
+It fetches nothing, holds no script, and knows no clock and no path: equal files give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from l2audit import __version__
+from l2audit.judge.claims import Constants
+from l2audit.report import apparatus, evidence
+from l2audit.report.digits import THIN, count, short, vector
+from l2audit.report.pictures import CENTRAL, Material, glance_picture
+from l2audit.report.sections import Section, section
+
+PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is too small to judge anything."
+
+
+def build_page(
+    verdicts: Mapping[str, Any],
+    effects: pd.DataFrame,
+    summary: pd.DataFrame,
+    identities: Sequence[Mapping[str, Any]],
+    provenance: Mapping[str, Any],
+    study: Mapping[str, Any],
+) -> str:
+    """The page of a study as one HTML document.
+
+    `verdicts`, `identities`, `provenance`: the parsed JSON files of the same names; `effects`, `summary`: the Parquet
+    tables; `study`: its `name`, `title` and `verdicts` (false: plumbing only, nothing is judged).
+    """
+    constants = Constants(**verdicts["constants"])
+    material = Material(effects, summary, identities, constants, evidence.level_words(summary))
+    entries = [*verdicts["claims"], *verdicts["added"]]
+    sections = [section(entry, material) for entry in entries]
+    page = {
+        **_head(verdicts, entries, sections, provenance, study, material),
+        **apparatus.controls(verdicts["controls"], material, judged=bool(study["verdicts"])),
+        **apparatus.trust(effects, summary, provenance),
+        "oracles": apparatus.oracles(entries, identities),
+        **apparatus.sources(verdicts, provenance),
+        "claims": sections,
+        "constants": apparatus.constants(constants, entries),
+        "verdict_words": apparatus.verdict_words(constants),
+        "contents": _contents(sections),
+        "thin": THIN,
+        "version": __version__,
+    }
+    return _environment().get_template("page.html.j2").render(page=page, css=_style_sheet())
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("l2audit.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters.update(short=short, vector=vector)
+    return environment
+
+
+@cache
+def _style_sheet() -> Markup:
+    return Markup(resources.files("l2audit.report").joinpath("templates/style.css").read_text(encoding="utf-8"))
+
+
+def _head(
+    verdicts: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    sections: Sequence[Section],
+    provenance: Mapping[str, Any],
+    study: Mapping[str, Any],
+    material: Material,
+) -> dict[str, Any]:
+    """Title, answer, stamps and the few numbers under the answer."""
+    central = next((one for one in sections if one.id == CENTRAL), None)
+    entry = next((one for one in entries if one["id"] == CENTRAL), None)
+    judged = bool(study["verdicts"])
+    failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
+    stamps = [] if judged else [PLUMBING]
+    if failed and judged:
+        stamps.append(f"A control failed ({', '.join(failed)}): do not rely on the verdicts of this page.")
+    answer = f"{central.badge.text}: {central.sentence}" if central else ""
+    return {
+        "title": central.question if central else "What L2 regularisation does, claim by claim",
+        "description": " ".join([*stamps, answer]) if judged else PLUMBING,
+        "stamps": stamps,
+        "judged": judged,
+        "central": central,
+        "study_name": study["name"],
+        "study_title": study.get("title", ""),
+        "thread": verdicts["thread"],
+        "facts": _facts(material.effects, provenance),
+        "glance": glance_picture(entry, material) if entry and judged and entry["strata"] else None,
+        "citation": _citation(central, answer if judged else PLUMBING, verdicts, study),
+    }
+
+
+def _facts(effects: pd.DataFrame, provenance: Mapping[str, Any]) -> list[dict[str, str]]:
+    own = effects[effects["role"] == "study"]
+    levels = own.loc[own["level"] != "clean", "level"].nunique()
+    return [
+        {"number": count(provenance["runs"]["total"]), "text": "models trained"},
+        {"number": count(own["dataset"].nunique()), "text": "datasets"},
+        {"number": count(own["architecture"].nunique()), "text": "architectures"},
+        {"number": count(levels), "text": "kinds and rates of outliers"},
+        {"number": count(own["seed"].nunique()), "text": "repetitions of each comparison"},
+    ]
+
+
+def _citation(central: Section | None, answer: str, verdicts: Mapping[str, Any], study: Mapping[str, Any]) -> str:
+    question = central.question if central else ""
+    registration = f"Registration SHA-256 {verdicts['registration_sha256']}."
+    return f"l2audit {__version__}, study “{study['name']}”. {question} {answer} {registration}"
+
+
+def _contents(sections: Sequence[Section]) -> list[dict[str, str]]:
+    fixed = [
+        ("controls", "Controls"),
+        ("rule", "How a verdict is reached"),
+        ("trust", "What was left out"),
+        ("datasets", "Datasets"),
+        ("provenance", "Provenance"),
+        ("glossary", "Glossary"),
+        ("regenerate", "Check and cite"),
+    ]
+    claims = [(one.anchor, f"({one.id})", one.question) for one in sections]
+    plain_entries = [(where, text, "") for where, text in fixed]
+    return [
+        {"anchor": where, "text": text, "more": more}
+        for where, text, more in [("answer", "The answer", ""), ("claims", "All claims", ""), *claims, *plain_entries]
+    ]

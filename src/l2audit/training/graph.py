@@ -1,0 +1,39 @@
+"""Networks on images: one model at a time, the whole schedule in one TensorFlow graph with oneDNN's convolutions.
+
+Stacking loses here: XLA has no fast convolution on a CPU. Trained alone, a run's numbers cannot depend on its company.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from l2audit.models.architectures import Network
+from l2audit.training.batches import order
+from l2audit.training.problem import Array, Problem, Schedule
+from l2audit.training.program import program
+
+logger = logging.getLogger(__name__)
+
+
+def train_one_by_one(
+    problem: Problem, network: Network, loss: str, penalty: str, optimizer: str, schedule: Schedule
+) -> Iterator[dict[str, Array]]:
+    """Train the models of `problem` one after the other; yields what `program` returns, with an axis of one model."""
+    rows = problem.X.shape[1]
+    run = program(network, loss, penalty, optimizer, schedule, rows, stacked=False)
+    everything = tf.range(rows)
+    for model, (data, beta, seed) in enumerate(zip(problem.data, problem.beta, problem.seed, strict=True)):
+        logger.info("%s: model %d of %d", network.name, model + 1, len(problem.data))
+        trained = run(
+            tf.constant(network.initial(int(seed))),
+            tf.constant(problem.X[data]),
+            tf.constant(problem.y[data]),
+            everything,
+            tf.constant(order(schedule, rows, problem.dataset, int(seed))),
+            tf.constant(np.float32(beta)),
+        )
+        yield {name: value.numpy()[None] for name, value in trained.items()}

@@ -1,0 +1,65 @@
+"""What an engine is given and what it gives back: numpy only, so that no engine knows another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """M models to be fitted to D training sets of one shape.
+
+    task: `classification` (y: class numbers from 0, `outputs` classes) or `regression` (y: values, `outputs` = 1)
+    X: (D, n, p) float32; y: (D, n) int32 | float32
+    data: (M,) which training set each model uses
+    beta: (M,) strength of the penalty
+    seed: (M,) keys the initial weights, with the architecture, and the batch order, with `dataset`
+    image: (height, width) where the p features are pixels, else None
+    """
+
+    task: str
+    outputs: int
+    X: NDArray[np.float32]
+    y: NDArray[np.int32] | NDArray[np.float32]
+    data: NDArray[np.int64]
+    beta: NDArray[np.floating[Any]]
+    seed: NDArray[np.int64]
+    dataset: str
+    image: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How networks are trained; linear models are solved exactly and need none.
+
+    learning_rate: at the first step; it goes to 0 along half a cosine.
+    steps: optimizer steps, the same for every beta.
+    batch: rows a step; at or above the number of training rows, every step takes them all.
+    """
+
+    learning_rate: float
+    steps: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """M fitted models.
+
+    kernels, biases: one array a layer with weights, (M, ...), input to output
+    certificates: (M,) each: train_loss, gradient_ratio, balance, decay_exposure, finite (docs/training.md), and
+        point_gradient_ratio of networks
+    predict: (X (D', n', p) float32, which (M,)) -> logits or values (M, n', outputs) float32, of model m on X[which[m]]
+    """
+
+    kernels: list[NDArray[np.float32]]
+    biases: list[NDArray[np.float32]]
+    certificates: dict[str, Array]
+    predict: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]

@@ -1,0 +1,66 @@
+"""Dense networks: a chunk of models as one XLA program along a leading axis.
+
+A chunk always has the same number of models, the last one being padded with copies, and never fewer than two: a run's
+numbers are then the same to the last bit whatever is trained beside it, because every program that it can be part of is
+the same program. (One that is compiled for a single model takes other kernels.)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from l2audit.models.architectures import Network
+from l2audit.training.batches import order
+from l2audit.training.problem import Array, Problem, Schedule
+from l2audit.training.program import program
+
+logger = logging.getLogger(__name__)
+
+
+def train_stacked(
+    problem: Problem, network: Network, loss: str, penalty: str, optimizer: str, schedule: Schedule, chunk: int
+) -> Iterator[dict[str, Array]]:
+    """Train the models of `problem`, `chunk` (>= 2) at a time; yields what `program` returns, models along axis 0.
+
+    Memory is that of one chunk: its training sets, its batch order and four numbers a parameter.
+    """
+    if chunk < 2:
+        raise ValueError(f"a program of {chunk} models would take other kernels than one of many: use 2 or more")
+    rows = problem.X.shape[1]
+    run = program(network, loss, penalty, optimizer, schedule, rows, stacked=True)
+    starts = range(0, len(problem.data), chunk)
+    for number, start in enumerate(starts, 1):
+        models = np.arange(start, min(start + chunk, len(problem.data)))
+        logger.info("%s: chunk %d of %d, %d models", network.name, number, len(starts), len(models))
+        padded = np.concatenate([models, np.repeat(models[:1], chunk - len(models))])
+        trained = run(*_inputs(problem, network, schedule, padded))
+        yield {name: value.numpy()[: len(models)] for name, value in trained.items()}
+
+
+def _inputs(problem: Problem, network: Network, schedule: Schedule, models: Array) -> tuple[tf.Tensor, ...]:
+    """The program's arguments for `models`, whose shapes depend on nothing but their number.
+
+    Models that share a training set share its rows, which keeps them in the cache; as many sets are set aside as there
+    are models, so that the shape does not tell how many are shared.
+    """
+    rows, features = problem.X.shape[1:]
+    sets, slot = np.unique(problem.data[models], return_inverse=True)
+    X = np.zeros((len(models), rows, features), np.float32)
+    y = np.zeros((len(models), rows), problem.y.dtype)
+    X[: len(sets)], y[: len(sets)] = problem.X[sets], problem.y[sets]
+    first = (slot * rows).astype(np.int32)[:, None]
+    seeds, which = np.unique(problem.seed[models], return_inverse=True)
+    orders = np.stack([order(schedule, rows, problem.dataset, int(seed)) for seed in seeds], axis=1)
+    initial = np.stack([network.initial(int(seed)) for seed in seeds])
+    return (
+        tf.constant(initial[which]),
+        tf.constant(X.reshape(-1, features)),
+        tf.constant(y.ravel()),
+        tf.constant(first + np.arange(rows, dtype=np.int32)),
+        tf.constant(orders[:, which] + first),
+        tf.constant(problem.beta[models].astype(np.float32)),
+    )

@@ -1,0 +1,249 @@
+"""The configuration: what is read, and how every kind of mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from l2audit.config.faults import ConfigError, nearest
+from l2audit.config.load import load, studies
+from l2audit.config.reader import read
+from l2audit.config.study import CLEAN, Contamination
+
+REPOSITORY = Path(__file__).parents[2]
+
+STUDY = """\
+name: mine
+title: A study of my own
+verdicts: false
+datasets: [digits, diabetes]
+architectures:
+  linear:
+    betas: [0, 0.1, 0.001]
+    losses: {classification: [cross_entropy], regression: [squared, huber]}
+  conv5:
+    betas: [0, 0.1]
+    losses: {classification: [cross_entropy]}
+    datasets: [digits]
+    contaminations: [sym@0.2]
+contaminations:
+  classification:
+    - {kind: sym, rate: 0.2}
+    - {kind: sym, rate: 0.1}
+  regression:
+    - {kind: vert, rate: 0.1, magnitude: 10}
+seeds: 3
+penalty: l2
+optimizer: adam
+rows: {train: 100, validation: 100, test: 200}
+training: {learning_rate: 0.01, steps: 10, batch: 16}
+models_per_program: 8
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with the project's own tables and one study, config/studies/mine.yaml."""
+    (tmp_path / "config" / "studies").mkdir(parents=True)
+    for name in ("datasets", "architectures", "contaminations", "claims"):
+        text = (REPOSITORY / "config" / f"{name}.yaml").read_text(encoding="utf-8")
+        (tmp_path / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    write(tmp_path, STUDY)
+    return tmp_path
+
+
+def write(root: Path, text: str, name: str = "studies/mine") -> None:
+    (root / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+
+def faults(root: Path, study: str = "mine") -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(root, study)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def replaced(root: Path, old: str, new: str) -> str:
+    """The one fault that replacing `old` by `new` in the study makes."""
+    assert STUDY.count(old) >= 1, f"{old!r} is not in the study"
+    write(root, STUDY.replace(old, new, 1))
+    found = faults(root)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_study_is_read_into_sorted_values(root: Path) -> None:
+    study = load(root, "mine").study
+    assert study.datasets == ("diabetes", "digits")
+    assert study.architectures["linear"].betas == (0.0, 0.001, 0.1)
+    assert study.contaminations["classification"] == (Contamination("sym", 0.1), Contamination("sym", 0.2))
+    assert [one.level for one in (CLEAN, *study.contaminations["regression"])] == ["clean", "vert@0.1,10"]
+
+
+@pytest.mark.parametrize("study", studies(REPOSITORY))
+def test_the_studies_of_the_project_are_free_of_faults(study: str) -> None:
+    assert load(REPOSITORY, study).study.name == study
+
+
+def test_a_study_may_lie_anywhere(root: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere" / "mine.yaml"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text(STUDY, encoding="utf-8")
+    assert load(root, str(elsewhere)).study == load(root, "mine").study
+
+
+CASES = [
+    ("seeds: 3", "seed: 3", "seed: unknown key (fix: did you mean 'seeds'?)"),
+    ("seeds: 3", "seeds: ten", "seeds: 'ten' (text) where a whole number is wanted"),
+    ("seeds: 3", "seeds: 1", "seeds: 1 is out of range (fix: write a value of at least 2)"),
+    ("0.001]", "1e-4]", "architectures.linear.betas[2]: YAML reads '1e-4' as text"),
+    ("0.001]", "1e-4]", "write 0.0001 or 1.0e-4"),
+    ("0.001]", "0.1]", "architectures.linear.betas[2]: 0.1 is listed twice"),
+    ("[0, 0.1, 0.001]", "[0.1, 0.001]", "architectures.linear.betas: does not contain 0"),
+    ("0.001]", "-0.001]", "-0.001 is out of range"),
+    ("0.001]", ".nan]", "architectures.linear.betas[2]: .nan is not a finite number"),
+    (
+        "[digits, diabetes]",
+        "[digits, diabetis]",
+        "datasets[1]: unknown dataset 'diabetis' (fix: did you mean 'diabetes'?)",
+    ),
+    ("[digits, diabetes]", "[digits, diabetes, digits]", "datasets[2]: 'digits' (text) is listed twice"),
+    ("  linear:", "  linaer:", "unknown architecture 'linaer' (fix: did you mean 'linear'?)"),
+    ("[squared, huber]", "[squared, hubber]", "unknown value 'hubber' (fix: did you mean 'huber'?)"),
+    (", regression: [squared, huber]", "", "no loss for regression, which its datasets include"),
+    (
+        "{kind: sym, rate: 0.1}",
+        "{kind: symm, rate: 0.1}",
+        "unknown contamination kind 'symm' (fix: did you mean 'sym'?)",
+    ),
+    ("{kind: sym, rate: 0.1}", "{kind: sym, rate: 1}", "contaminations.classification[1].rate: 1 is out of range"),
+    ("{kind: sym, rate: 0.1}", "{kind: sym, rate: -0.1}", "write a value above 0"),
+    ("{kind: sym, rate: 0.1}", "{kind: sym, rate: 0.2}", "the level sym@0.2 is listed twice"),
+    ("{kind: sym, rate: 0.1}", "{kind: vert, rate: 0.1, magnitude: 5}", "'vert' does not fit classification"),
+    ("rate: 0.1, magnitude: 10", "rate: 0.1", "'vert' needs a magnitude"),
+    ("{kind: sym, rate: 0.1}", "{kind: sym, rate: 0.1, magnitude: 3}", "'sym' has no magnitude (fix: remove this key)"),
+    ("[sym@0.2]", "[sym@0.3]", "unknown level of this study 'sym@0.3' (fix: did you mean 'sym@0.2'?)"),
+    (
+        "    datasets: [digits]\n",
+        "",
+        "convolutions need images, and diabetes has none (fix: add `datasets: [digits]` here)",
+    ),
+    ("datasets: [digits]\n", "datasets: [iris]\n", "unknown dataset of this study 'iris'"),
+    ("name: mine", "name: yours", "'yours' is not the name of its file (fix: write `name: mine`"),
+    ("optimizer: adam", "optimizer: sgd", "optimizer: unknown value 'sgd' (fix: use one of adam)"),
+    ("penalty: l2\n", "", "penalty: this key is missing"),
+    ("seeds: 3", "seeds: 3\nseeds: 4", "seeds: is given twice (fix: keep one of them (the other is on line 20))"),
+    ("seeds: 3", "seeds: [3", "is not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), CASES)
+def test_a_mistake_is_told_with_its_key_and_its_fix(root: Path, old: str, new: str, message: str) -> None:
+    write(root, STUDY.replace(old, new, 1))
+    assert old in STUDY
+    assert any(message in fault for fault in faults(root)), faults(root)
+
+
+def test_a_fault_names_the_file_and_the_line(root: Path) -> None:
+    line = STUDY.splitlines().index("seeds: 3") + 1
+    assert replaced(root, "seeds: 3", "seeds: ten").startswith(f"{root}/config/studies/mine.yaml:{line}: seeds: ")
+
+
+def test_a_syntax_error_names_the_line(root: Path) -> None:
+    line = STUDY.splitlines().index("penalty: l2") + 1
+    assert f"mine.yaml:{line}: is not valid YAML" in replaced(root, "seeds: 3", "seeds: [3")
+
+
+def test_all_faults_are_told_at_once(root: Path) -> None:
+    text = STUDY.replace("[digits, diabetes]", "[digitts, diabetis]").replace("rate: 0.1, magnitude: 10", "rate: 0.1")
+    write(root, text)
+    write(root, "sym: {description: nothing else}\n", "contaminations")
+    found = faults(root)
+    assert sum("contaminations.yaml" in fault for fault in found) >= 4  # the missing keys
+    write(root, (REPOSITORY / "config/contaminations.yaml").read_text(encoding="utf-8"), "contaminations")
+    found = faults(root)
+    assert [fault for fault in found if "digitts" in fault]
+    assert [fault for fault in found if "diabetis" in fault]
+    assert [fault for fault in found if "needs a magnitude" in fault]
+
+
+def test_one_line_a_fault(root: Path) -> None:
+    write(root, STUDY.replace("seeds: 3", "seeds: ten").replace("optimizer: adam", "optimizer: sgd"))
+    with pytest.raises(ConfigError) as caught:
+        load(root, "mine")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "the configuration has 2 faults; nothing was run"
+
+
+def test_an_unknown_study_lists_what_is_known(root: Path) -> None:
+    assert "there is no study 'min' (fix: use one of mine" in faults(root, "min")[0]
+
+
+def test_a_missing_file_of_ones_own(root: Path) -> None:
+    assert "nowhere.yaml: cannot be read (No such file or directory)" in faults(root, "nowhere.yaml")[0]
+
+
+def test_an_empty_file(root: Path) -> None:
+    write(root, "# nothing but a comment\n")
+    assert "is empty" in faults(root)[0]
+
+
+def test_claims_name_strata_and_kinds_that_exist(root: Path) -> None:
+    text = (REPOSITORY / "config/claims.yaml").read_text(encoding="utf-8")
+    assert "strata: [label, target, leverage-collinear, leverage-other]" in text
+    assert "kinds: [vert]" in text
+    write(
+        root,
+        text.replace("strata: [label, target,", "strata: [lable, target,").replace(
+            "kinds: [vert]", "kinds: [vertical]"
+        ),
+        "claims",
+    )
+    found = faults(root)
+    assert any("unknown stratum 'lable' (fix: did you mean 'label'?)" in fault for fault in found)
+    assert any("unknown contamination kind 'vertical' (fix: did you mean 'vert'?)" in fault for fault in found)
+
+
+CONTROLS = """\
+controls:
+  datasets: [planted_isotropic_1]
+  architectures: [linear]
+  contaminations: ["vert@0.1,10"]
+"""
+
+
+def test_controls_are_read(root: Path) -> None:
+    write(root, STUDY + CONTROLS)
+    study = load(root, "mine").study
+    assert study.role("planted_isotropic_1") == "control"
+    assert study.role("digits") == "study"
+    assert study.all_datasets == ("diabetes", "digits", "planted_isotropic_1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[planted_isotropic_1]", "[planted_isotropic]", "controls.datasets[0]: unknown dataset 'planted_isotropic'"),
+        ("[planted_isotropic_1]", "[digits]", "controls.datasets[0]: 'digits' is also a dataset of the study"),
+        ("[linear]", "[mlp-32]", "unknown architecture of this study 'mlp-32'"),
+        ("vert@0.1,10", "sym@0.1", "unknown level of the controls' task 'sym@0.1'"),
+    ],
+)
+def test_mistakes_in_controls(root: Path, old: str, new: str, message: str) -> None:
+    write(root, STUDY + CONTROLS.replace(old, new))
+    assert any(message in fault for fault in faults(root)), faults(root)
+
+
+def test_reading_agrees_with_yaml(tmp_path: Path) -> None:
+    text = "a: &one [1, 2.5, x, true, null, 2020-01-01]\nb: *one\nc: {d: 'text', e: 0x10}\n"
+    path = tmp_path / "any.yaml"
+    path.write_text(text, encoding="utf-8")
+    expected: Any = yaml.safe_load(text)
+    assert read(path).data == expected
+
+
+def test_nearest_lists_what_is_known_when_nothing_is_near() -> None:
+    assert nearest("zzz", ["b", "a"]) == "use one of a, b"

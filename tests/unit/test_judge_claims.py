@@ -1,0 +1,85 @@
+"""The registration: read strictly, every fault with its key and its fix."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from judging import claim, part, raw_registration
+from l2audit.config.faults import ConfigError
+from l2audit.judge.claims import load, matches, parse
+
+REGISTERED = Path(__file__).parents[2] / "config/claims.yaml"
+
+
+def test_the_registration_of_the_project_is_valid() -> None:
+    found = load(REGISTERED)
+    assert found.sha256 == hashlib.sha256(REGISTERED.read_bytes()).hexdigest()
+    assert [c.id for c in found.claims] == [c["id"] for c in yaml.safe_load(REGISTERED.read_text())["claims"]]
+    assert all(c.parts for c in found.claims)
+
+
+def test_keys_become_fields() -> None:
+    found = parse(raw_registration(claim("g", strata=["label", "target"], datasets=["digits"], note="n")))["g"]
+    assert (found.strata, found.datasets, found.note) == (("label", "target"), ("digits",), "n")
+    assert found.parts[0].delta == {"classification": 0.01, "regression": 0.02}
+    with pytest.raises(KeyError):
+        parse(raw_registration())["absent"]
+
+
+def test_the_hash_follows_the_content_and_not_its_order() -> None:
+    raw = raw_registration()
+    turned = dict(reversed(raw.items()))
+    assert parse(raw).sha256 == parse(turned).sha256
+    assert parse(raw).sha256 != parse(raw_registration(alpha=0.01)).sha256
+
+
+IDENTITY = {"id": "b1", "statement": "s", "checks": ["c"], "holds_means": "supported"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (raw_registration(claim(stratum=["label"])), r"claims\[0\].stratum: unknown key .*did you mean 'strata'"),
+        (raw_registration(alpha="5e-2"), r"constants.alpha: YAML reads '5e-2' as text"),
+        (raw_registration(alpha=1.5), r"constants.alpha: 1.5 is out of range"),
+        (raw_registration(claim(family="claim")), r"unknown value 'claim' .*did you mean 'claims'"),
+        (raw_registration(claim("x"), claim("x")), r"claims\[1\].id: 'x' is registered twice"),
+        (raw_registration(claim(parts=[part("p"), part("p")])), r"parts\[1\].id: 'p' is registered twice"),
+        (raw_registration(claim(expects=["supported"])), "only a control expects a verdict"),
+        (raw_registration(claim(family="control")), r"expects: a control needs the verdicts that pass"),
+        (raw_registration(claim(family="control", expects=["refused"])), "unknown value 'refused'"),
+        (raw_registration(claim(parts=[part(delta={"regression": 0.02})])), "name different tasks"),
+        (raw_registration(claim(parts=[part(delta={"regression": 0.0})])), "out of range"),
+        (raw_registration(claim(parts=[IDENTITY])), r"parts\[0\].estimand: needed in family claims"),
+        (raw_registration(claim(family="identity")), r"parts\[0\].checks: needed in family identity"),
+        ({k: v for k, v in claim().items() if k != "strata"}, r"claims\[0\].strata: a measured claim needs this key"),
+    ],
+)
+def test_faults_name_the_key_and_the_fix(raw: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        parse(raw if "version" in raw else raw_registration(raw))
+    assert "fix:" in str(caught.value)
+
+
+def test_a_file_fault_names_the_file_and_the_line(tmp_path: Path) -> None:
+    broken = tmp_path / "claims.yaml"
+    broken.write_text(REGISTERED.read_text().replace("clip: 10 ", "clip: ten "), encoding="utf-8")
+    line = next(i for i, text in enumerate(broken.read_text().splitlines(), 1) if "clip: ten" in text)
+    with pytest.raises(
+        ConfigError, match=rf"claims.yaml:{line}: constants.clip: 'ten' \(text\) where a number is wanted"
+    ):
+        load(broken)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_an_expectation_covers_its_kinds() -> None:
+    assert matches("refuted (reversed)", "refuted")
+    assert matches("refuted", "refuted")
+    assert not matches("refuted (reversed)", "refuted (excluded)")
+    assert not matches("supported", "refuted")

@@ -1,0 +1,175 @@
+"""Numbers and figures of the page: what is drawn is what was judged."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from l2audit.judge.claims import Constants
+from l2audit.report import digits, evidence, words
+from l2audit.report.figures import Curve, Damage, curves, damage, log_log, positions
+from l2audit.report.forest import Group, Mark, axis_limit, forest
+from l2audit.report.style import AGREE, blank, drawing, to_svg
+from report_example import example, registration
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 4))
+def test_a_printed_number_reads_back_within_half_a_digit(value: float, places: int) -> None:
+    text = digits.plain(value, places)
+    read = float(text.replace(digits.MINUS, "-").replace(digits.THIN, ""))
+    assert abs(read - value) <= 0.5 * 10**-places * (1 + 1e-9) + 1e-9
+    assert "-" not in text
+
+
+def test_zero_has_no_sign_and_absence_is_a_dash() -> None:
+    assert digits.plain(-0.001, 2, sign=True) == "0.00"
+    assert digits.plain(None, 2) == digits.plain(math.nan, 2) == digits.percent(None) == digits.NONE
+    assert digits.plain(12345.6, 0) == f"12{digits.THIN}346"
+    assert digits.interval(-1.25, 3.0, 1) == f"[{digits.MINUS}1.2, 3.0]"
+
+
+@pytest.mark.parametrize(
+    ("beta", "text"), [(0.0, "0"), (0.003, "0.003"), (0.1, "0.1"), (1e-5, "10⁻⁵"), (3e-5, "3·10⁻⁵"), (10.0, "10")]
+)
+def test_betas_are_written_as_a_reader_expects(beta: float, text: str) -> None:
+    assert digits.power_of_ten(beta) == text
+
+
+def test_a_level_in_words() -> None:
+    assert words.level("sym", 0.2, 0.0) == f"flipped labels 20{digits.THIN}%"
+    assert words.level("vert", 0.1, 10.0) == f"vertical outliers 10{digits.THIN}%, 10{digits.THIN}s"
+    assert words.level("my_kind", 0.05, math.nan) == f"my_kind 5{digits.THIN}%"
+
+
+def marks(*values: float) -> Group:
+    rows = [f"d{k}" for k in range(len(values))]
+    drawn = {name: Mark(name, v, v - 0.5, v + 0.5) for name, v in zip(rows, values, strict=True)}
+    return Group("kind", rows, [drawn], [Mark("average", float(np.mean(values)), -0.5, 0.5)])
+
+
+def test_the_axis_shows_every_point_and_ends_at_the_clip() -> None:
+    assert axis_limit([marks(0.5, -2.0)], 10) == 3
+    assert axis_limit([marks(0.5, -4.0)], 10) == 5
+    assert axis_limit([marks(0.5, -40.0)], 10) == pytest.approx(10.6)
+
+
+def svg(group: Group, clip: float = 10) -> str:
+    return str(forest([group], [""], clip=clip, name="f", title="T", description="D"))
+
+
+def test_scores_beyond_the_clip_are_arrow_heads_at_the_edge() -> None:
+    def drawn(value: float) -> str:
+        group = Group(
+            "", ["d"], [{"d": Mark("d", value, value - 1, value + 1, side=1)}], [Mark("average", 2.0, 1.5, 2.5)]
+        )
+        return svg(group)
+
+    assert drawn(900.0) == drawn(90000.0)
+    assert drawn(900.0) != drawn(9.0)
+
+
+def test_a_dataset_that_was_not_judged_is_named_and_said_so() -> None:
+    group = Group("", ["lost"], [{"lost": Mark("lost", None)}], [None])
+    drawn = svg(group)
+    assert ">lost<" in drawn
+    assert ">not judged<" in drawn
+    assert ">too few datasets<" in drawn
+
+
+def test_drawings_use_theme_colours_only_and_labels_keep_their_digits() -> None:
+    with drawing():
+        figure = blank(200, 100)
+        axes = figure.add_axes((0.1, 0.2, 0.8, 0.7))
+        axes.plot([0, 1], [0, 1], color=AGREE)
+        axes.set_xticks([0.123456], ["0.123456"])
+        drawn = str(to_svg(figure, "x", "a < b", "c & d"))
+    assert "var(--agree)" in drawn
+    assert re.findall(r"#[0-9a-f]{6}\b", drawn) == []
+    assert ">0.123456<" in drawn
+    assert '<title id="x-title">a &lt; b</title>' in drawn
+    assert "font-family" not in drawn
+
+
+def test_zero_stands_left_of_the_smallest_beta() -> None:
+    assert positions([0.0, 1e-3, 1e-2]).tolist() == pytest.approx([-4, -3, -2])
+
+
+def test_a_curve_says_how_large_the_damage_is() -> None:
+    curve = Curve(
+        "t",
+        "s",
+        "test error, %",
+        [0, 1e-3, 1e-2],
+        [10, 9, 8],
+        [1, 1, 1],
+        [30, math.nan, 12],
+        [1, 1, 1],
+        [False, True, True],
+        2,
+    )
+    drawn = str(curves([curve], name="c", title="T", description="D"))
+    assert ">D\u2009=\u200920<" in drawn
+    assert ">D\u2009=\u20094<" in drawn
+
+
+def test_damage_of_zero_or_less_is_drawn() -> None:
+    line = Damage("squared", [0, 1e-2], [0.2, -0.1], "squared loss", average=True)
+    assert "squared loss" in str(damage([("level", [line])], name="d", title="T", description="D"))
+
+
+def test_the_growth_of_the_penalty_is_drawn_with_both_comparisons() -> None:
+    scale = np.logspace(-2, 2, 9)
+    drawn = str(log_log(scale.tolist(), (3 * scale**2).tolist(), 2.0, name="l", title="T", description="D"))
+    assert "the penalty, slope 2.0000" in drawn
+    assert "exponential" in drawn
+
+
+def constants() -> Constants:
+    return registration().constants
+
+
+def test_cells_of_the_map_are_the_means_of_their_seeds() -> None:
+    effects = example()["effects"]
+    rows = effects[(effects["claim"] == "g") & (effects["part"] == "g1")]
+    table = evidence.cells(rows, {"classification": 0.01, "regression": 0.02}, constants())
+    one = table[
+        (table["dataset"] == "example_cells") & (table["architecture"] == "linear") & (table["level"] == "sym@0.2")
+    ]
+    own = rows.query("dataset == 'example_cells' and architecture == 'linear' and level == 'sym@0.2'")
+    assert one["mean"].item() == pytest.approx(own["theta"].mean() / 0.01)
+    lost = table[
+        (table["dataset"] == "example_votes") & (table["architecture"] == "linear") & (table["level"] == "sym@0.2")
+    ]
+    assert not lost["judged"].item()
+    assert lost["why"].item() == "not converged"
+    assert math.isnan(lost["sign"].item())
+
+
+def test_the_sign_of_a_cell_needs_the_whole_interval_beyond_delta() -> None:
+    effects = example()["effects"]
+    rows = effects[(effects["claim"] == "g") & (effects["part"] == "g1")].copy()
+    rows["ok"] = True
+    for theta, sign in ((0.05, 1.0), (-0.05, -1.0), (0.0, 0.0)):
+        noise = 1e-4 * (rows["seed"] - rows["seed"].mean())
+        table = evidence.cells(
+            rows.assign(theta=theta + noise), {"classification": 0.01, "regression": 0.02}, constants()
+        )
+        assert (table["sign"] == sign).all()
+    wide = rows.assign(theta=0.012 + 0.02 * (rows["seed"] - rows["seed"].mean()))
+    assert evidence.cells(wide, {"classification": 0.01, "regression": 0.02}, constants())["sign"].isna().all()
+
+
+def test_the_cells_shown_as_curves_are_the_extremes_of_their_stratum() -> None:
+    effects = example()["effects"]
+    rows = effects[(effects["claim"] == "g") & (effects["part"] == "g1")]
+    table = evidence.cells(rows, {"classification": 0.01, "regression": 0.02}, constants())
+    found = evidence.telling_cells(table)
+    assert [stratum for stratum, _, _ in found] == sorted(table["stratum"].unique())
+    for stratum, least, greatest in found:
+        own = table[(table["stratum"] == stratum) & table["judged"]]["mean"]
+        assert (least["mean"], greatest["mean"]) == (own.min(), own.max())

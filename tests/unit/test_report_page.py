@@ -1,0 +1,241 @@
+"""The page as a document: whole, valid, self-contained, byte-stable, and honest about what it does not know."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from l2audit.judge.claims import VERDICTS
+from l2audit.judge.verdicts import judge
+from l2audit.report import words
+from l2audit.report.page import PLUMBING, build_page
+from report_example import example, identities, registration
+
+VOID = {"br", "hr", "img", "input", "link", "meta", "col", "source", "wbr"}
+FETCHING = {"script", "iframe", "img", "object", "embed", "audio", "video", "source", "base", "form"}
+
+
+class Document(HTMLParser):
+    """What the checks need of a page: tags with attributes, ids, links, text, and whether every tag is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.text: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        repeated = [name for name, count in Counter(name for name, _ in attrs).items() if count > 1]
+        self.faults += [f"<{tag}> has '{name}' twice" for name in repeated]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> closes nothing")
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open[-1:]:
+            self.text.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def ids(self) -> Counter[str]:
+        return Counter(str(attributes["id"]) for _, attributes in self.tags if "id" in attributes)
+
+
+def changed(**parts: Any) -> dict[str, Any]:
+    """The example's arguments, deep enough copied to be changed, with `parts` replaced."""
+    arguments = example()
+    arguments["verdicts"] = copy.deepcopy(arguments["verdicts"])
+    return {**arguments, **parts}
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return build_page(**example())
+
+
+@pytest.fixture(scope="module")
+def document(html: str) -> Document:
+    return Document(html)
+
+
+def test_every_tag_is_closed_and_no_attribute_repeats(document: Document) -> None:
+    assert document.faults == []
+    assert document.open == []
+
+
+def test_ids_are_unique(document: Document) -> None:
+    assert [name for name, count in document.ids().items() if count > 1] == []
+
+
+def test_internal_links_and_label_references_resolve(document: Document) -> None:
+    ids = set(document.ids())
+    wanted = {str(a["href"])[1:] for a in document.all("a") if str(a.get("href", "")).startswith("#")}
+    wanted |= {str(a["href"])[1:] for a in document.all("use")}
+    for _, attributes in document.tags:
+        wanted |= set((attributes.get("aria-labelledby") or "").split())
+        wanted |= set(re.findall(r"url\(#([^)]+)\)", " ".join(str(value) for value in attributes.values())))
+    assert len(wanted) > 50
+    assert wanted - ids == set()
+
+
+def test_nothing_is_fetched(html: str, document: Document) -> None:
+    assert [tag for tag, _ in document.tags if tag in FETCHING] == []
+    assert [link["href"] for link in document.all("link")] == ["data:,"]
+    assert "@import" not in html
+    assert re.findall(r"url\((?!#)", html) == []
+
+
+def test_every_drawing_has_a_text_alternative(document: Document) -> None:
+    drawings = document.all("svg")
+    assert len(drawings) > 10
+    assert all(one["role"] == "img" and one["aria-labelledby"] for one in drawings)
+    assert len(document.all("title")) == len(drawings) + 1
+    assert len(document.all("desc")) == len(drawings)
+
+
+def test_headings_go_down_one_level_at_a_time(document: Document) -> None:
+    levels = [int(tag[1]) for tag, _ in document.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels.count(1) == 1
+    after_contents = [level for level in levels if level != 1]
+    assert set(after_contents) == {2, 3}
+    assert levels[0] == 1
+
+
+def test_every_claim_is_there_with_quote_author_verdict_sentence_and_counts(html: str, document: Document) -> None:
+    text = " ".join(" ".join(document.text).split())
+    ids = set(document.ids())
+    for claim in example()["verdicts"]["claims"]:
+        assert f"claim-{claim['id']}" in ids
+        for key in ("quote", "author", "question", "sentence", "verdict"):
+            assert " ".join(claim[key].split()) in text, (claim["id"], key)
+    assert "https://datascience.stackexchange.com/questions/53354" in html
+    assert "CC BY-SA 4.0" in text
+
+
+def test_the_description_is_the_answer(document: Document) -> None:
+    metas = {attributes.get("name") or attributes.get("property"): attributes for attributes in document.all("meta")}
+    central = next(claim for claim in example()["verdicts"]["claims"] if claim["id"] == "g")
+    assert central["sentence"] in str(metas["description"]["content"])
+    assert central["sentence"] in str(metas["og:description"]["content"])
+    assert metas["og:title"]["content"] == central["question"]
+
+
+def test_same_inputs_give_the_same_bytes_in_any_row_order(html: str) -> None:
+    arguments = changed()
+    arguments["effects"] = arguments["effects"].sample(frac=1, random_state=1)
+    arguments["summary"] = arguments["summary"].sample(frac=1, random_state=2)
+    assert build_page(**arguments) == html
+
+
+def test_no_clock_and_no_path(html: str) -> None:
+    for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir()), Path(__file__).parents[2]):
+        assert f"{folder}/" not in html
+    assert re.findall(r"\b20\d\d-\d\d-\d\d\b", html) == []
+
+
+def test_the_page_is_small_enough_to_send(html: str) -> None:
+    assert len(html.encode()) < 3_000_000
+
+
+def test_text_from_the_configuration_is_escaped() -> None:
+    attack = "<script>alert(1)</script> \"'&$x$"
+    arguments = changed()
+    claim = arguments["verdicts"]["claims"][5]
+    for key in ("quote", "author", "question", "sentence", "note"):
+        claim[key] = f"{key} {attack}"
+    claim["labels"] = [attack]
+    claim["parts"][0]["statement"] = f"short: {attack}"
+    arguments["provenance"] = copy.deepcopy(arguments["provenance"])
+    arguments["provenance"]["datasets"][0] |= {"name": attack, "description": attack, "licence": attack}
+    arguments["study"] = {"name": "x", "title": attack, "verdicts": True}
+    renamed = {"example_cells": f"example {attack}"}
+    arguments["effects"] = arguments["effects"].replace({"dataset": renamed})
+    arguments["summary"] = arguments["summary"].replace({"dataset": renamed})
+    for part in claim["parts"] + [part for row in claim["strata"] for part in row["parts"]]:
+        for one in part["datasets"]:
+            one["dataset"] = renamed.get(one["dataset"], one["dataset"])
+    found = build_page(**arguments)
+    document = Document(found)
+    assert document.all("script") == []
+    assert document.faults == []
+    assert "<script" not in found
+    assert f"quote {attack}" in " ".join(document.text)
+
+
+def test_a_study_without_verdicts_is_stamped_and_shows_none() -> None:
+    arguments = changed(study={"name": "smoke", "title": "", "verdicts": False})
+    found = build_page(**arguments)
+    document = Document(found)
+    text = " ".join(document.text)
+    assert PLUMBING in text
+    assert PLUMBING in str(next(meta for meta in document.all("meta") if meta.get("name") == "description")["content"])
+    before_the_rule = found[: found.index('id="rule"')]
+    assert 'class="badge' not in before_the_rule
+    for claim in arguments["verdicts"]["claims"]:
+        assert claim["sentence"] not in text
+
+
+def test_a_failed_control_stamps_the_page(html: str) -> None:
+    assert "do not rely on the verdicts" not in html
+    arguments = changed()
+    arguments["verdicts"]["controls"][0]["outcome"] = "failed"
+    found = build_page(**arguments)
+    document = Document(found)
+    assert "do not rely on the verdicts" in " ".join(document.text)
+    description = next(meta for meta in document.all("meta") if meta.get("name") == "description")["content"]
+    assert str(description).startswith("A control failed (planted-isotropic)")
+
+
+def test_what_was_left_out_is_counted_by_reason(document: Document) -> None:
+    text = " ".join(" ".join(document.text).split())
+    effects: pd.DataFrame = example()["effects"]
+    lost = effects[(effects["claim"] == "g") & ~effects["ok"]]
+    for reason, count in lost["reason"].value_counts().items():
+        assert f"{reason} {count}" in text
+
+
+def test_every_verdict_can_be_shown() -> None:
+    """Each as a badge of its own glyph and word; "inconclusive" and its kinds share the open one."""
+    glyphs = {verdict: words.badge(verdict).glyph for verdict in VERDICTS}
+    decided = [glyph for verdict, glyph in glyphs.items() if not verdict.startswith("inconclusive")]
+    assert len(set(decided)) == len(decided)
+    assert {glyph for verdict, glyph in glyphs.items() if verdict.startswith("inconclusive")}.isdisjoint(decided)
+
+
+def test_a_study_of_few_datasets_has_a_page() -> None:
+    """Fewer datasets than the rule asks for: strata without a dataset, averages without an interval."""
+    kept = ["example_wine", "example_sugar"]
+    arguments = changed()
+    effects = arguments["effects"][arguments["effects"]["dataset"].isin(kept)].reset_index(drop=True)
+    summary = arguments["summary"][arguments["summary"]["dataset"].isin(kept)]
+    verdicts = json.loads(json.dumps(judge(effects, registration(), identities())))
+    document = Document(build_page(**{**arguments, "effects": effects, "summary": summary, "verdicts": verdicts}))
+    assert document.faults == []
+    assert "inconclusive (too few datasets)" in " ".join(document.text)
+
+
+def test_building_a_page_does_not_import_tensorflow() -> None:
+    code = "import sys, l2audit.report.page; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,98 @@
+"""A run's numbers do not depend on what is trained beside it: to the last bit."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+from made_up import problem
+
+from l2audit.models.architectures import Architecture
+from l2audit.training.engines import fit
+from l2audit.training.problem import Fitted, Problem, Schedule
+
+MLP = Architecture("mlp-64-64", ["dense 64", "relu", "dense 64", "relu"])
+CONV = Architecture("small-conv", ["conv 4 stride 2", "relu", "flatten", "dense 8", "relu"])
+SCHEDULE = Schedule(0.02, 40, 32)
+CHUNK = 8
+DIVERGING = 3  # the training set that is not finite
+
+
+@cache
+def whole() -> Problem:
+    """Twelve models on four training sets, one of which makes its models diverge."""
+    one = problem("classification", rows=100, features=64, outputs=10)
+    X = one.X.copy()
+    X[DIVERGING, 5, 7] = np.inf
+    return dataclasses.replace(one, X=X)
+
+
+def some(of: Problem, models: list[int]) -> Problem:
+    """The problem of some of the models, its training sets numbered anew."""
+    sets, data = np.unique(of.data[models], return_inverse=True)
+    return dataclasses.replace(
+        of, X=of.X[sets], y=of.y[sets], data=data, beta=of.beta[models], seed=of.seed[models]
+    )
+
+
+@cache
+def trained(models: tuple[int, ...]) -> Fitted:
+    return fit(some(whole(), list(models)), MLP, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+
+
+def assert_same_bits(one: Fitted, other: Fitted, at: list[tuple[int, int]]) -> None:
+    """Model a of `one` is model b of `other`, for each (a, b)."""
+    for a, b in at:
+        for mine, theirs in zip([*one.kernels, *one.biases], [*other.kernels, *other.biases], strict=True):
+            assert mine[a].tobytes() == theirs[b].tobytes()
+        assert one.certificates.keys() == other.certificates.keys()
+        for name in one.certificates:
+            assert one.certificates[name][a].tobytes() == other.certificates[name][b].tobytes(), name
+
+
+ALL = tuple(range(12))
+
+
+@pytest.mark.parametrize("models", [(0,), (5,), (11,), (7, 1), (2, 3, 5, 7, 8, 9, 10)])
+def test_alone_or_with_others(models: tuple[int, ...]) -> None:
+    assert_same_bits(trained(ALL), trained(models), [(model, at) for at, model in enumerate(models)])
+
+
+def test_in_reversed_order_and_so_in_other_chunks() -> None:
+    assert_same_bits(trained(ALL), trained(ALL[::-1]), [(model, 11 - model) for model in ALL])
+
+
+def test_a_diverging_model_is_told_and_disturbs_no_neighbour() -> None:
+    diverging = whole().data == DIVERGING
+    assert np.array_equal(trained(ALL).certificates["finite"], ~diverging)
+    healthy = tuple(np.flatnonzero(~diverging))
+    assert np.isfinite(trained(ALL).certificates["train_loss"][list(healthy)]).all()
+    assert_same_bits(trained(ALL), trained(healthy), [(model, at) for at, model in enumerate(healthy)])
+
+
+def test_again() -> None:
+    again = fit(whole(), MLP, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+    assert_same_bits(trained(ALL), again, [(model, model) for model in ALL])
+
+
+def test_predictions_do_not_depend_on_the_company_either() -> None:
+    test_rows = np.random.default_rng(1).normal(size=(2, 30, 64)).astype(np.float32)
+    together = trained(ALL).predict(test_rows, np.arange(12) % 2)
+    alone = trained((5,)).predict(test_rows, np.array([1]))
+    assert together.shape == (12, 30, 10)
+    assert together[5].tobytes() == alone[0].tobytes()
+
+
+def test_networks_on_images() -> None:
+    images = problem("classification", rows=50, features=64, outputs=3, image=(8, 8))
+    together = fit(images, CONV, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+    models = [7, 2]
+    apart = fit(some(images, models), CONV, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+    assert_same_bits(together, apart, [(model, at) for at, model in enumerate(models)])
+
+
+def test_never_a_program_for_one_model() -> None:
+    with pytest.raises(ValueError, match="use 2 or more"):
+        fit(some(whole(), [0]), MLP, "cross_entropy", "l2", "adam", SCHEDULE, 1)

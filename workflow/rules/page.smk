@@ -1,0 +1,43 @@
+# What people see. The page is a function of the files in `evidence`, so it can be rebuilt from the published copies of them.
+EVIDENCE = [
+    "verdicts.json",
+    "effects.parquet",
+    "summary.parquet",
+    "identities.json",
+    "provenance.json",
+]
+
+
+rule report:
+    input:
+        expand(f"{RESULTS}/{{name}}", name=EVIDENCE),
+    output:
+        PAGE,
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    params:
+        study=STUDY.name,
+        code=CODE["report"],
+    script:
+        "../../scripts/report.py"
+
+
+# Not part of the default target: `snakemake publish` copies the default study's page and evidence to report/published/, which
+# is committed, so that a visitor reads the result without running anything.
+rule publish:
+    input:
+        page="report/default.html",
+        evidence=expand("results/default/{name}", name=EVIDENCE),
+    output:
+        "report/published/default.html",
+        expand("report/published/{name}", name=EVIDENCE),
+    log:
+        "results/default/logs/publish.log",
+    benchmark:
+        "results/default/benchmarks/publish.tsv"
+    params:
+        code=CODE["publish"],
+    script:
+        "../../scripts/publish.py"

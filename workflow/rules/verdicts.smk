@@ -1,0 +1,79 @@
+# From runs to verdicts: effects are paired contrasts of runs, identities are exact checks, the rule is in config/claims.yaml.
+# A change of the registration comes through here and trains nothing again.
+CLAIMS = "config/claims.yaml"
+
+
+rule identities:
+    output:
+        f"{RESULTS}/identities.json",
+    log:
+        f"{RESULTS}/logs/identities.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/identities.tsv"
+    params:
+        code=CODE["identities"],
+    script:
+        "../../scripts/identities.py"
+
+
+rule estimate:
+    input:
+        runs=f"{RESULTS}/runs.parquet",
+        cards=CARDS,
+        claims=CLAIMS,
+    output:
+        effects=f"{RESULTS}/effects.parquet",
+        summary=f"{RESULTS}/summary.parquet",
+    log:
+        f"{RESULTS}/logs/estimate.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/estimate.tsv"
+    params:
+        plan=[shard.to_json() for shard in SHARDS.values()],
+        strata=canonical(
+            {kind: entry["stratum"] for kind, entry in CONFIG.contaminations.items()}
+        ),
+        code=CODE["estimate"],
+    script:
+        "../../scripts/estimate.py"
+
+
+rule judge:
+    input:
+        effects=f"{RESULTS}/effects.parquet",
+        identities=f"{RESULTS}/identities.json",
+        runs=f"{RESULTS}/runs.parquet",
+        claims=CLAIMS,
+    output:
+        f"{RESULTS}/verdicts.json",
+    log:
+        f"{RESULTS}/logs/judge.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/judge.tsv"
+    params:
+        study=STUDY.name,
+        code=CODE["judge"],
+    script:
+        "../../scripts/judge.py"
+
+
+rule provenance:
+    input:
+        runs=f"{RESULTS}/runs.parquet",
+        cards=CARDS,
+        claims=CLAIMS,
+    output:
+        f"{RESULTS}/provenance.json",
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/provenance.tsv"
+    params:
+        study=canonical(
+            dict(name=STUDY.name, title=STUDY.title, verdicts=STUDY.verdicts)
+        ),
+        stages=canonical(CODE),
+        lock=lock_hash(ROOT),
+        code=CODE["provenance"],
+    script:
+        "../../scripts/provenance.py"
