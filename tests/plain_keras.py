@@ -48,13 +48,14 @@ def train(
     learning_rate: float,
     steps: int,
     last: int,
+    epsilon: float,
 ) -> Trained:
     """Train from the given weights; `batches` (steps, batch) rows of x and y; certificates average `last` steps."""
     model.set_weights([one for pair in zip(kernels, biases, strict=True) for one in pair])
     weights = model.trainable_variables
     penalised = weights[0::2]
     labels = y.dtype == np.int32
-    optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.95, epsilon=1e-8)
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.9, beta_2=0.95, epsilon=epsilon)
     second = np.zeros(sum(int(np.prod(one.shape)) for one in penalised))
     exposure, slopes, averages = 0.0, [], []
     for t in range(steps):
@@ -71,7 +72,7 @@ def train(
         optimizer.learning_rate.assign(rate)
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         second = 0.95 * second + 0.05 * slope**2
-        exposure += rate * beta / (np.sqrt(second.mean() / (1 - 0.95 ** (t + 1))) + 1e-8)
+        exposure += rate * beta / (np.sqrt(second.mean() / (1 - 0.95 ** (t + 1))) + epsilon)
     with tf.GradientTape() as tape:
         loss = mean_loss(model(x), y, labels)
     slope = np.concatenate([one.numpy().ravel() for one in tape.gradient(loss, penalised)])

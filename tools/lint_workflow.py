@@ -14,8 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 ANSWERED = {
-    "Specify a conda environment or container for each rule.": "one locked environment serves every rule",
-    "Mixed rules and functions in same snakefile.": "a rule's own input function stands beside it",
+    # One locked environment serves every rule: the jobs share this package, and a second one could only drift from it.
+    "Specify a conda environment or container for each rule.",
 }
 
 

@@ -210,4 +210,4 @@ def _seconds_per_model(config: Config, architecture: str) -> float:
     if not network.layers:
         return EXACT_SECONDS
     step = CONV_SECONDS if network.takes_images else DENSE_SECONDS
-    return step * float(config.study.training["steps"])
+    return step * float(config.study.schedule(architecture)["steps"])

@@ -63,7 +63,7 @@ def test_an_unknown_study(copy: Copy) -> None:
 def test_the_checker_says_the_same_without_snakemake(copy: Copy) -> None:
     copy.write("mine.yaml", TINY.replace("name: tiny", "name: mine").replace("seeds: 2", "seeds: many"))
     told = refused(copy, copy.l2audit("check", "--study", "mine.yaml"))
-    assert "mine.yaml:20: seeds: 'many' (text) where a whole number is wanted" in told
+    assert "mine.yaml:19: seeds: 'many' (text) where a whole number is wanted" in told
 
 
 def test_the_checker_passes_what_is_well(copy: Copy) -> None:

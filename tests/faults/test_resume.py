@@ -15,6 +15,7 @@ import pytest
 from repository_copy import Copy
 
 LOCK = ".snakemake/l2audit-tiny.lock"
+RUNS = "results/tiny/runs.parquet"  # the target of most tests: what comes after it is as safe and takes longer
 
 
 @pytest.fixture(scope="module")
@@ -100,24 +101,24 @@ def test_after_a_kill_the_same_command_finishes(copy: Copy) -> None:
 
 def test_after_ctrl_c_the_same_command_finishes(copy: Copy) -> None:
     slow_training(copy)
-    running = copy.start()
+    running = copy.start(RUNS)
     wait_for(lambda: is_locked(copy) and len(jobs_of(running.pid)) == 2, running)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to Snakemake and to its jobs
     running.wait(timeout=60)
     assert running.returncode != 0
-    outcome = copy.snakemake()
+    outcome = copy.snakemake(RUNS)
     assert outcome.status == 0, outcome.text
 
 
 def test_a_broken_job_does_not_stop_the_others(copy: Copy) -> None:
     (copy.root / "data/prepared/iris.npz").write_bytes(b"not an archive")
-    outcome = copy.snakemake()
+    outcome = copy.snakemake(RUNS)
     assert outcome.status == 1
     assert "error: data/prepared/iris.npz: not a prepared dataset" in outcome.text
     assert "fix: delete the file and run the workflow again" in outcome.text
     assert (copy.root / "results/tiny/shards/diabetes.linear.0.parquet").exists()
     (copy.root / "data/prepared/iris.npz").unlink()
-    assert copy.snakemake().status == 0
+    assert copy.snakemake(RUNS).status == 0
 
 
 def test_a_full_disk_is_told_and_costs_nothing_computed(copy: Copy) -> None:
@@ -125,7 +126,7 @@ def test_a_full_disk_is_told_and_costs_nothing_computed(copy: Copy) -> None:
     line = "    write(table, snakemake.output[0])\n"
     full = f"    if 'iris' in params.shard:\n        raise OSError(28, 'No space left on device')\n{line}"
     copy.edit("scripts/train.py", line, full)
-    outcome = copy.snakemake()
+    outcome = copy.snakemake(RUNS)
     assert outcome.status == 1
     assert "No space left on device" in outcome.text
     assert "fix: free some disk space and run the same command again; what was computed is kept" in outcome.text

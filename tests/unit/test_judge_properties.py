@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from statistics import fmean, stdev
 from typing import Any
@@ -26,7 +27,7 @@ from l2audit.judge.statistics import decisive, holm
 from l2audit.judge.verdicts import judge
 
 STRATA = ["label", "target", "leverage"]
-SEEDS = 24
+SEEDS = 45
 SETTINGS = registration(
     claim("g", parts=[part("g1"), part("g2")], strata=STRATA, architectures=["linear", "mlp"]),
     claim("c", architectures=["linear", "mlp"]),
@@ -34,6 +35,14 @@ SETTINGS = registration(
     claim("a1", family="added", strata=STRATA[:2]),
     claim("pc", family="control", role="control", expects=["supported"]),
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_garbage_collection() -> Iterator[None]:
+    """`multipletests` collects garbage at every call, which under pytest takes longer than all the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda: 0)
+        yield
 
 
 def random_effects(seed: int) -> pd.DataFrame:

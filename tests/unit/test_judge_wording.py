@@ -27,8 +27,8 @@ def sentence(rows: pd.DataFrame, *claims: dict[str, Any]) -> str:
 
 def test_supported_in_one_unit() -> None:
     assert sentence(effects(spread(3, 0.5, 10))) == (
-        "Averaged over 10 datasets, the effect is +3.0 percentage points of test error [2.6, 3.4], larger than 1.0, the "
-        "smallest effect that counts. A new dataset: 1.8 to 4.2."
+        "Averaged over 10 datasets, the effect is +3.0 percentage points of test error [2.6, 3.4], larger than 1.0, "
+        "the smallest effect that counts. A new dataset: 1.8 to 4.2."
     )
 
 

@@ -109,6 +109,7 @@ def _use(name: str, entry: Mapping[str, Any]) -> ArchitectureUse:
         losses={task: tuple(sorted(losses)) for task, losses in sorted(entry["losses"].items())},
         datasets=restriction("datasets"),
         levels=restriction("contaminations"),
+        training=dict(entry.get("training", {})),
     )
 
 

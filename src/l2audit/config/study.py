@@ -32,13 +32,17 @@ CLEAN = Contamination(CLEAN_KIND)
 
 @dataclass(frozen=True)
 class ArchitectureUse:
-    """How a study uses one architecture. `datasets` and `levels` restrict it; None means all of the study's."""
+    """How a study uses one architecture.
+
+    `datasets` and `levels` restrict it, None means all of the study's; `training` overrides keys of the study's schedule.
+    """
 
     name: str
     betas: tuple[float, ...]
     losses: Mapping[str, tuple[str, ...]]
     datasets: tuple[str, ...] | None = None
     levels: tuple[str, ...] | None = None
+    training: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Study:
     rows: Mapping[str, int]
     training: Mapping[str, float]
     models_per_program: int
+
+    def schedule(self, architecture: str) -> Mapping[str, float]:
+        """The training schedule of one architecture: the study's, with the architecture's own keys."""
+        return {**self.training, **self.architectures[architecture].training}
 
     def role(self, dataset: str) -> str:
         """`control` for a planted design, else `study`."""
