@@ -1,0 +1,85 @@
+"""The table of runs: its schema, its canonical order, what it refuses, and its documentation."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from l2audit.errors import UserError
+from l2audit.files import sha256_of
+from l2audit.training.results import COLUMNS, collect, provenance_of, schema, table_of, write
+
+ROOT = Path(__file__).parents[2]
+
+
+def columns(seeds: list[int], shard: str = "s") -> dict[str, list[object]]:
+    fill: dict[pa.DataType, object] = {pa.string(): "x", pa.float64(): 0.5, pa.int64(): 1}
+    rows = {column.name: [fill.get(column.type, [1.0])] * len(seeds) for column in COLUMNS}
+    return {**rows, "seed": list(seeds), "run_id": [f"r{seed}" for seed in seeds], "shard_id": [shard] * len(seeds)}
+
+
+def shard(path: Path, seeds: list[int], code: str = "c") -> Path:
+    write(table_of(columns(seeds, path.stem), {"code_sha256": code, "seconds": 1.0}), path)
+    return path
+
+
+def test_rows_come_out_sorted_whatever_their_order() -> None:
+    assert table_of(columns([2, 0, 1]), {}).equals(table_of(columns([0, 1, 2]), {}))
+    assert table_of(columns([2, 0, 1]), {})["seed"].to_pylist() == [0, 1, 2]
+
+
+def test_a_missing_or_extra_column_is_refused() -> None:
+    whole = columns([0])
+    with pytest.raises(ValueError, match="test_risk"):
+        table_of({name: values for name, values in whole.items() if name != "test_risk"}, {})
+    with pytest.raises(ValueError, match="surplus"):
+        table_of({**whole, "surplus": [1]}, {})
+
+
+def test_null_is_for_measures_only() -> None:
+    assert table_of({**columns([0]), "memorised_fraction": [None]}, {})["memorised_fraction"].null_count == 1
+    with pytest.raises(ValueError, match="dataset"):
+        table_of({**columns([0]), "dataset": [None]}, {})
+
+
+def test_a_wrong_type_is_refused() -> None:
+    with pytest.raises((pa.ArrowInvalid, pa.ArrowTypeError)):
+        table_of({**columns([0]), "beta": ["much"]}, {})
+
+
+def test_collect_depends_on_the_runs_and_not_on_the_shards_order(tmp_path: Path) -> None:
+    paths = [shard(tmp_path / "a.parquet", [0, 3]), shard(tmp_path / "b.parquet", [1, 2])]
+    first, second = tmp_path / "1.parquet", tmp_path / "2.parquet"
+    write(collect(paths, "t"), first)
+    write(collect(paths[::-1], "t"), second)
+    assert sha256_of(first) == sha256_of(second)
+    assert provenance_of(first) == {"study": "t", "code_sha256": "c", "shards": 2}
+    assert collect(paths, "t")["seed"].to_pylist() == [0, 1, 2, 3]
+
+
+def test_shards_of_different_code_are_refused(tmp_path: Path) -> None:
+    paths = [shard(tmp_path / "a.parquet", [0]), shard(tmp_path / "b.parquet", [1], code="d")]
+    with pytest.raises(UserError, match="2 different versions of the code"):
+        collect(paths, "t")
+
+
+def test_a_run_in_two_shards_is_refused(tmp_path: Path) -> None:
+    paths = [shard(tmp_path / "a.parquet", [0]), shard(tmp_path / "b.parquet", [0])]
+    with pytest.raises(UserError, match="appears in two shards"):
+        collect(paths, "t")
+
+
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
+    foreign = tmp_path / "x.parquet"
+    write(table_of(columns([0]), {}).replace_schema_metadata(None), foreign)
+    with pytest.raises(UserError, match="no provenance"):
+        collect([foreign], "t")
+
+
+def test_the_documentation_lists_every_column_as_it_is() -> None:
+    text = (ROOT / "docs" / "results.md").read_text()
+    for column in COLUMNS:
+        meaning = column.meaning.replace("|", "\\|")
+        assert f"| `{column.name}` | {column.type} | {meaning} | {column.unit} |" in text
+    of_runs = text.split("## effects.parquet")[0]
+    assert of_runs.count("\n| `") == len(schema())
