@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from l2audit.models.architectures import Architecture, Network
-from l2audit.training.problem import Array, Fitted, Problem, Schedule
+from l2audit.training.problem import VANISHED, Array, Fitted, Problem, Schedule
 
 
 def fit(
@@ -69,15 +69,15 @@ def assemble(network: Network, problem: Problem, pieces: Iterable[dict[str, Arra
 def balance(kernels: list[Array]) -> Array:
     """(M,): the largest |log(||W_l|| / ||W_l+1||)| over neighbouring kernels [(M, ...)]; NaN for a single kernel.
 
-    0 at every stationary point of a relu network whose kernels are all penalised (science: at a minimum the norms into
-    and out of each hidden unit agree). Kernels that are both exactly zero are balanced.
+    0 at every stationary point of a relu network whose kernels are all penalised: at a minimum the norms into and
+    out of each hidden unit agree (Du, Hu & Lee 2018, extended to L2). Kernels that have both vanished are balanced.
     """
     models = len(kernels[0])
     if len(kernels) == 1:
         return np.full(models, np.nan)
     norms = np.array([[np.linalg.norm(one.astype(np.float64)) for one in kernel] for kernel in kernels])
     with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = [np.where((a == 0) & (b == 0), 0.0, np.abs(np.log(a) - np.log(b))) for a, b in pairwise(norms)]
+        gaps = [np.where((a < VANISHED) & (b < VANISHED), 0.0, np.abs(np.log(a) - np.log(b))) for a, b in pairwise(norms)]
     return np.max(gaps, axis=0)  # type: ignore[no-any-return]
 
 

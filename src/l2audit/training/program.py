@@ -19,7 +19,7 @@ from l2audit.models.losses import LOSSES
 from l2audit.models.optimizers import OPTIMIZERS, cosine
 from l2audit.models.penalties import PENALTIES
 from l2audit.training.batches import window
-from l2audit.training.problem import Schedule
+from l2audit.training.problem import VANISHED, Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -141,11 +141,15 @@ def program(
 def ratio(slope: Tensor, weights: Tensor, beta: Tensor) -> Tensor:
     """||G + beta W|| / (||G|| + ||beta W||), from `slope` = G + beta W and W, both (..., entries); 1 at beta = 0.
 
-    0 at a stationary point, 1 where the penalty opposes nothing.
+    0 at a stationary point, 1 where the penalty opposes nothing. All weights at 0 are a stationary point of a network with
+    hidden layers, where both terms vanish and their ratio is round-off: it is 0 there.
     """
     pull = beta[..., None] * weights
     size = tf.norm(slope - pull, axis=-1) + tf.norm(pull, axis=-1)
-    return tf.where(beta > 0, tf.math.divide_no_nan(tf.norm(slope, axis=-1), size), tf.ones_like(beta))
+    opposed = tf.where(
+        tf.norm(weights, axis=-1) < VANISHED, tf.zeros_like(beta), tf.math.divide_no_nan(tf.norm(slope, axis=-1), size)
+    )
+    return tf.where(beta > 0, opposed, tf.ones_like(beta))
 
 
 @cache
