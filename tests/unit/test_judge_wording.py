@@ -99,8 +99,8 @@ def test_a_refuted_conjunction_names_its_parts() -> None:
 def test_mixed_names_the_kinds_or_counts_the_datasets() -> None:
     kinds = together(effects(spread(4, 1, 8), stratum="label"), effects(spread(-4, 1, 8), stratum="target"))
     text = sentence(kinds, claim(strata=STRATA))
-    assert text.startswith("It depends on the kind of contamination: label supported (+4.0 percentage points")
-    assert "; target reversed (−4.0 percentage points" in text
+    assert text.startswith("It depends on the kind of outlier: it holds for label noise (+4.0 percentage points")
+    assert "; the opposite holds for vertical outliers (−4.0 percentage points" in text
     split = sentence(effects([4.0] * 4 + [-4.0] * 3 + [0.0] * 3))
     assert split == "It depends on the dataset: of 10 datasets, 4 decisively show it and 3 decisively the reverse."
 

@@ -161,6 +161,7 @@ def _part_summary(
     return {
         "id": part.id,
         "statement": part.statement,
+        "reason": part.reason,
         "verdict": part_reading(evidence, index, constants.alpha / members),
         "m": mean,
         "ci_low": low,

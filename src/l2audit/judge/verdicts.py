@@ -20,6 +20,8 @@ from l2audit.judge.summary import Judged, labels, rounded, row_summary
 from l2audit.judge.tables import claim_table
 from l2audit.judge.wording import identity_sentence, sentence
 
+ABSENT = "absent"
+"""Outcome of a control whose planted designs are not in the study: nothing was tested, so nothing failed."""
 TOO_THIN = "in a cell or dataset with too few usable seeds"
 
 
@@ -126,7 +128,9 @@ def _measured_entry(
         "checks": [],
     }
     if claim.family == "control":
-        entry |= {"expects": list(claim.expects), "outcome": outcome(overall["verdict"], claim.expects)}
+        planned = overall["n_planned_datasets"] > 0
+        came_out = outcome(overall["verdict"], claim.expects) if planned else ABSENT
+        entry |= {"expects": list(claim.expects), "outcome": came_out}
     return entry
 
 

@@ -17,6 +17,15 @@ from l2audit.judge.rule import MOST
 Entry = Mapping[str, Any]
 MINUS = "\u2212"
 
+STRATA = {
+    "all": "all together",
+    "label": "label noise",
+    "target": "vertical outliers",
+    "leverage-collinear": "bad leverage, collinear design",
+    "leverage-other": "bad leverage, other designs",
+}
+"""Strata in words; one that is not listed goes by its own name."""
+
 
 def number(value: float | None, step: float, *, sign: bool = False) -> str:
     """`value` with the decimals that show two digits of `step` and a real minus sign; "?" if not finite."""
@@ -193,19 +202,22 @@ def _negligible(row: Entry, family: str, strata: Sequence[Entry]) -> str:
 
 def _mixed(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     if row["mixed_by"] == "kind":
-        sides = {claims.SUPPORTED: "supported", claims.REVERSED: "reversed"}
+        sides = {claims.SUPPORTED: "it holds for", claims.REVERSED: "the opposite holds for"}
         named = [
-            f"{stratum['stratum']} {sides[stratum['reading']]} ({brief(_part(stratum))})"
-            for stratum in sorted(strata, key=lambda entry: entry["reading"], reverse=True)
-            if stratum["reading"] in sides
+            f"{side} {' and for '.join(_stratum(entry) for entry in strata if entry['reading'] == reading)}"
+            for reading, side in sides.items()
         ]
-        return f"It depends on the kind of contamination: {'; '.join(named)}."
+        return f"It depends on the kind of outlier: {'; '.join(named)}."
     above, below = (
         min(sum(entry["decisive"] == side for entry in part["datasets"]) for part in row["parts"])
         for side in ("above", "below")
     )
     datasets = counted(row["n_datasets"], "dataset")
     return f"It depends on the dataset: of {datasets}, {above} decisively show it and {below} decisively the reverse."
+
+
+def _stratum(entry: Entry) -> str:
+    return f"{STRATA.get(entry['stratum'], entry['stratum'])} ({brief(_part(entry))})"
 
 
 LEANS = {
@@ -274,7 +286,7 @@ def identity_sentence(claim: Claim, verdict: str, checks: Sequence[Entry]) -> st
         return f"True by calculation: {counted(len(checks), 'exact check')} out of {len(checks)} hold."
     if verdict.startswith(claims.INCONCLUSIVE):
         return "Not settled: an exact check of this claim is missing or does not hold."
-    shown = f"; expected {failed[0]['expected']}, obtained {failed[0]['obtained']}" if failed else ""
+    shown = f"; expected {failed[0]['expected']:.3g}, obtained {failed[0]['obtained']:.3g}" if failed else ""
     refuted = claim.parts[0].statement.strip().rstrip(".")
     return f"False by calculation: “{refuted}” does not hold{shown}."
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2audit.judge import claims as judged
+from l2audit.judge.wording import STRATA
 from l2audit.report.digits import THIN, digits_for, percent, plain
 
 
@@ -37,15 +38,6 @@ VERDICT_WORDS = {
     judged.MIXED: "It holds and its opposite holds: in one kind of contamination each, or decisively in at least "
     "{share} of the datasets (and at least two) each.",
     judged.INCONCLUSIVE: "Anything else. It is not evidence of absence.",
-}
-
-STRATA = {
-    "all": "all together",
-    "label": "label noise",
-    "target": "vertical outliers",
-    "leverage-collinear": "bad leverage, collinear design",
-    "leverage-other": "bad leverage, other designs",
-    "cellwise": "cellwise outliers",
 }
 
 KINDS = {
