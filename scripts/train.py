@@ -5,13 +5,12 @@ import json
 from l2audit.jobs import job
 
 with job(snakemake.log[0]):
-    from l2audit.models.architectures import Architecture
-    from l2audit.training.problem import Schedule
-
     from l2audit.data.arrays import load_prepared
     from l2audit.data.split import Sizes
     from l2audit.design import Shard
     from l2audit.files import sha256_of
+    from l2audit.models.architectures import Architecture
+    from l2audit.training.problem import Schedule
     from l2audit.training.results import write
     from l2audit.training.shard import train_shard
 

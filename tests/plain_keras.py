@@ -6,6 +6,7 @@ It shares with the engines the initial weights and the order of the rows, which 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -29,7 +30,9 @@ def keras_model(layers: list[str], inputs: tuple[int, ...], outputs: int) -> ker
             case ["dense", units]:
                 model.add(keras.layers.Dense(int(units)))
             case ["conv", channels, *stride]:
-                model.add(keras.layers.Conv2D(int(channels), 3, strides=int(stride[1]) if stride else 1, padding="same"))
+                model.add(
+                    keras.layers.Conv2D(int(channels), 3, strides=int(stride[1]) if stride else 1, padding="same")
+                )
             case ["relu"]:
                 model.add(keras.layers.ReLU())
             case ["flatten"]:
@@ -70,6 +73,7 @@ def train(
             averages.append(flat(penalised))
         rate = learning_rate / 2 * (1 + np.cos(np.pi * t / steps))
         optimizer.learning_rate.assign(rate)
+        optimizer.epsilon = epsilon * np.sqrt(1 - 0.95 ** (t + 1))  # Keras adds it before the bias is taken out
         optimizer.apply_gradients(zip(gradients, weights, strict=True))
         second = 0.95 * second + 0.05 * slope**2
         exposure += rate * beta / (np.sqrt(second.mean() / (1 - 0.95 ** (t + 1))) + epsilon)
@@ -84,7 +88,7 @@ def train(
         "gradient_ratio": ratio(
             np.mean(slopes, axis=0) - beta * np.mean(averages, axis=0), beta * np.mean(averages, axis=0)
         ),
-        "balance": max(abs(np.log(a / b)) for a, b in zip(norms, norms[1:], strict=False)),
+        "balance": max(abs(np.log(a / b)) for a, b in pairwise(norms)),
         "decay_exposure": exposure,
     }
     return Trained(values[0::2], values[1::2], certificates)

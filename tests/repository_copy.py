@@ -1,4 +1,5 @@
-"""A copy of the repository in a temporary folder, with a study small enough to be run for real by Snakemake in seconds."""
+"""A copy of the repository in a temporary folder, with a study small enough to be run for real by Snakemake in
+seconds."""
 
 from __future__ import annotations
 
@@ -101,6 +102,7 @@ class Copy:
         """Run Snakemake as a user does, and wait for it."""
         done = subprocess.run(
             command(*options, study=study),
+            check=False,
             cwd=self.root,
             env=environment(),
             stdout=subprocess.PIPE,
@@ -136,6 +138,7 @@ class Copy:
         """Run `python -m l2audit` of the copy."""
         done = subprocess.run(
             [sys.executable, "-m", "l2audit", *arguments],
+            check=False,
             cwd=self.root,
             env={**environment(), "PYTHONPATH": str(self.root / "src")},
             stdout=subprocess.PIPE,
@@ -154,6 +157,8 @@ def command(*options: str, study: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """That of a shell in which the project's environment is active and nothing else is set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH", "L2AUDIT"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH", "L2AUDIT"))
+    }
     kept["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
     return kept

@@ -1,9 +1,10 @@
 """Contamination: what an outlier is, one small function a kind.
 
 A kind turns *every* row into its contaminated twin; `contaminate` then swaps in the twins of the masked rows. Masks are
-the first round(rate * n) rows of an order that is keyed by (dataset, seed, kind, part) alone, and the twins do not depend
-on the rate, so levels are nested (the rows hit at 10 % are among those hit at 20 %, with the same values) and counts are exact.
-Training rows and a second copy of the validation rows are contaminated; test rows never are.
+the first round(rate * n) rows of an order that is keyed by (dataset, seed, kind, part) alone, and the twins do not
+depend
+on the rate, so levels are nested (the rows hit at 10 % are among those hit at 20 %, with the same values) and counts
+are exact. Training rows and a second copy of the validation rows are contaminated; test rows never are.
 
 Reference quantities (centre, spread, response surface) always come from the *clean training rows*.
 """
@@ -47,12 +48,12 @@ class Reference:
     @cached_property
     def centre(self) -> Array:
         """Mean of the features, (p,)."""
-        return self.rows.X.mean(axis=0)
+        return np.asarray(self.rows.X.mean(axis=0))
 
     @cached_property
     def spread(self) -> Array:
         """Standard deviation of the features, (p,)."""
-        return self.rows.X.std(axis=0)
+        return np.asarray(self.rows.X.std(axis=0))
 
     @cached_property
     def target_scale(self) -> float:
@@ -63,11 +64,12 @@ class Reference:
 
     @cached_property
     def surface(self) -> Callable[[Array], Array]:
-        """Linear response surface f(X): (n, p) -> (n, outputs), ridge regression with lambda by generalised cross-validation.
+        """Linear response surface f(X): (n, p) -> (n, outputs), ridge regression with lambda by generalised
+        cross-validation.
 
         Neither least squares nor a fixed ridge: far from a collinear design's centre least squares extrapolates its own
-        noise, which would make "bad leverage" measure the reference and not the offset. Classification: on class indicators.
-        GCV: Golub, Heath & Wahba (1979), Technometrics 21(2).
+        noise, which would make "bad leverage" measure the reference and not the offset. Classification: on class
+        indicators. GCV: Golub, Heath & Wahba (1979), Technometrics 21(2).
         """
         X, y = self.rows.X, self.rows.y
         target = np.eye(self.rows.classes)[y] if self.rows.classes else np.asarray(y, dtype=float)[:, None]
@@ -107,8 +109,8 @@ def symmetric_label_noise(rows: Rows, reference: Reference, magnitude: float, dr
 
 @KINDS.register("vert")
 def vertical_outlier(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
-    """y + magnitude * s, one-sided, with s = 1.4826 MAD of the clean training target (Huber 1964; Maronna et al. 2019)."""
-    return rows.X, rows.y + magnitude * reference.target_scale
+    """y + magnitude * s, one-sided, s = 1.4826 MAD of the clean training target (Huber 1964; Maronna et al. 2019)."""
+    return rows.X, np.asarray(rows.y + magnitude * reference.target_scale, dtype=np.float64)
 
 
 @KINDS.register("badlev")
@@ -152,7 +154,8 @@ def contaminate(
 ) -> Contaminated:
     """Contaminate exactly round(rate * n) of `rows` (part: "train" or "validation") by a registered kind.
 
-    `rate` in [0, 1). Depends on (dataset, seed, kind, part) and the rows alone: not on beta, architecture or other levels.
+    `rate` in [0, 1). Depends on (dataset, seed, kind, part) and the rows alone: not on beta, architecture or other
+    levels.
     """
     mask = np.zeros(len(rows.y), dtype=bool)
     if kind == CLEAN or rate == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -42,8 +43,8 @@ def prepare_environment(sources: Path) -> None:
 def end_with_parent(every: float = 1.0) -> None:
     """End this process soon after its parent has gone.
 
-    The jobs of a killed workflow would live on, and take the cores from the run that resumes it. (They could not harm its
-    files: see `l2audit.files.atomic`.)
+    The jobs of a killed workflow would live on, and take the cores from the run that resumes it. (They could not harm
+    its files: see `l2audit.files.atomic`.)
     """
     parent = os.getppid()
 
@@ -71,6 +72,7 @@ def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
         os.dup2(stream.fileno(), 1)
         if not show_progress:
             os.dup2(stream.fileno(), 2)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=stream)
         try:
             yield
             _say(terminal, f"  {' '.join(_name(path))}: {time.monotonic() - started:.0f} s")

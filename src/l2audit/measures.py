@@ -1,6 +1,7 @@
 """Measures: numbers computed from runs, each with a written formula and a unit, one small function a measure.
 
-A measure takes an `Evaluation` (the outputs of M models of one shard on the parts of their splits) and returns one number a
+A measure takes an `Evaluation` (the outputs of M models of one shard on the parts of their splits) and returns one
+number a
 model, (M,). Adding one is one function here; it becomes a column of `runs.parquet` and a line of `docs/results.md`.
 """
 
@@ -50,16 +51,6 @@ class Measure:
 MEASURES: Registry[Measure] = Registry("measure")
 
 
-def _measure(
-    name: str, *, formula: str, unit: str
-) -> Callable[[Callable[[Evaluation], Array]], Callable[[Evaluation], Array]]:
-    def register(compute: Callable[[Evaluation], Array]) -> Callable[[Evaluation], Array]:
-        MEASURES.add(name, Measure(compute, formula, unit))
-        return compute
-
-    return register
-
-
 def error_rate(part: Part) -> Array:
     """Share of rows whose largest logit is not the target class, (M,) in [0, 1]; ties go to the lowest class."""
     return np.asarray((part.outputs.argmax(axis=2) != part.y).mean(axis=1), dtype=np.float64)
@@ -93,33 +84,8 @@ _RISK = "share of rows misclassified (classification); RMSE / SD(y) (regression)
 _LOSS = "mean cross-entropy in nats (classification); mean half squared residual of the scaled target (regression)"
 
 
-@_measure("test_risk", formula=_RISK + ", on clean test rows", unit="1")
-def test_risk(runs: Evaluation) -> Array:
-    return RISK[runs.task](runs.test)
-
-
-@_measure("test_loss", formula=_LOSS + ", on clean test rows", unit="nats or squared SD")
-def test_loss(runs: Evaluation) -> Array:
-    return LOSS[runs.task](runs.test)
-
-
-@_measure("train_risk", formula=_RISK + ", on the rows fitted, contaminated ones included", unit="1")
-def train_risk(runs: Evaluation) -> Array:
-    return RISK[runs.task](runs.train)
-
-
-@_measure("validation_risk", formula=_RISK + ", on clean validation rows; chooses beta", unit="1")
-def validation_risk(runs: Evaluation) -> Array:
-    return RISK[runs.task](runs.validation)
-
-
-@_measure("validation_risk_contaminated", formula=_RISK + ", on the contaminated copy of them", unit="1")
-def validation_risk_contaminated(runs: Evaluation) -> Array:
-    return RISK[runs.task](runs.validation_contaminated)
-
-
-@_measure("memorised_fraction", formula="share of flipped training labels that the model predicts; null if none", unit="1")
 def memorised_fraction(runs: Evaluation) -> Array:
+    """Share of the flipped training labels that a model predicts, (M,); NaN where none was flipped."""
     flipped = runs.labels_flipped.sum(axis=1)
     if runs.task != "classification" or not flipped.any():
         return np.full(len(flipped), np.nan)
@@ -127,8 +93,8 @@ def memorised_fraction(runs: Evaluation) -> Array:
     return np.asarray(np.divide(hits.sum(axis=1), flipped, out=np.full(len(flipped), np.nan), where=flipped > 0))
 
 
-@_measure("weight_norm", formula="sqrt of the summed squares of all kernels, biases left out", unit="1")
 def weight_norm(runs: Evaluation) -> Array:
+    """Norm of all kernels together, (M,)."""
     return np.asarray(np.sqrt((layer_norms(runs) ** 2).sum(axis=1)))
 
 
@@ -136,3 +102,29 @@ def layer_norms(runs: Evaluation) -> Array:
     """Frobenius norm of each kernel, (M, layers)."""
     flat = [kernel.reshape(len(kernel), -1).astype(np.float64) for kernel in runs.kernels]
     return np.stack([np.sqrt((layer**2).sum(axis=1)) for layer in flat], axis=1)
+
+
+MEASURES.add("test_risk", Measure(lambda runs: RISK[runs.task](runs.test), _RISK + ", on clean test rows", "1"))
+MEASURES.add(
+    "test_loss",
+    Measure(lambda runs: LOSS[runs.task](runs.test), _LOSS + ", on clean test rows", "nats or squared SD"),
+)
+MEASURES.add(
+    "train_risk",
+    Measure(lambda runs: RISK[runs.task](runs.train), _RISK + ", on the rows fitted, contaminated ones included", "1"),
+)
+MEASURES.add(
+    "validation_risk",
+    Measure(lambda runs: RISK[runs.task](runs.validation), _RISK + ", on clean validation rows; chooses beta", "1"),
+)
+MEASURES.add(
+    "validation_risk_contaminated",
+    Measure(
+        lambda runs: RISK[runs.task](runs.validation_contaminated), _RISK + ", on the contaminated copy of them", "1"
+    ),
+)
+MEASURES.add(
+    "memorised_fraction",
+    Measure(memorised_fraction, "share of flipped training labels that the model predicts; null if none", "1"),
+)
+MEASURES.add("weight_norm", Measure(weight_norm, "sqrt of the summed squares of all kernels, biases left out", "1"))

@@ -106,9 +106,7 @@ def runs_of(plan: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 def by_hand(runs: pd.DataFrame):
     """Reader and chosen beta, written without arrays."""
-    table = {
-        (row.dataset, row.loss, row.level, row.beta, row.seed): row for row in runs.itertuples(index=False)
-    }
+    table = {(row.dataset, row.loss, row.level, row.beta, row.seed): row for row in runs.itertuples(index=False)}
 
     def chosen(dataset, seed):
         risks = {beta: table[dataset, "squared", "clean", beta, seed].validation_risk for beta in BETAS[1:]}
@@ -247,7 +245,11 @@ def test_order_of_runs_and_plan_does_not_matter() -> None:
     runs = runs_of(plan)
     first = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
     shuffled = estimate(
-        plan.sample(frac=1, random_state=1), runs.sample(frac=1, random_state=2), registration(claim()), STRATA, COLLINEAR
+        plan.sample(frac=1, random_state=1),
+        runs.sample(frac=1, random_state=2),
+        registration(claim()),
+        STRATA,
+        COLLINEAR,
     )
     pd.testing.assert_frame_equal(first, shuffled)
     assert not first.duplicated(EFFECT_KEY).any()

@@ -11,17 +11,21 @@ def part(task: str, n: int = 40, models: int = 3, seed: int = 0) -> Part:
     random = np.random.default_rng(seed)
     if task == "classification":
         return Part(
-            random.standard_normal((models, n, 4)).astype(np.float32), random.integers(0, 4, (models, n)).astype(np.int32)
+            random.standard_normal((models, n, 4)).astype(np.float32),
+            random.integers(0, 4, (models, n)).astype(np.int32),
         )
     return Part(
-        random.standard_normal((models, n, 1)).astype(np.float32), random.standard_normal((models, n)).astype(np.float32)
+        random.standard_normal((models, n, 1)).astype(np.float32),
+        random.standard_normal((models, n)).astype(np.float32),
     )
 
 
 def evaluation(task: str, flipped: np.ndarray | None = None) -> Evaluation:
     kernels = [np.full((3, 2, 5), 2.0, np.float32), np.ones((3, 5, 1), np.float32)]
     mask = np.zeros((3, 40), bool) if flipped is None else flipped
-    return Evaluation(task, part(task, seed=1), part(task, seed=2), part(task, seed=3), part(task, seed=4), mask, kernels)
+    return Evaluation(
+        task, part(task, seed=1), part(task, seed=2), part(task, seed=3), part(task, seed=4), mask, kernels
+    )
 
 
 def test_classification_measures_are_scikit_learns() -> None:

@@ -7,11 +7,11 @@ from functools import cache
 
 import numpy as np
 import pytest
-from made_up import problem
 
 from l2audit.models.architectures import Architecture
 from l2audit.training.engines import fit
 from l2audit.training.problem import Fitted, Problem, Schedule
+from made_up import problem
 
 MLP = Architecture("mlp-64-64", ["dense 64", "relu", "dense 64", "relu"])
 CONV = Architecture("small-conv", ["conv 4 stride 2", "relu", "flatten", "dense 8", "relu"])
@@ -32,9 +32,7 @@ def whole() -> Problem:
 def some(of: Problem, models: list[int]) -> Problem:
     """The problem of some of the models, its training sets numbered anew."""
     sets, data = np.unique(of.data[models], return_inverse=True)
-    return dataclasses.replace(
-        of, X=of.X[sets], y=of.y[sets], data=data, beta=of.beta[models], seed=of.seed[models]
-    )
+    return dataclasses.replace(of, X=of.X[sets], y=of.y[sets], data=data, beta=of.beta[models], seed=of.seed[models])
 
 
 @cache

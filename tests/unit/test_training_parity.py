@@ -10,16 +10,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import plain_keras
 import pytest
 import yaml
-from made_up import problem
 
+import plain_keras
 from l2audit.models.architectures import Architecture
 from l2audit.models.optimizers import OPTIMIZERS, Adam
 from l2audit.training.batches import order, window
 from l2audit.training.engines import fit
 from l2audit.training.problem import Fitted, Problem, Schedule
+from made_up import problem
 
 TABLE = yaml.safe_load((Path(__file__).parents[2] / "config" / "architectures.yaml").read_text(encoding="utf-8"))
 MLP = "mlp-64-64"
@@ -40,7 +40,11 @@ def both(name: str, task: str, optimizer: str, steps: int, batch: int, betas: tu
     network = architecture.network(given.X.shape[2], given.outputs, image)
     kernels, biases = ([one[0] for one in parts] for parts in network.unpack(network.initial(0)[None]))
     model = plain_keras.keras_model(list(architecture.layers), network.inputs, given.outputs)
-    batches, last, epsilon = order(schedule, ROWS, given.dataset, 0), window(schedule, ROWS), OPTIMIZERS[optimizer].epsilon
+    batches, last, epsilon = (
+        order(schedule, ROWS, given.dataset, 0),
+        window(schedule, ROWS),
+        OPTIMIZERS[optimizer].epsilon,
+    )
     plain = [
         plain_keras.train(
             model,

@@ -12,7 +12,9 @@ def test_a_network_without_weights_is_certified_and_an_unpenalised_one_is_not() 
     X = random.standard_normal((1, 40, 3)).astype(np.float32)
     y = random.integers(0, 2, (1, 40)).astype(np.int32)
     problem = Problem("classification", 2, X, y, np.zeros(2, int), np.array([0.0, 5.0]), np.zeros(2, int), "noise")
-    fitted = fit(problem, Architecture("mlp-32", ["dense 8", "relu"]), "cross_entropy", "l2", "adam", Schedule(0.02, 1500, 20), 2)
+    fitted = fit(
+        problem, Architecture("mlp-32", ["dense 8", "relu"]), "cross_entropy", "l2", "adam", Schedule(0.02, 1500, 20), 2
+    )
     norms = np.sqrt(sum((kernel[1] ** 2).sum() for kernel in fitted.kernels))
     assert norms < VANISHED
     assert fitted.certificates["gradient_ratio"].tolist() == [1.0, 0.0]

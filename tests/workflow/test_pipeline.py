@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+
 from repository_copy import PERMUTED, REPOSITORY, TINY, Copy
 
 EVIDENCE = ("runs.parquet", "effects.parquet", "summary.parquet", "identities.json", "verdicts.json", "provenance.json")

@@ -34,7 +34,8 @@ CLEAN = Contamination(CLEAN_KIND)
 class ArchitectureUse:
     """How a study uses one architecture.
 
-    `datasets` and `levels` restrict it, None means all of the study's; `training` overrides keys of the study's schedule.
+    `datasets` and `levels` restrict it, None means all of the study's; `training` overrides keys of the study's
+    schedule.
     """
 
     name: str

@@ -43,13 +43,15 @@ def thresholds_of(registration: Registration, task: str) -> Thresholds:
     )
 
 
-def grids_of(plan: pd.DataFrame, runs: pd.DataFrame, registration: Registration) -> dict[tuple[str, ...], dict[str, Grid]]:
+def grids_of(
+    plan: pd.DataFrame, runs: pd.DataFrame, registration: Registration
+) -> dict[tuple[str, ...], dict[str, Grid]]:
     """(role, dataset, task, architecture) -> loss -> grid, for every block that was planned."""
     found = {key: rows for key, rows in runs.groupby(["dataset", "architecture", "loss"], sort=True)}
     empty = runs.iloc[:0]
     grids: dict[tuple[str, ...], dict[str, Grid]] = {}
-    for (*block, loss), planned in plan.groupby([*BLOCK, "loss"], sort=True):
-        role, dataset, task, architecture = block
+    for key, planned in plan.groupby([*BLOCK, "loss"], sort=True):
+        role, dataset, task, architecture, loss = map(str, key)
         levels = sorted(planned["level"].unique(), key=lambda level: (level != CLEAN, level))
         grids.setdefault((role, dataset, task, architecture), {})[loss] = Grid.of(
             (dataset, task, architecture, loss),
@@ -71,8 +73,8 @@ def estimate(
 ) -> pd.DataFrame:
     """The effects of every registered claim over every planned contrast, sorted by key.
 
-    `plan`: the planned runs (role, dataset, task, architecture, loss, level, kind, beta, seed); `runs`: the table of runs;
-    `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card.
+    `plan`: the planned runs (role, dataset, task, architecture, loss, level, kind, beta, seed); `runs`: the table of
+    runs; `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card.
     """
     kinds = dict(zip(plan["level"], plan["kind"], strict=True))
     grids = grids_of(plan, runs, registration)
@@ -89,7 +91,7 @@ def estimate(
 
 
 def _concerns(claim: Claim, part: Part, block: tuple[str, ...], by_loss: Mapping[str, Grid]) -> bool:
-    """Whether a block gives rows: of whatever architecture, for those that a claim does not list are for the map alone."""
+    """Whether a block gives rows; architectures that a claim does not list give them too, for the map alone."""
     role, dataset, task, _ = block
     losses = {PRIMARY_LOSS[task], *ESTIMANDS[part.estimand].losses}
     return (
@@ -180,7 +182,15 @@ def _active(contrast: Contrast) -> Mask:
     return active
 
 
-SUMMARISED = ("test_risk", "validation_risk", "train_risk", "weight_norm", "memorised_fraction", "gradient_ratio", "decay_exposure")
+SUMMARISED = (
+    "test_risk",
+    "validation_risk",
+    "train_risk",
+    "weight_norm",
+    "memorised_fraction",
+    "gradient_ratio",
+    "decay_exposure",
+)
 
 
 def summarise(
@@ -192,16 +202,19 @@ def summarise(
 ) -> pd.DataFrame:
     """Means over seeds for the figures: one row a (role, dataset, architecture, loss, level, beta).
 
-    Each measure of `SUMMARISED` as its mean and, with suffix `_se`, its standard error; `certified`, `in_band` and `chosen`
-    as shares of seeds; `n_ok` of `n_planned` runs.
+    Each measure of `SUMMARISED` as its mean and, with suffix `_se`, its standard error; `certified`, `in_band` and
+    `chosen` as shares of seeds; `n_ok` of `n_planned` runs.
     """
-    contaminations = plan.drop_duplicates("level").set_index("level")
+    contaminations = {
+        str(row.level): (str(row.kind), float(row.rate), float(row.magnitude))  # type: ignore[arg-type]
+        for row in plan.drop_duplicates("level").itertuples()
+    }
     rows: list[dict[str, object]] = []
     for (role, dataset, task, architecture), by_loss in grids_of(plan, runs, registration).items():
         chosen = by_loss[PRIMARY_LOSS[task]].chosen
         for loss, grid in by_loss.items():
             for where, level in enumerate(grid.levels):
-                kind, rate, magnitude = contaminations.loc[level, ["kind", "rate", "magnitude"]]
+                kind, rate, magnitude = contaminations[level]
                 for b, beta in enumerate(grid.betas):
                     ok = grid.status[where, b] == "ok"
                     rows.append(
@@ -213,8 +226,8 @@ def summarise(
                             "loss": loss,
                             "level": level,
                             "kind": kind,
-                            "rate": float(rate),
-                            "magnitude": float(magnitude),
+                            "rate": rate,
+                            "magnitude": magnitude,
                             "stratum": stratum_of(kind, strata, collinear[dataset]),
                             "beta": float(beta),
                             **_means(grid, where, b, ok),

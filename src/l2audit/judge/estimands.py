@@ -1,8 +1,9 @@
 """Estimands: what each claim means as a paired contrast, one small function each.
 
-An estimand gets a `Contrast`, which reads measures of the runs of one (dataset, architecture) at one contamination level, at
-beta = 0 or at the beta that validation chose, one number a seed. It returns theta, (S,), oriented so that theta > 0 agrees
-with the claim. The contrast keeps note of the runs that were read: a theta is usable when all of them are.
+An estimand gets a `Contrast`, which reads measures of the runs of one (dataset, architecture) at one contamination
+level, at
+beta = 0 or at the beta that validation chose, one number a seed. It returns theta, (S,), oriented so that theta > 0
+agrees with the claim. The contrast keeps note of the runs that were read: a theta is usable when all of them are.
 """
 
 from __future__ import annotations
@@ -97,14 +98,17 @@ def shrinkage(runs: Contrast) -> Array:
 def benefit(runs: Contrast) -> Array:
     """Fall of clean test risk, over the seeds whose validation gap at beta = 0 shows overfitting.
 
-    The gap is taken on validation rows: a test gap would share its noise with theta (a useless L2 then gets a slope of .4).
+    The gap is taken on validation rows: a test gap would share its noise with theta (a useless L2 then gets a slope
+    of .4).
     """
     gap = runs.unpenalised("validation_risk") - runs.unpenalised("train_risk")
     runs.require("not overfit", gap > runs.parameters["gap"][runs.primary.task])
     return runs.unpenalised("test_risk") - runs.penalised("test_risk")
 
 
-@_estimand("sensitivity", formula="D(b, c) - D(0, c) with D(b, c) = R(b, c) - R(b, clean)", contaminated=True, judged_band=True)
+@_estimand(
+    "sensitivity", formula="D(b, c) - D(0, c) with D(b, c) = R(b, c) - R(b, clean)", contaminated=True, judged_band=True
+)
 def sensitivity(runs: Contrast) -> Array:
     """How much more the outliers cost in clean test risk with the penalty than without it."""
     with_penalty = runs.penalised("test_risk") - runs.penalised("test_risk", CLEAN)

@@ -56,7 +56,10 @@ class Grid:
         seeds: list[int],
         thresholds: Thresholds,
     ) -> Grid:
-        """Arrange `runs`, those of `key` = (dataset, task, architecture, loss), on the planned grid; others are an error."""
+        """Arrange `runs`, those of `key` = (dataset, task, architecture, loss), on the planned grid.
+
+        ValueError: a run outside the grid.
+        """
         shape = (len(levels), len(betas), len(seeds))
         where = tuple(
             pd.Categorical(runs[column], categories=known).codes
@@ -103,7 +106,8 @@ class Grid:
         converged: Mask = (self.columns["gradient_ratio"] < self.thresholds.gradient_ratio) & (
             np.isnan(balance) | (balance < self.thresholds.balance)
         )
-        return converged | (self.betas == 0)[None, :, None]
+        exempt: Mask = (self.betas == 0)[None, :, None]
+        return np.asarray(converged | exempt)
 
 
 MEASURES_READ = (

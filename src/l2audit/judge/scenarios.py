@@ -1,7 +1,8 @@
 """Studies of known truth: the generator with which the judge is put on trial, and the scenarios of docs/statistics.md.
 
 Units of delta. A dataset's effect is mean + tau (d + 0.4 d_kind + 0.2 d_architecture); its seeds add noise of SD s,
-half of its variance shared by all cells of one seed. Ten seeds, two architectures, three kinds (= strata), one level each.
+half of its variance shared by all cells of one seed. Ten seeds, two architectures, three kinds (= strata), one level
+each.
 """
 
 from __future__ import annotations

@@ -77,7 +77,9 @@ def balance(kernels: list[Array]) -> Array:
         return np.full(models, np.nan)
     norms = np.array([[np.linalg.norm(one.astype(np.float64)) for one in kernel] for kernel in kernels])
     with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = [np.where((a < VANISHED) & (b < VANISHED), 0.0, np.abs(np.log(a) - np.log(b))) for a, b in pairwise(norms)]
+        gaps = [
+            np.where((a < VANISHED) & (b < VANISHED), 0.0, np.abs(np.log(a) - np.log(b))) for a, b in pairwise(norms)
+        ]
     return np.max(gaps, axis=0)  # type: ignore[no-any-return]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 VANISHED = 1e-6
-"""Norm of all weights below which a network counts as having none (a penalty that is too strong; living ones have 1 to 30)."""
+"""Norm of all weights below which a network counts as having none; living ones have 1 to 30."""
 
 
 @dataclass(frozen=True)

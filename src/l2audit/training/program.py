@@ -141,8 +141,8 @@ def program(
 def ratio(slope: Tensor, weights: Tensor, beta: Tensor) -> Tensor:
     """||G + beta W|| / (||G|| + ||beta W||), from `slope` = G + beta W and W, both (..., entries); 1 at beta = 0.
 
-    0 at a stationary point, 1 where the penalty opposes nothing. All weights at 0 are a stationary point of a network with
-    hidden layers, where both terms vanish and their ratio is round-off: it is 0 there.
+    0 at a stationary point, 1 where the penalty opposes nothing. All weights at 0 are a stationary point of a network
+    with hidden layers, where both terms vanish and their ratio is round-off: it is 0 there.
     """
     pull = beta[..., None] * weights
     size = tf.norm(slope - pull, axis=-1) + tf.norm(pull, axis=-1)

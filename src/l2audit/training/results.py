@@ -59,8 +59,12 @@ STATUS = (
 )
 CERTIFICATES = (
     Column("train_loss", pa.float64(), "mean loss that was minimised, rows fitted, without the penalty", "", True),
-    Column("gradient_ratio", pa.float64(), "|grad loss + beta W| / (|grad loss| + |beta W|), all fitted rows", "1", True),
-    Column("balance", pa.float64(), "max |log(|W_l| / |W_l+1|)| of neighbouring kernels; null for one layer", "1", True),
+    Column(
+        "gradient_ratio", pa.float64(), "|grad loss + beta W| / (|grad loss| + |beta W|), all fitted rows", "1", True
+    ),
+    Column(
+        "balance", pa.float64(), "max |log(|W_l| / |W_l+1|)| of neighbouring kernels; null for one layer", "1", True
+    ),
     Column("decay_exposure", pa.float64(), "sum of effective learning rate * beta over steps; inf if exact", "1", True),
 )
 MEASURED = tuple(
@@ -82,7 +86,9 @@ def table_of(columns: Mapping[str, Sequence[object]], provenance: Mapping[str, A
     wanted = schema()
     if set(columns) != set(wanted.names):
         raise ValueError(f"columns differ from the schema: {sorted(set(columns) ^ set(wanted.names))}")
-    table = pa.table({name: pa.array(columns[name], type=wanted.field(name).type) for name in wanted.names}, schema=wanted)
+    table = pa.table(
+        {name: pa.array(columns[name], type=wanted.field(name).type) for name in wanted.names}, schema=wanted
+    )
     for column in COLUMNS:
         if not column.null and table[column.name].null_count:
             raise ValueError(f"column '{column.name}' may not be null")
@@ -100,7 +106,9 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
     """The provenance stored inside a file of runs."""
     metadata = pq.read_schema(path).metadata or {}
     if PROVENANCE not in metadata:
-        raise UserError("holds no provenance, so it was not made by this workflow", file=path, fix="delete it and run again")
+        raise UserError(
+            "holds no provenance, so it was not made by this workflow", file=path, fix="delete it and run again"
+        )
     found: dict[str, Any] = json.loads(metadata[PROVENANCE])
     return found
 
@@ -121,7 +129,9 @@ def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
         )
     merged = pa.concat_tables([pq.read_table(path).replace_schema_metadata(None) for path in files])
     if len(merged["run_id"].unique()) != len(merged):
-        raise UserError("a run appears in two shards", file=f"results/{study}/shards", fix="delete the folder and run again")
+        raise UserError(
+            "a run appears in two shards", file=f"results/{study}/shards", fix="delete the folder and run again"
+        )
     ordered = merged.sort_by([(name, "ascending") for name in SORTED_BY])
     summary = {"study": study, "code_sha256": next(iter(codes), None), "shards": len(files)}
     return ordered.replace_schema_metadata({PROVENANCE: canonical(summary).encode()})

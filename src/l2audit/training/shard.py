@@ -1,7 +1,7 @@
 """One shard: contaminate, train the whole batch, measure, and hand back the rows.
 
-The distinct training sets of a shard are its (seed, contamination) pairs; every model points to one of them. All that is
-random is keyed by the axes it may depend on (see `l2audit.seeds`), so a run's numbers do not depend on its shard.
+The distinct training sets of a shard are its (seed, contamination) pairs; every model points to one of them. All that
+is random is keyed by the axes it may depend on (see `l2audit.seeds`), so a run's numbers do not depend on its shard.
 """
 
 from __future__ import annotations
@@ -104,7 +104,9 @@ def train_shard(
     ]
     columns: dict[str, list[object]] = {}
     for loss in shard.losses:
-        for name, values in _train_loss(shard, loss, prepared, architecture, levels, replicates, schedule, chunk).items():
+        for name, values in _train_loss(
+            shard, loss, prepared, architecture, levels, replicates, schedule, chunk
+        ).items():
             columns.setdefault(name, []).extend(values)
     return table_of(columns, {**provenance, **_circumstances(time.monotonic() - started)})
 
@@ -122,12 +124,11 @@ def _train_loss(
     models = [(where, beta) for where in range(len(levels)) for beta in shard.betas]
     data = np.array([where for where, _ in models])
     classification = prepared.task == "classification"
-    target_type = np.int32 if classification else np.float32
     problem = Problem(
         task=prepared.task,
         outputs=int(prepared.y.max()) + 1 if classification else 1,
         X=np.stack([level.train.X for level in levels]).astype(np.float32),
-        y=np.stack([level.train.y for level in levels]).astype(target_type),
+        y=_typed([level.train.y for level in levels], prepared.task),
         data=data,
         beta=np.array([beta for _, beta in models], dtype=np.float32),
         seed=np.array([levels[where].seed for where, _ in models]),
@@ -139,12 +140,17 @@ def _train_loss(
     return _rows(shard, loss, prepared.task, models, levels, fitted, evaluation)
 
 
+def _typed(y: Sequence[NDArray[Any]], task: str) -> NDArray[np.int32] | NDArray[np.float32]:
+    stacked = np.stack(y)
+    return stacked.astype(np.int32) if task == "classification" else stacked.astype(np.float32)
+
+
 def _evaluate(
     fitted: Fitted, problem: Problem, levels: Sequence[Level], replicates: Mapping[int, Replicate]
 ) -> Evaluation:
     def part(X: list[NDArray[Any]], y: list[NDArray[Any]]) -> Part:
         inputs = np.stack(X).astype(np.float32)
-        return Part(fitted.predict(inputs, problem.data), np.stack(y).astype(problem.y.dtype)[problem.data])
+        return Part(fitted.predict(inputs, problem.data), _typed(y, problem.task)[problem.data])
 
     of = [replicates[level.seed] for level in levels]
     flipped = np.stack(
@@ -154,7 +160,9 @@ def _evaluate(
         task=problem.task,
         train=part([level.train.X for level in levels], [level.train.y for level in levels]),
         validation=part([r.validation.X for r in of], [r.validation.y for r in of]),
-        validation_contaminated=part([level.validation.X for level in levels], [level.validation.y for level in levels]),
+        validation_contaminated=part(
+            [level.validation.X for level in levels], [level.validation.y for level in levels]
+        ),
         test=part([r.test.X for r in of], [r.test.y for r in of]),
         labels_flipped=flipped[problem.data],
         kernels=fitted.kernels,
