@@ -96,7 +96,7 @@ SlowScores = tuple[dict[Any, float], dict[Any, list[float]], dict[Any, float]]
 
 
 def slow_scores(rows: list[dict[str, Any]], one: names.Claim, p: str) -> SlowScores:
-    """(dataset, stratum) -> y, z and share active, by loops over rows; judge.md steps 1-4."""
+    """(dataset, stratum) -> y, z and share active, by loops over rows; steps 1-4 of docs/statistics.md."""
     rows = [r for r in rows if r["claim"] == one.id and r["part"] == p and r["role"] == one.role]
     rows = [r for r in rows if r["architecture"] in one.architectures]
     if one.strata:

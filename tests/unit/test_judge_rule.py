@@ -30,7 +30,7 @@ def in_strata(scores: dict[str, list[float]], **options: Any) -> pd.DataFrame:
 
 
 def tails(mean: float, sd: float, k: int) -> dict[str, float]:
-    """Step 5 as judge.md writes it, by scipy.stats."""
+    """Step 5 of docs/statistics.md, by scipy.stats."""
     se = sd / math.sqrt(k)
     up, down = (mean - 1) / se, (mean + 1) / se
     excluded, above = stats.t.cdf(up, k - 1), stats.t.sf(down, k - 1)

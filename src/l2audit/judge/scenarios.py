@@ -165,11 +165,13 @@ def _families() -> Iterator[Scenario]:
                 yield Scenario("family", truth, means, k, tau, noise)
     for truth in ("all 0", "all +1", "all -1"):
         for k in (6, 12, 18):
-            yield Scenario("family t3", truth, FAMILIES[truth], k, 2.0, 1.0, spread="t3")
-    for truth in ("all 0", "all +1"):
+            for tau in (1.0, 4.0):
+                yield Scenario("family t3", truth, FAMILIES[truth], k, tau, 1.0, spread="t3")
+    for truth in ("all 0", "all +1", "all -1"):
         yield Scenario("family correlated", truth, FAMILIES[truth], 12, 2.0, 1.0, correlation=0.7)
     for k in (6, 12):
-        yield Scenario("family skewed", "all 0", FAMILIES["all 0"], k, 1.0, 1.0, spread="skew")
+        for tau in (1.0, 2.0, 4.0):
+            yield Scenario("family skewed", "all 0", FAMILIES["all 0"], k, tau, 1.0, spread="skew")
     yield Scenario("family skewed boundary", "all +1", FAMILIES["all +1"], 12, 1.0, 1.0, spread="skew-")
 
 
