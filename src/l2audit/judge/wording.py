@@ -279,6 +279,10 @@ def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Consta
     return text
 
 
+def _brief(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
 def identity_sentence(claim: Claim, verdict: str, checks: Sequence[Entry]) -> str:
     """The sentence of a claim that calculation settles: how many checks hold, or what the first that fails obtained."""
     failed = [check for check in checks if not check["holds"]]
@@ -286,7 +290,7 @@ def identity_sentence(claim: Claim, verdict: str, checks: Sequence[Entry]) -> st
         return f"True by calculation: {counted(len(checks), 'exact check')} out of {len(checks)} hold."
     if verdict.startswith(claims.INCONCLUSIVE):
         return "Not settled: an exact check of this claim is missing or does not hold."
-    shown = f"; expected {failed[0]['expected']:.3g}, obtained {failed[0]['obtained']:.3g}" if failed else ""
+    shown = f"; expected {_brief(failed[0]['expected'])}, obtained {_brief(failed[0]['obtained'])}" if failed else ""
     refuted = claim.parts[0].statement.strip().rstrip(".")
     return f"False by calculation: “{refuted}” does not hold{shown}."
 
