@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
     table = commands.add_parser("table", help="print the verdicts of a study")
     table.add_argument("study", metavar="STUDY", nargs="?", default=PUBLISHED_STUDY, help="default: %(default)s")
+    table.add_argument("--markdown", action="store_true", help="as a Markdown table, for a README")
     table.set_defaults(run=_table)
     return parser
 
@@ -189,7 +190,12 @@ def _report(options: argparse.Namespace) -> None:
 
 def _table(options: argparse.Namespace) -> None:
     source = stored_results(options.root, options.study)
-    print(verdict_text(source))
+    if options.markdown:
+        from l2audit.judge.wording import markdown
+
+        print(markdown(json.loads((source / "verdicts.json").read_text(encoding="utf-8"))), end="")
+    else:
+        print(verdict_text(source))
 
 
 def verdict_text(source: Path) -> str:

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from l2audit.errors import UserError
 
@@ -64,30 +64,29 @@ def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
     its type and text with the traceback in the log. `show_progress` leaves standard error on the terminal.
     """
     end_with_parent()
-    started = time.monotonic()
-    path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    terminal = os.dup(2)
-    with path.open("w", encoding="utf-8") as stream:
-        os.dup2(stream.fileno(), 1)
-        if not show_progress:
-            os.dup2(stream.fileno(), 2)
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=stream)
-        try:
-            yield
-            _say(terminal, f"  {' '.join(_name(path))}: {time.monotonic() - started:.0f} s")
-        except UserError as error:
-            stream.write(f"{error}\n")
-            _fail(terminal, str(error))
-        except MemoryError:
-            stream.write(traceback.format_exc())
-            _fail(terminal, "not enough memory\n  fix: run fewer jobs at once (snakemake --cores 1)")
-        except OSError as error:
-            stream.write(traceback.format_exc())
-            _fail(terminal, f"{error}\n  fix: {_advice(error)} (traceback: {path})")
-        except Exception as error:
-            stream.write(traceback.format_exc())
-            _fail(terminal, f"{type(error).__name__}: {error}\n  traceback: {path}")
+    started, path, terminal = time.monotonic(), Path(log), os.dup(2)
+    try:
+        _redirect(path, show_progress)
+        yield
+    except UserError as error:
+        _fail(terminal, path, str(error))
+    except MemoryError:
+        _fail(terminal, path, "not enough memory\n  fix: run fewer jobs at once (snakemake --cores 1)")
+    except OSError as error:
+        _fail(terminal, path, f"{error}\n  fix: {_advice(error)} (traceback: {path})")
+    except Exception as error:
+        _fail(terminal, path, f"{type(error).__name__}: {error}\n  traceback: {path}")
+    _say(terminal, f"  {' '.join(_name(path))}: {time.monotonic() - started:.0f} s")
+
+
+def _redirect(log: Path, show_progress: bool) -> None:
+    """Point this process's output, that of C++ libraries included, at the file `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    stream = log.open("w", buffering=1, encoding="utf-8")
+    os.dup2(stream.fileno(), 1)
+    if not show_progress:
+        os.dup2(stream.fileno(), 2)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=stream)
 
 
 def _name(log: Path) -> tuple[str, ...]:
@@ -107,8 +106,11 @@ def _say(terminal: int, message: str) -> None:
         os.write(terminal, f"{message}\n".encode())
 
 
-def _fail(terminal: int, message: str) -> None:
+def _fail(terminal: int, log: Path, message: str) -> NoReturn:
+    """Tell the fault that is being handled and end; where even the log cannot be written, the message still is."""
     _say(terminal, f"\nerror: {message}")
+    with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as stream:
+        stream.write(traceback.format_exc())
     raise SystemExit(1)
 
 

@@ -227,7 +227,7 @@ def test_controls_are_read(root: Path) -> None:
     ("old", "new", "message"),
     [
         ("[planted_isotropic_1]", "[planted_isotropic]", "controls.datasets[0]: unknown dataset 'planted_isotropic'"),
-        ("[planted_isotropic_1]", "[digits]", "controls.datasets[0]: 'digits' is also a dataset of the study"),
+        ("[planted_isotropic_1]", "[digits]", "controls.datasets[0]: 'digits' is not a planted design"),
         ("[linear]", "[mlp-32]", "unknown architecture of this study 'mlp-32'"),
         ("vert@0.1,10", "sym@0.1", "unknown level of the controls' task 'sym@0.1'"),
     ],
@@ -235,6 +235,20 @@ def test_controls_are_read(root: Path) -> None:
 def test_mistakes_in_controls(root: Path, old: str, new: str, message: str) -> None:
     write(root, STUDY + CONTROLS.replace(old, new))
     assert any(message in fault for fault in faults(root)), faults(root)
+
+
+def test_a_planted_design_is_no_dataset_of_the_study(root: Path) -> None:
+    write(root, STUDY.replace("[digits, diabetes]", "[digits, diabetes, planted_isotropic_1]"))
+    assert any(
+        "datasets[2]: 'planted_isotropic_1' is a planted design (fix: list it under" in one for one in faults(root)
+    )
+
+
+def test_an_architecture_may_have_its_own_schedule(root: Path) -> None:
+    write(root, STUDY.replace("    datasets: [digits]\n", "    datasets: [digits]\n    training: {steps: 20}\n"))
+    study = load(root, "mine").study
+    assert study.schedule("conv5") == {"learning_rate": 0.01, "steps": 20, "batch": 16}
+    assert study.schedule("linear") == study.training
 
 
 def test_reading_agrees_with_yaml(tmp_path: Path) -> None:

@@ -213,6 +213,16 @@ class TestStep7:
         assert verdict(tables[0])["verdict"] != names.INACTIVE
         assert verdict(tables[1])["verdict"] == names.INACTIVE
 
+    @pytest.mark.parametrize(("awake", "expected"), [(1, names.INACTIVE), (2, names.NEGLIGIBLE)])
+    def test_a_dataset_is_active_where_half_of_what_entered_was(self, awake: int, expected: str) -> None:
+        table = effects(spread(0, 0.2, 6))
+        assert verdict(table.assign(active=table["seed"] < awake))["verdict"] == expected  # of four seeds
+
+    def test_a_conjunction_is_gated_by_any_part(self) -> None:
+        table = effects(spread(-3, 0.2, 6))
+        entry = verdict(together(table, table.assign(part="q", active=False)), claim(parts=CONJUNCTION))
+        assert entry["verdict"] == names.INACTIVE
+
     def test_the_gate_does_not_touch_support(self) -> None:
         assert verdict(effects(spread(3, 0.2, 9), active=False))["verdict"] == names.SUPPORTED
 

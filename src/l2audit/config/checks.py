@@ -61,6 +61,10 @@ def _name_faults(document: Document) -> Iterator[Fault]:
 
 def _dataset_faults(document: Document, datasets: Table) -> Iterator[Fault]:
     yield from _unknown(document, ("datasets",), document.data["datasets"], datasets, "dataset")
+    for index, name in enumerate(document.data["datasets"]):
+        if datasets.get(name, {}).get("role") == "control":
+            fix = "list it under `controls`: its right verdict is known, so it is not evidence"
+            yield document.fault(("datasets", index), f"'{name}' is a planted design", fix)
 
 
 def _tasks(document: Document, datasets: Table, names: Iterable[str] | None = None) -> set[str]:
@@ -165,6 +169,6 @@ def _control_faults(document: Document, datasets: Table) -> Iterator[Fault]:
         document, ("controls", "contaminations"), controls["contaminations"], levels, "level of the controls' task"
     )
     for index, name in enumerate(controls["datasets"]):
-        if name in document.data["datasets"]:
-            fix = "keep it in one of the two lists: a control is not evidence"
-            yield document.fault(("controls", "datasets", index), f"'{name}' is also a dataset of the study", fix)
+        if name in datasets and datasets[name].get("role") != "control":
+            fix = "list it under the study's `datasets`, or give it `role: control` in config/datasets.yaml"
+            yield document.fault(("controls", "datasets", index), f"'{name}' is not a planted design", fix)

@@ -302,6 +302,15 @@ def table(verdicts: Mapping[str, Any], width: int = 100) -> str:
     return "\n\n".join(blocks).translate({ord(MINUS): "-", ord("“"): '"', ord("”"): '"'}) + "\n"
 
 
+def markdown(verdicts: Mapping[str, Any]) -> str:
+    """The verdicts as a Markdown table: claim, quote and author, verdict, sentence."""
+    lines = ["| | what was said | verdict | |", "|---|---|---|---|"]
+    for entry in (*verdicts["claims"], *verdicts["added"]):
+        said = f"“{entry['quote']}” ({entry['author']})"
+        lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")
+    return "\n".join(lines) + "\n"
+
+
 HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
 FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
 

@@ -1,0 +1,91 @@
+"""The command line: it teaches, it is quick, and its mistakes are messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from l2audit.cli import main, show_verdicts, stored_results
+from l2audit.errors import UserError
+from l2audit.report.files import EVIDENCE
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def put_evidence(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for name in EVIDENCE:
+        (folder / name).write_text("{}", encoding="utf-8")
+
+
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert "snakemake --cores all --config study=smoke" in text
+
+
+def test_no_command_imports_tensorflow() -> None:
+    code = "import sys\nfrom l2audit.cli import main\nmain(['plan', 'smoke'])\nassert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True)
+
+
+def test_plan_counts_the_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
+    assert "288 models in 8 jobs." in capsys.readouterr().out
+
+
+def test_datasets_are_listed_with_their_task(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(REPOSITORY), "datasets"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("digits ") and "classification" in line for line in lines)
+    assert any(line.startswith("diabetes ") and "regression" in line for line in lines)
+
+
+def test_a_fault_is_a_message_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(REPOSITORY), "plan", "nonesuch"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert "there is no study 'nonesuch'" in told
+
+
+def test_own_results_come_before_published_ones(tmp_path: Path) -> None:
+    put_evidence(tmp_path / "report/published")
+    assert stored_results(tmp_path, "default") == tmp_path / "report/published"
+    put_evidence(tmp_path / "results/default")
+    assert stored_results(tmp_path, "default") == tmp_path / "results/default"
+
+
+def test_half_a_set_of_results_does_not_count(tmp_path: Path) -> None:
+    put_evidence(tmp_path / "report/published")
+    put_evidence(tmp_path / "results/default")
+    (tmp_path / "results/default/verdicts.json").unlink()
+    assert stored_results(tmp_path, "default") == tmp_path / "report/published"
+
+
+def test_the_published_results_are_of_the_default_study_only(tmp_path: Path) -> None:
+    put_evidence(tmp_path / "report/published")
+    with pytest.raises(UserError, match="no stored results of the study 'smoke'"):
+        stored_results(tmp_path, "smoke")
+
+
+def test_nothing_is_shown_of_a_study_that_has_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put_evidence(tmp_path / "results/tiny")
+    show_verdicts("tiny", tmp_path)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_study_without_verdicts_says_so_above_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "results/tiny"
+    put_evidence(folder)
+    (folder / "verdicts.json").write_text(json.dumps({"claims": [], "added": [], "controls": []}), encoding="utf-8")
+    study = {"name": "tiny", "title": "A study", "verdicts": False}
+    (folder / "provenance.json").write_text(json.dumps({"study": study}), encoding="utf-8")
+    assert main(["--root", str(tmp_path), "table", "tiny"]) == 0
+    assert capsys.readouterr().out.startswith("Plumbing only: this study is too small for verdicts.")
