@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def run(tmp_path: Path, body: str, options: str = "") -> tuple[int, str, str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        check=False,
     )
     return done.returncode, done.stdout, (tmp_path / "logs/train/x.log").read_text(encoding="utf-8")
 
@@ -78,6 +80,7 @@ def test_a_log_that_cannot_be_written_is_told_too(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(SOURCES)},
         capture_output=True,
         text=True,
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("\nerror: [Errno")
@@ -110,15 +113,16 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def wait_until(what: object, seconds: float = 30) -> None:
+def wait_until(what: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
+    while not what():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
 
 
 def test_the_lock_is_held_until_the_process_ends_however_it_ends(tmp_path: Path) -> None:
-    holder = "import time\nfrom l2audit.jobs import hold_lock\nhold_lock('a/lock', 'mine')\nprint('held', flush=True)\ntime.sleep(60)"
+    steps = ("hold_lock('a/lock', 'mine')", "print('held', flush=True)", "time.sleep(60)")
+    holder = "\n".join(["import time", "from l2audit.jobs import hold_lock", *steps])
     running = subprocess.Popen(
         [sys.executable, "-c", holder],
         cwd=tmp_path,
