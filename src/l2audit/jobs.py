@@ -36,8 +36,8 @@ def prepare_environment(sources: Path) -> None:
 
     Code hashes are taken from that folder, so it must be the code that runs.
     """
-    paths = [str(sources), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ.update(PLAIN_THREADS, PYTHONPATH=os.pathsep.join(dict.fromkeys(paths)))
+    before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    os.environ.update(PLAIN_THREADS, PYTHONPATH=os.pathsep.join(dict.fromkeys([str(sources), *before])))
 
 
 def end_with_parent(every: float = 1.0) -> None:
