@@ -49,7 +49,9 @@ def prepared_of(wildcards):
 
 
 def layers_of(wildcards):
-    return canonical(CONFIG.architectures[SHARDS[wildcards.shard].architecture]["layers"])
+    return canonical(
+        CONFIG.architectures[SHARDS[wildcards.shard].architecture]["layers"]
+    )
 
 
 def seconds_of(wildcards):

@@ -16,7 +16,9 @@ rule train:
         shard=lambda wildcards: SHARDS[wildcards.shard].to_json(),
         architecture=layers_of,
         rows=canonical(STUDY.rows),
-        training=lambda wildcards: canonical(STUDY.schedule(SHARDS[wildcards.shard].architecture)),
+        training=lambda wildcards: canonical(
+            STUDY.schedule(SHARDS[wildcards.shard].architecture)
+        ),
         models_per_program=STUDY.models_per_program,
         code=CODE["train"],
     script:
