@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ PERMUTED = (
         "    - {kind: sym, rate: 0.1}\n    - {kind: sym, rate: 0.2}\n",
     )
 )
+
+
+def _heed_ctrl_c() -> None:
+    """Undo an ignored SIGINT, which whoever runs the tests in the background hands down to every process."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ class Copy:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - sets one signal and takes no lock
             )
 
     def jobs(self, *options: str) -> dict[str, int]:
