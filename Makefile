@@ -37,6 +37,10 @@ smoke: env ## Run the whole pipeline on a tiny study (about 2 minutes): plumbing
 report: env ## Rebuild the page of STUDY from stored results, without training
 	$(PYTHON) -m l2audit report $(STUDY)
 
+.PHONY: calibrate
+calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
+	$(PYTHON) -m l2audit.judge.calibration --studies 2000 --out results/calibration.json
+
 .PHONY: test
 test: env ## Run all tests (what cannot run here is skipped and counted)
 	$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)

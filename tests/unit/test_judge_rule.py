@@ -74,6 +74,17 @@ class TestSteps1To4:
         assert verdict(two_left)["n_datasets"] == 2
         assert verdict(one_left)["n_planned_datasets"] == 2
 
+    def test_exactly_half_of_the_cells_is_enough(self) -> None:
+        table = effects({"a": 1.0}, levels=["w", "x", "y", "z"])
+        assert verdict(fail(table, table["level"].isin(["w", "x"])))["n_datasets"] == 1
+        assert verdict(fail(table, table["level"].isin(["w", "x", "y"])))["n_datasets"] == 0
+
+    def test_the_seed_series_holds_complete_seeds_of_judged_cells(self) -> None:
+        table = effects({"a": 1.0}, levels=["x", "y", "z"], seeds=(0.0,) * 5)
+        table = fail(table, (table["level"] == "x") & (table["seed"] == 2))  # judged, one seed short
+        table = fail(table, (table["level"] == "y") & (table["seed"] != 0))  # not judged: its seeds do not matter
+        assert verdict(table)["parts"][0]["datasets"][0]["n_seeds"] == 4
+
     def test_scores_are_clipped_but_shown(self) -> None:
         row = verdict(effects({"a": 25.0}))["parts"][0]["datasets"][0]
         assert (row["score"], row["unclipped_score"], row["value"]) == pytest.approx((10.0, 25.0, 25.0))
@@ -87,6 +98,16 @@ class TestSteps1To4:
         table = together(effects([1.0, 1.0]), effects({"d00": 9.0}, architectures=["conv5"]))
         entry = verdict(table, claim(architectures=["linear", "conv5"]))
         assert entry["estimate"] == pytest.approx(1.0)
+        assert entry["unused"] == {"architecture not planned on every dataset of the row": 4}
+
+    def test_an_architecture_may_enter_one_stratum_and_not_another(self) -> None:
+        table = together(
+            effects({"a": 1.0}, stratum="label", architectures=["linear", "conv5"]),
+            effects({"a": 1.0, "b": 1.0}, stratum="target"),
+            effects({"a": 9.0}, stratum="target", architectures=["conv5"]),
+        )
+        entry = verdict(table, claim(architectures=["linear", "conv5"], strata=STRATA))
+        assert [row["n_contrasts"] for row in entry["strata"]] == [8, 8, 0]
         assert entry["unused"] == {"architecture not planned on every dataset of the row": 4}
 
     def test_only_common_seeds_enter(self) -> None:
@@ -145,6 +166,12 @@ class TestStep5:
         near = in_strata({"label": spread(0.8, 0.05, 8), "target": spread(-0.8, 0.05, 8)}, seeds=(-3, 3, -3, 3))
         assert verdict(apart, claim(strata=STRATA))["p"]["equivalent"] == 1.0
         assert verdict(near, claim(strata=STRATA))["verdict"] == names.NEGLIGIBLE
+
+    def test_the_guard_looks_at_every_part(self) -> None:
+        far = in_strata({"label": spread(1.2, 0.05, 8), "target": spread(-1.2, 0.05, 8)}, part="q", seeds=(-3, 3))
+        near = in_strata({"label": spread(0.1, 0.05, 8), "target": spread(-0.1, 0.05, 8)}, seeds=(-3, 3))
+        entry = verdict(together(near, far), claim(parts=CONJUNCTION, strata=STRATA))
+        assert entry["p"]["equivalent"] == 1.0
 
 
 class TestStep6:
@@ -265,6 +292,19 @@ class TestStep8:
         one = verdict(together(split, flat), claim(parts=CONJUNCTION))
         both = verdict(together(split, split.assign(part="q")), claim(parts=CONJUNCTION))
         assert (one["verdict"] == names.MIXED, both["verdict"] == names.MIXED) == (False, True)
+
+    def test_in_every_part_means_decisively_so(self) -> None:
+        split = effects([4.0, 4.0, -4.0, -4.0, 0.0])
+        hazy = effects([4.0, 4.0, -4.0, -4.0, 0.0], part="q", seeds=(-9, 9, -9, 9))
+        assert verdict(together(split, hazy), claim(parts=CONJUNCTION))["verdict"] != names.MIXED
+
+    def test_kinds_apart_are_seen_beneath_a_kind_that_is_itself_mixed(self) -> None:
+        # label is supported on average and split by datasets; over both kinds no dataset is above 1.
+        table = in_strata({"label": [10.0] * 9 + [-2.0] * 3, "target": [-10.0] * 9 + [-2.0] * 3})
+        entry = verdict(table, claim(strata=STRATA))
+        assert [row["verdict"] for row in entry["strata"][:2]] == [names.MIXED, names.REVERSED]
+        assert entry["strata"][0]["reading"] == names.SUPPORTED
+        assert (entry["verdict"], entry["mixed_by"]) == (names.MIXED, "kind")
 
     def test_too_few_datasets_are_never_mixed(self) -> None:
         assert verdict(effects([4.0, 4.0, -4.0, -4.0]))["verdict"] == names.TOO_FEW
