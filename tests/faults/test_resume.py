@@ -36,7 +36,7 @@ def copy(prepared: Copy, tmp_path: Path) -> Copy:
     return prepared.duplicate(tmp_path / "repository")
 
 
-def wait_for(what: Callable[[], bool], running: subprocess.Popen[bytes], seconds: float = 120) -> None:
+def wait_for(what: Callable[[], bool], running: subprocess.Popen[bytes], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, "waited in vain"
@@ -71,15 +71,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def slow_training(copy: Copy) -> None:
-    """Make every training job wait, so that there is time to interrupt it."""
-    copy.edit(
-        "scripts/train.py", "    table = train_shard(", "    import time\n\n    time.sleep(5)\n    table = train_shard("
+def hold_training(copy: Copy) -> None:
+    """Make every training job wait for the file `go`, so that it can be interrupted however slow the machine is."""
+    wait = (
+        "    import time\n    from pathlib import Path\n\n    while not Path('go').exists():\n        time.sleep(0.1)\n"
     )
+    copy.edit("scripts/train.py", "    table = train_shard(", f"{wait}    table = train_shard(")
 
 
 def test_after_a_kill_the_same_command_finishes(copy: Copy) -> None:
-    slow_training(copy)
+    hold_training(copy)
     running = copy.start()
     wait_for(lambda: is_locked(copy) and len(jobs_of(running.pid)) == 2, running)
     orphans = jobs_of(running.pid)
@@ -92,6 +93,7 @@ def test_after_a_kill_the_same_command_finishes(copy: Copy) -> None:
 
     os.kill(running.pid, signal.SIGKILL)
     running.wait()
+    copy.write("go", "")
     outcome = copy.snakemake()
     assert outcome.status == 0, outcome.text
     assert "The page: report/tiny.html" in outcome.text
@@ -100,12 +102,13 @@ def test_after_a_kill_the_same_command_finishes(copy: Copy) -> None:
 
 
 def test_after_ctrl_c_the_same_command_finishes(copy: Copy) -> None:
-    slow_training(copy)
+    hold_training(copy)
     running = copy.start(RUNS)
     wait_for(lambda: is_locked(copy) and len(jobs_of(running.pid)) == 2, running)
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to Snakemake and to its jobs
     running.wait(timeout=60)
     assert running.returncode != 0
+    copy.write("go", "")
     outcome = copy.snakemake(RUNS)
     assert outcome.status == 0, outcome.text
 
