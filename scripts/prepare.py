@@ -1,16 +1,13 @@
-"""From the raw files of one dataset to clean arrays and a data card."""
+"""From the raw files of one dataset to clean arrays, a data card, and the card as Croissant."""
 
 import json
 
 from l2audit.jobs import job
 
 with job(snakemake.log[0]):
-    from l2audit.data.prepare import prepare_dataset
+    from l2audit.data.croissant import write_croissant
+    from l2audit.data.prepare import load_card, prepare_dataset
 
-    prepare_dataset(
-        snakemake.wildcards.dataset,
-        json.loads(snakemake.params.entry),
-        snakemake.input.manifest,
-        snakemake.output.arrays,
-        snakemake.output.card,
-    )
+    name, entry, manifest = snakemake.wildcards.dataset, json.loads(snakemake.params.entry), snakemake.input.manifest
+    prepare_dataset(name, entry, manifest, snakemake.output.arrays, snakemake.output.card)
+    write_croissant(name, entry, manifest, load_card(snakemake.output.card), snakemake.output.croissant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import signal
 import socket
@@ -34,8 +35,8 @@ from faults.fault_server import (
 )
 from l2audit.data import transfer as transfer_module
 from l2audit.data.download import fetch
-from l2audit.data.entries import RemoteFile
-from l2audit.data.transfer import Patience, mirrored
+from l2audit.data.remote import RemoteFile, mirrored
+from l2audit.data.transfer import Patience
 from l2audit.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -201,6 +202,21 @@ def test_a_fault_that_stays_is_told(
     assert visible(tmp_path) == []
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_progress_bar_names_the_file_on_a_terminal_and_nowhere_else(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind, shown in ((Terminal, True), (io.StringIO, False)):
+        screen = kind()
+        monkeypatch.setattr(sys, "stderr", screen)
+        get(remote(server.serve("/a.bin", CONTENT)), tmp_path / kind.__name__)
+        assert ("a.bin: " in screen.getvalue() and "300k" in screen.getvalue()) == shown
+
+
 def test_no_server_at_all_is_told(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -277,7 +293,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from l2audit.data.download import fetch
-from l2audit.data.entries import RemoteFile
+from l2audit.data.remote import RemoteFile
 fetch([RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3]))], Path(sys.argv[4]))
 """
 

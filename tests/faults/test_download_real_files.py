@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Callable, Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-from faults.fault_server import FaultServer, cut, status, whole
-from l2audit.data import download
-from l2audit.data.download import download_dataset
-from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
-from l2audit.data.transfer import Patience
-
-ROOT = Path(__file__).parents[2]
-MIRROR = ROOT.parent / "shared" / "mirror"
-
-pytestmark = pytest.mark.skipif(
-    not (MIRROR / "MANIFEST.json").is_file(), reason="the local mirror of public datasets is not on this machine"
+import loopback
+from faults.fault_server import (
+    Behaviour,
+    FaultServer,
+    cut,
+    no_range,
+    redirect,
+    silent,
+    slow,
+    status,
+    truncated,
+    wait_until,
+    whole,
+    wrong,
 )
+from l2audit.data import transfer
+from l2audit.data.download import download_dataset
+from l2audit.data.entries import read_entry
+from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
+from l2audit.data.readers import read_raw
+from l2audit.data.transfer import Patience
+from l2audit.errors import UserError
+
+ROOT, MIRROR = loopback.ROOT, loopback.MIRROR
+ENTRIES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text(encoding="utf-8"))
+WEB = sorted(name for name, entry in ENTRIES.items() if entry["source"] == "https")
+YACHT = ENTRIES["yacht"]
+
+pytestmark = pytest.mark.skipif(not loopback.manifest(), reason=loopback.NO_MIRROR)
 
 
 @pytest.fixture(autouse=True)
 def near_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "Patience", lambda: Patience(pause=0.01))
+    monkeypatch.setattr(transfer, "Patience", lambda: Patience(pause=0.01, read=0.5))
 
 
 @pytest.fixture
@@ -36,95 +59,195 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def entries() -> dict[str, dict[str, object]]:
-    loaded: dict[str, dict[str, object]] = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())
-    return loaded
+def prepare(
+    name: str, entry: dict[str, Any], folder: Path, mirror: str | None, offline: bool = False
+) -> dict[str, Any]:
+    """Download and prepare; the data card, whose facts `prepare_dataset` has checked."""
+    manifest = download_dataset(name, entry, folder / "raw", mirror, offline)
+    prepare_dataset(name, entry, manifest, folder / "d.npz", folder / "d.json")
+    return load_card(folder / "d.json")
 
 
-def serve_mirror(server: FaultServer, *behaviours: Callable[..., None]) -> None:
-    for item in json.loads((MIRROR / "MANIFEST.json").read_text()):
-        server.serve(f"/{item['path']}", (MIRROR / item["path"]).read_bytes(), *behaviours)
+def visible(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def test_mnist_from_the_mirror_through_a_cut_and_a_503(
-    server: FaultServer, tmp_path: Path, entries: dict[str, dict[str, object]]
-) -> None:
-    serve_mirror(server, cut, status(503), whole)
-    manifest = download_dataset("mnist", entries["mnist"], tmp_path / "raw", server.base)
-    before = manifest.read_bytes()
-    prepare_dataset("mnist", entries["mnist"], manifest, tmp_path / "m.npz", tmp_path / "m.json")
-    data, card = load_prepared(tmp_path / "m.npz"), load_card(tmp_path / "m.json")
-    assert data.X.shape == (10_000, 784)
-    assert data.image == (28, 28)
-    assert card["class_counts"] == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert (data.X.min(), data.X.max()) == (0, 1)
-    assert abs(data.X.mean() - 0.1325) < 0.0005  # mean brightness of the test images, 33.79 of 255
-    assert card["collinear"]
-
-    again = download_dataset("mnist", entries["mnist"], tmp_path / "raw", None, offline=True)
-    assert again.read_bytes() == before
+@pytest.mark.parametrize("name", WEB)
+def test_every_downloaded_dataset_survives_a_cut_and_a_503(server: FaultServer, tmp_path: Path, name: str) -> None:
+    loopback.serve(server, ENTRIES[name], cut, status(503), whole)
+    card = prepare(name, ENTRIES[name], tmp_path, server.base)
+    assert list(card["raw_sha256"].values()) == [file["sha256"] for file in ENTRIES[name]["files"]]
+    assert card["rows"] == ENTRIES[name]["facts"]["rows"]
+    before = (tmp_path / "raw" / "manifest.json").read_bytes()
+    download_dataset(name, ENTRIES[name], tmp_path / "raw", None, offline=True)
+    assert (tmp_path / "raw" / "manifest.json").read_bytes() == before
 
 
-def test_every_declared_hash_is_the_mirrors(entries: dict[str, dict[str, object]]) -> None:
-    known = {
-        item["url"]: (item["sha256"], item["bytes"]) for item in json.loads((MIRROR / "MANIFEST.json").read_text())
-    }
-    declared = [file for entry in entries.values() for file in entry.get("files", [])]  # type: ignore[attr-defined]
-    assert declared
-    for file in declared:
-        assert (file["sha256"], file["bytes"]) == known[file["url"]]
+def test_every_file_of_the_mirror_is_used(server: FaultServer, tmp_path: Path) -> None:
+    """By an entry of config/datasets.yaml; but for MNIST's 60,000 training images, which are read here."""
+    used = {file["url"] for name in WEB for file in ENTRIES[name]["files"]}
+    left = [item for item in loopback.manifest() if item["url"] not in used]
+    assert [Path(item["path"]).name.partition("-")[0] for item in left] == ["train", "train"]
+    files = [{"url": item["url"], "sha256": item["sha256"], "bytes": item["bytes"]} for item in left]
+    entry = ENTRIES["mnist"] | {"files": files, "facts": {}}
+    loopback.serve(server, entry, cut, whole)
+    download_dataset("mnist", entry, tmp_path, server.base)
+    table = read_raw([tmp_path / Path(item["path"]).name for item in left], read_entry("mnist", entry))
+    assert table.shape == (60_000, 785)
+    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # LeCun & Cortes
+    assert np.bincount(table.pop("target")).tolist() == counts
+    assert table.to_numpy().mean() == pytest.approx(33.3184, abs=1e-4)
 
 
-def documented(name: str) -> dict[str, object]:
-    """An entry that docs/datasets.md shows as an example."""
-    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text("utf-8"), flags=re.DOTALL)
-    entry: dict[str, object] = next(yaml.safe_load(block)[name] for block in blocks if block.startswith(f"{name}:"))
-    return entry
+def test_every_declared_file_is_as_the_mirror_says() -> None:
+    known = {item["url"]: item for item in loopback.manifest()}
+    for name in WEB:
+        for file in ENTRIES[name]["files"]:
+            item = known[file["url"]]
+            assert (file["sha256"], file["bytes"], file.get("mirrors", [])) == (
+                *(item["sha256"], item["bytes"], item["also_at"]),
+            )
 
 
-def table_entry(path: str, **more: object) -> dict[str, object]:
-    item = next(item for item in json.loads((MIRROR / "MANIFEST.json").read_text()) if item["path"].endswith(path))
-    file = {key: item[key] for key in ("url", "sha256", "bytes")}
-    words = {"licence": item["licence"], "citation": item["citation"], "description": "A table."}
-    return {"source": "https", "files": [file], **words, **more}
+# ------------------------------------------------------------------------------- every fault, on a real file
 
 
 @pytest.mark.parametrize(
-    ("name", "entry"),
+    ("behaviours", "requests"),
     [
-        (
-            "abalone",
-            lambda: documented("abalone"),
-        ),
-        (
-            "sonar",
-            lambda: table_entry(
-                "sonar.all-data",
-                task="classification",
-                header=[*(f"band_{j}" for j in range(60)), "object"],
-                target="object",
-                facts={"rows": 208, "columns": 60, "class_counts": [111, 97]},
-            ),
-        ),
-        (
-            "satimage",
-            lambda: table_entry(
-                "sat.tst",
-                task="classification",
-                separator=" ",
-                header=[*(f"band_{j}" for j in range(36)), "soil"],
-                target="soil",
-                facts={"rows": 2000, "columns": 36, "class_counts": [461, 224, 397, 211, 237, 470]},
-            ),
-        ),
+        pytest.param([cut, whole], 2, id="connection cut"),
+        pytest.param([cut, no_range], 2, id="connection cut, and no ranges"),
+        pytest.param([status(503), whole], 2, id="503 then 200"),
+        pytest.param([silent, whole], 2, id="no answer, then 200"),
     ],
 )
-def test_a_table_from_the_web_takes_an_entry_and_no_python(
-    server: FaultServer, tmp_path: Path, name: str, entry: Callable[[], dict[str, object]]
+def test_a_fault_that_passes_ends_in_the_right_data(
+    server: FaultServer, tmp_path: Path, behaviours: list[Behaviour], requests: int
 ) -> None:
-    serve_mirror(server, cut, whole)
-    declared = entry()
-    manifest = download_dataset(name, declared, tmp_path / "raw", server.base)
-    prepare_dataset(name, declared, manifest, tmp_path / "d.npz", tmp_path / "d.json")
-    assert load_card(tmp_path / "d.json")["rows"] == declared["facts"]["rows"]  # type: ignore[index]
+    loopback.serve(server, YACHT, *behaviours)
+    assert prepare("yacht", YACHT, tmp_path, server.base)["rows"] == 308
+    assert len(server.requests) == requests
+
+
+def test_a_redirect_is_followed_to_the_right_data(server: FaultServer, tmp_path: Path) -> None:
+    (item,) = (item for item in loopback.manifest() if item["url"] == YACHT["files"][0]["url"])
+    server.serve("/moved", (MIRROR / item["path"]).read_bytes(), cut, whole)
+    server.serve(f"/{item['path']}", b"", redirect("/moved"))
+    assert prepare("yacht", YACHT, tmp_path, server.base)["rows"] == 308
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        pytest.param(wrong, "sent other bytes", id="wrong bytes"),
+        pytest.param(truncated, "bytes, not 11633", id="truncated file"),
+        pytest.param(status(404), "answered 404", id="404"),
+        pytest.param(status(503), "answered 503", id="503 for ever"),
+        pytest.param(silent, "no answer in time", id="no answer"),
+    ],
+)
+def test_a_fault_that_stays_ends_in_one_message_and_no_data(
+    server: FaultServer, tmp_path: Path, behaviour: Behaviour, told: str
+) -> None:
+    loopback.serve(server, YACHT, behaviour)
+    with pytest.raises(UserError, match=told) as caught:
+        prepare("yacht", YACHT, tmp_path, server.base)
+    for part in ("yacht+hydrodynamics.zip", YACHT["files"][0]["sha256"], "L2AUDIT_MIRROR"):
+        assert part in str(caught.value)
+    assert visible(tmp_path / "raw") == []
+
+
+@pytest.mark.parametrize("first", [wrong, truncated, status(404)])
+def test_the_next_address_of_a_real_file_is_tried(server: FaultServer, tmp_path: Path, first: Behaviour) -> None:
+    entry = ENTRIES["california"]
+    (file,) = entry["files"]
+    path = next(item["path"] for item in loopback.manifest() if item["url"] == file["url"])
+    server.serve(f"/{path}", (MIRROR / path).read_bytes(), first)
+    server.serve(f"/{file['mirrors'][0].partition('://')[2]}", (MIRROR / path).read_bytes())
+    assert prepare("california", entry, tmp_path, server.base)["rows"] == 20433
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system to fill")
+def test_a_disk_that_fills_with_a_real_file(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tmp_path / "raw"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", small], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        monkeypatch.setattr(transfer, "_refuse_full_disk", lambda path, needed: None)
+        loopback.serve(server, ENTRIES["abalone"])
+        with pytest.raises(UserError, match="the disk is full"):
+            prepare("abalone", ENTRIES["abalone"], tmp_path, server.base)
+        assert visible(small) == []
+        subprocess.run(["mount", "-o", "remount,size=4m", small], check=True)
+        assert prepare("abalone", ENTRIES["abalone"], tmp_path, server.base)["rows"] == 4177
+        assert server.requests[-1].range is not None  # what was received before is not asked for again
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+CHILD = """
+import json, sys
+from l2audit.data.download import download_dataset
+download_dataset(sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:])
+"""
+
+
+def test_a_killed_download_of_a_real_file_is_resumed(server: FaultServer, tmp_path: Path) -> None:
+    name, entry = "spambase", ENTRIES["spambase"]
+    loopback.serve(server, entry, slow, whole)
+    command = [sys.executable, "-c", CHILD, name, json.dumps(entry), str(tmp_path / "raw"), server.base]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}) as process:
+        quarter = entry["files"][0]["bytes"] // 4
+        wait_until(lambda: any(part.stat().st_size >= quarter for part in (tmp_path / "raw").glob(".*.part")), 30)
+        process.send_signal(signal.SIGKILL)
+    assert visible(tmp_path / "raw") == []
+    assert prepare(name, entry, tmp_path, server.base)["class_counts"] == [2788, 1813]
+    first, second = server.requests
+    assert (first.range, int(second.range.removeprefix("bytes=").removesuffix("-")) >= quarter) == (None, True)  # type: ignore[union-attr]
+
+
+def test_two_at_once_download_a_real_file_once(server: FaultServer, tmp_path: Path) -> None:
+    name, entry = "spambase", ENTRIES["spambase"]
+    loopback.serve(server, entry, slow, whole)
+    command = [sys.executable, "-c", CHILD, name, json.dumps(entry), str(tmp_path / "raw"), server.base]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT / "src")}) as other:
+        wait_until(lambda: any((tmp_path / "raw").glob(".*.part")), 30)
+        assert prepare(name, entry, tmp_path, server.base)["rows"] == 4601
+        assert other.wait() == 0
+    assert len(server.requests) == 1
+
+
+def test_offline_names_the_real_files_and_where_they_belong(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        prepare("mnist", ENTRIES["mnist"], tmp_path, None, offline=True)
+    for file in ENTRIES["mnist"]["files"]:
+        place = tmp_path / "raw" / Path(file["url"]).name
+        assert f"{place}: {file['bytes']} bytes, SHA-256 {file['sha256']}, from {file['url']}" in str(caught.value)
+    for file in ENTRIES["mnist"]["files"]:
+        item = next(item for item in loopback.manifest() if item["url"] == file["url"])
+        (tmp_path / "raw" / Path(file["url"]).name).write_bytes((MIRROR / item["path"]).read_bytes())
+    assert prepare("mnist", ENTRIES["mnist"], tmp_path, None, offline=True)["rows"] == 10_000
+
+
+# ------------------------------------------------------------------------------- an entry and no Python
+
+
+def documented(name: str) -> dict[str, Any]:
+    """An entry that docs/datasets.md shows as an example."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text("utf-8"), flags=re.DOTALL)
+    entry: dict[str, Any] = next(yaml.safe_load(block)[name] for block in blocks if block.startswith(f"{name}:"))
+    return entry
+
+
+@pytest.mark.parametrize("name", ["abalone", "airfoil"])
+def test_the_examples_of_the_docs_are_the_entries_in_use(server: FaultServer, tmp_path: Path, name: str) -> None:
+    entry = documented(name)
+    loopback.serve(server, entry)
+    card = prepare(name, entry, tmp_path, server.base)
+    own = prepare(name, ENTRIES[name], tmp_path / "own", server.base)
+    assert card["prepared_sha256"] == own["prepared_sha256"]
+    assert load_prepared(tmp_path / "d.npz").X.shape == (card["rows"], card["columns"])

@@ -76,7 +76,7 @@ def hold_training(copy: Copy) -> None:
     wait = (
         "    import time\n    from pathlib import Path\n\n    while not Path('go').exists():\n        time.sleep(0.1)\n"
     )
-    copy.edit("scripts/train.py", "    table = train_shard(", f"{wait}    table = train_shard(")
+    copy.edit("scripts/train.py", "    trained = train_shard(", f"{wait}    trained = train_shard(")
 
 
 def test_after_a_kill_the_same_command_finishes(copy: Copy) -> None:
@@ -126,7 +126,7 @@ def test_a_broken_job_does_not_stop_the_others(copy: Copy) -> None:
 
 def test_a_full_disk_is_told_and_costs_nothing_computed(copy: Copy) -> None:
     """A job whose writes fail with ENOSPC ends with one message; what is there stays, and the same command goes on."""
-    line = "    write(table, snakemake.output[0])\n"
+    line = "    write(trained.table, snakemake.output.runs)\n"
     full = f"    if 'iris' in params.shard:\n        raise OSError(28, 'No space left on device')\n{line}"
     copy.edit("scripts/train.py", line, full)
     outcome = copy.snakemake(RUNS)

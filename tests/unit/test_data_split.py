@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.robust.scale import mad
 
-from l2audit.data.split import PARTS, Scaler, Sizes, allocate, sizes_for, split
+from l2audit.contamination import Reference, Rows, contaminate
+from l2audit.data.split import MAD_TO_SD, PARTS, SCALINGS, Scaler, Sizes, allocate, sizes_for, split
 from l2audit.errors import UserError
 
 caps_of = st.builds(Sizes, *[st.integers(1, 80)] * 3)
@@ -107,19 +109,90 @@ def test_scaled_training_rows_have_mean_0_and_population_sd_1(X: np.ndarray) -> 
     assert np.allclose(scaled.std(axis=0), 1)
 
 
-@given(matrices, st.integers(0, 5))
-def test_test_rows_never_reach_the_scaler(X: np.ndarray, seed: int) -> None:
-    y = X[:, 0] * 2
-    rows = split("d", "regression", y, seed, Sizes(6, 3, 3))
-    fitted = Scaler.fit(X[rows.train], y[rows.train])
-    others = np.concatenate([rows.validation, rows.test])
+@given(matrices, st.sampled_from(SCALINGS), st.floats(0.01, 100), st.floats(-50, 50))
+def test_a_scaling_does_not_depend_on_origin_and_unit(X: np.ndarray, how: str, unit: float, origin: float) -> None:
+    """So it may be fitted on rows that were standardised before, and give what it would have given on the raw ones."""
+    there = unit * X + origin
+    expected = Scaler.fit(X, X[:, 0], how)
+    found = Scaler.fit(there, there[:, 0], how)
+    assert np.allclose(found.features(there), expected.features(X), atol=1e-8)
+    assert np.allclose(found.target(there[:, 0]), expected.target(X[:, 0]), atol=1e-8)
+
+
+@given(matrices)
+def test_the_robust_scaling_is_median_and_mad(X: np.ndarray) -> None:
+    """Against an implementation that is not ours."""
+    scaler = Scaler.fit(X, X[:, 1], "robust")
+    assert np.array_equal(scaler.mean, np.median(X, axis=0))
+    assert np.allclose(scaler.scale, mad(X, center=np.median, axis=0), rtol=1e-5)
+    assert (scaler.y_mean, scaler.y_scale) == (scaler.mean[1], scaler.scale[1])
+    assert np.allclose(scaler.scale, MAD_TO_SD * np.median(np.abs(X - scaler.mean), axis=0))
+
+
+def test_outliers_move_the_mean_and_sd_but_hardly_the_median_and_mad() -> None:
+    clean = np.random.Generator(np.random.PCG64(1)).normal(size=(400, 1))
+    dirty = clean.copy()
+    dirty[:40] += 30
+    assert Scaler.fit(dirty, how="contaminated").scale[0] > 8
+    assert abs(Scaler.fit(dirty, how="robust").scale[0] - 1) < 0.25
+    assert abs(Scaler.fit(dirty, how="robust").mean[0]) < 0.25
+
+
+def test_where_more_than_half_are_equal_the_robust_scaling_falls_back_on_the_sd() -> None:
+    rare = np.repeat([0.0, 1.0], [95, 5])
+    scaler = Scaler.fit(np.column_stack([rare, np.full(100, 0.1)]), rare, "robust")
+    assert scaler.mean.tolist() == [0, 0.1]
+    assert scaler.scale == pytest.approx([rare.std(), 1])
+    assert (scaler.y_mean, scaler.y_scale) == (0, pytest.approx(rare.std()))
+
+
+def test_an_unknown_scaling_is_refused() -> None:
+    with pytest.raises(ValueError, match="'robuts' is no scaling"):
+        Scaler.fit(np.eye(3), how="robuts")
+
+
+def training_bytes(X: np.ndarray, y: np.ndarray, task: str, seed: int, kind: str, how: str) -> bytes:
+    """All that training may see of a dataset, by way of every step between prepared arrays and a model."""
+    rows = split("d", task, y, seed, Sizes(24, 12, 12)).train
+    classes = 3 if task == "classification" else None
+    first = Scaler.fit(X[rows], None if classes else y[rows])
+    train = Rows(first.features(X[rows]), y[rows] if classes else first.target(y[rows]), classes)
+    magnitude = 10.0 if kind in ("vert", "badlev") else 0.0
+    hit = contaminate(
+        train, Reference(train), kind=kind, rate=0.25, magnitude=magnitude, dataset="d", seed=seed, part="train"
+    )
+    second = Scaler.fit(hit.X, None if classes else hit.y, how)
+    pieces = [*vars(first).values(), hit.X, hit.y, hit.mask, *vars(second).values(), second.features(hit.X)]
+    return b"".join(np.asarray(piece).tobytes() for piece in pieces)
+
+
+@pytest.mark.parametrize("how", SCALINGS)
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [
+        *[("classification", kind) for kind in ("clean", "sym", "badlev_class")],
+        *[("regression", kind) for kind in ("clean", "vert", "badlev")],
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_test_rows_touch_neither_scaler_nor_contamination(how: str, task: str, kind: str, seed: int) -> None:
+    """No byte of what is trained on changes when the rows outside the training part do; it does when those inside do.
+
+    The labels stay in classification, because the split is stratified by them.
+    """
+    rng = np.random.Generator(np.random.PCG64(7))
+    X = rng.normal(3, 5, size=(60, 4))
+    y = rng.integers(0, 3, size=60) if task == "classification" else X @ np.ones(4) + rng.normal(size=60)
+    train = split("d", task, y, seed, Sizes(24, 12, 12)).train
+    before = training_bytes(X, y, task, seed, kind, how)
+    others = np.setdiff1d(np.arange(60), train)
     spoiled, spoiled_y = X.copy(), y.copy()
-    spoiled[others], spoiled_y[others] = 1e9, -1e9
-    again = split("d", "regression", spoiled_y, seed, Sizes(6, 3, 3))
-    refitted = Scaler.fit(spoiled[again.train], spoiled_y[again.train])
-    assert np.array_equal(fitted.mean, refitted.mean)
-    assert np.array_equal(fitted.scale, refitted.scale)
-    assert (fitted.y_mean, fitted.y_scale) == (refitted.y_mean, refitted.y_scale)
+    spoiled[others] = 1e9
+    if task == "regression":
+        spoiled_y[others] = -1e9
+    assert training_bytes(spoiled, spoiled_y, task, seed, kind, how) == before
+    spoiled[train[0]] += 1
+    assert training_bytes(spoiled, spoiled_y, task, seed, kind, how) != before
 
 
 def test_a_constant_column_is_divided_by_1() -> None:

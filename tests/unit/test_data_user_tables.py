@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import yaml
 
-from l2audit.data.download import download_dataset, local_path, missing_files, network_settings
+from l2audit.data.containers import Part
+from l2audit.data.download import download_dataset, local_path, network_settings
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.readers import parse_idx
+from l2audit.data.remote import missing_files
 from l2audit.errors import UserError
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
@@ -38,28 +40,6 @@ def table(rows: int = 24, **columns: Any) -> str:
     columns = {"a": lambda i: i * 0.5, "y": lambda i: i * i} | columns
     lines = [",".join(columns)]
     return "\n".join(lines + [",".join(str(column(i)) for column in columns.values()) for i in range(rows)]) + "\n"
-
-
-def test_the_worked_example_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = examples()["penguins"]
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "my_data").mkdir()
-    species, islands = ("Adelie", "Gentoo", "Chinstrap"), ("Biscoe", "Dream", "Dream", "Torgersen")
-    lines = ["row_number,species,island,bill_mm,mass_g"]
-    for i in range(60):
-        mass = "NA" if i == 7 else str(3000 + 10 * i)
-        lines.append(f"{i},{species[i % 3]},{islands[i % 4]},{30 + i / 7},{mass}")
-    (tmp_path / local_path(entry)).write_text("\n".join(lines))
-    manifest = download_dataset("penguins", entry, tmp_path / "raw")
-    prepare_dataset("penguins", entry, manifest, tmp_path / "p.npz", tmp_path / "p.json")
-    data, card = load_prepared(tmp_path / "p.npz"), load_card(tmp_path / "p.json")
-    assert card["class_names"] == ["Adelie", "Chinstrap", "Gentoo"]
-    assert card["feature_names"] == ["island=Biscoe", "island=Torgersen", "bill_mm", "mass_g"]
-    assert card["missing"] == "1 of 60 rows left out; missing cells by column: mass_g (1)"
-    assert card["notes"] == "island: 2 indicator columns against 'Dream'"
-    assert data.X.shape == (59, 4)
-    assert data.y[:3].tolist() == [0, 2, 1]
-    assert list(card["raw_sha256"]) == ["penguins.csv"]
 
 
 def test_the_example_from_the_web_is_a_valid_entry() -> None:
@@ -105,6 +85,18 @@ def test_target_transforms(tmp_path: Path, transform: str, expected: np.ndarray)
 def test_positive_makes_two_classes(tmp_path: Path) -> None:
     _, card = prepare(tmp_path, table(30, y=lambda i: i - 5), target_transform="positive", task="classification")
     assert (card["class_names"], card["class_counts"]) == (["0", "1"], [6, 24])
+
+
+def test_above_makes_two_classes(tmp_path: Path) -> None:
+    _, card = prepare(tmp_path, table(30), target_transform="above", threshold=25, task="classification")
+    assert (card["class_names"], card["class_counts"]) == (["0", "1"], [6, 24])  # 25 = 5 * 5 is not above itself
+    assert card["target_transform"] == "above 25"
+
+
+def test_a_range_in_the_header_stands_for_its_names(tmp_path: Path) -> None:
+    text = "\n".join(",".join(str((i + j) ** 2) for j in range(4)) for i in range(24))
+    _, card = prepare(tmp_path, text, header=["x_8..10", "y"])
+    assert card["feature_names"] == ["x_8", "x_9", "x_10"]
 
 
 def test_codes_can_be_categories_and_constant_columns_go(tmp_path: Path) -> None:
@@ -165,12 +157,18 @@ BAD_ENTRIES: list[tuple[str, dict[str, Any], str]] = [
     ("mine", {"missing": "median"}, "'median' is no missing"),
     ("mine", {"source": "ftp:x"}, "'ftp:x' is no source"),
     ("mine", {"source": "file:"}, "names nothing after the colon"),
-    ("mine", {"source": "https"}, "list of files belong together"),
-    ("mine", {"files": [{"url": "https://h/x", "sha256": SHA}]}, "list of files belong together"),
+    ("mine", {"source": "https"}, "`source: https` has no files"),
+    ("mine", {"files": [{"url": "https://h/x", "sha256": SHA}]}, "'files' means nothing for `source: file:x.csv`"),
     ("mine", {"source": "https", "files": [{"url": "https://h/x"}]}, "needs its SHA-256"),
     ("mine", {"source": "https", "files": [{"url": "/x", "sha256": SHA}]}, "is no web address"),
     ("mine", {"source": "https", "files": [{"url": "https://h/", "sha256": SHA}]}, "two files would have one name"),
-    ("mine", {"parameters": {"rows": 3}}, "only synthetic sources take parameters"),
+    ("mine", {"parameters": {"rows": 3}}, "'parameters' means nothing .* only for synthetic"),
+    ("mine", {"source": "synthetic:hastie", "members": ["a"]}, "'members' means nothing"),
+    ("mine", {"sha256": SHA}, "'sha256' means nothing"),
+    ("mine", {"source": "openml:62"}, "needs its number and the SHA-256 of its table"),
+    ("mine", {"source": "openml:zoo", "sha256": SHA}, "needs its number"),
+    ("mine", {"target_transform": "above"}, "a threshold belong together"),
+    ("mine", {"threshold": 3}, "a threshold belong together"),
     ("mine", {"image": [8, 8]}, "both its shape and its brightest value"),
 ]
 
@@ -196,14 +194,12 @@ def test_a_source_that_is_not_there_is_told(tmp_path: Path, change: dict[str, An
     assert not (tmp_path / "manifest.json").exists()
 
 
-def test_idx_of_known_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "x.idx"
-    path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6]))
-    assert parse_idx(path).tolist() == [[1, 2, 3], [4, 5, 6]]
-    for broken in (path.read_bytes()[:-1], b"\x1f\x8b rubbish", bytes([0, 0, 9, 1, 0, 0, 0, 0]), b""):
-        path.write_bytes(broken)
-        with pytest.raises(UserError, match="not a whole IDX file"):
-            parse_idx(path)
+def test_idx_of_known_bytes() -> None:
+    content = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])
+    assert parse_idx(Part("x.idx", content)).tolist() == [[1, 2, 3], [4, 5, 6]]
+    for broken in (content[:-1], bytes([0, 0, 9, 1, 0, 0, 0, 0]), b""):
+        with pytest.raises(UserError, match=r"x\.idx: not a whole IDX file"):
+            parse_idx(Part("x.idx", broken))
 
 
 @pytest.mark.parametrize(

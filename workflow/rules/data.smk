@@ -24,6 +24,7 @@ rule prepare:
     output:
         arrays="data/prepared/{dataset}.npz",
         card="data/prepared/{dataset}.json",
+        croissant="data/prepared/{dataset}.croissant.json",
     log:
         "data/logs/prepare/{dataset}.log",
     benchmark:

@@ -7,6 +7,7 @@ docstring says. scikit-learn and statsmodels are imported when a loader runs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 
 import pandas as pd
@@ -48,9 +49,8 @@ for _name in ("digits", "breast_cancer", "wine", "iris", "diabetes"):
 
 
 def _statsmodels(name: str) -> pd.DataFrame:
-    import statsmodels.api as sm
-
-    return pd.DataFrame(getattr(sm.datasets, name).load_pandas().data)
+    module = import_module(f"statsmodels.datasets.{name}")  # `statsmodels.api` would load all of statsmodels
+    return pd.DataFrame(module.load_pandas().data)
 
 
 @loaders.register("statsmodels/anes96")

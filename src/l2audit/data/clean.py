@@ -20,32 +20,38 @@ MINIMUM_ROWS = 20
 MINIMUM_CLASS_ROWS = 4
 _SHOWN = 8
 
-Transform = Callable[[pd.Series], pd.Series]
+Transform = Callable[[pd.Series, Entry], pd.Series]
 transforms: Registry[Transform] = Registry("target transform")
 
 
 @transforms.register("identity")
-def identity(y: pd.Series) -> pd.Series:
+def identity(y: pd.Series, entry: Entry) -> pd.Series:
     """The target as it is."""
     return y
 
 
 @transforms.register("log1p")
-def log1p(y: pd.Series) -> pd.Series:
+def log1p(y: pd.Series, entry: Entry) -> pd.Series:
     """log(1 + y), natural; undefined for y <= -1."""
     return pd.Series(np.log1p(y.where(y > -1)))
 
 
 @transforms.register("log_of_positive")
-def log_of_positive(y: pd.Series) -> pd.Series:
+def log_of_positive(y: pd.Series, entry: Entry) -> pd.Series:
     """log(y), natural; undefined for y <= 0 (the second part of a two-part model)."""
     return pd.Series(np.log(y.where(y > 0)))
 
 
 @transforms.register("positive")
-def positive(y: pd.Series) -> pd.Series:
+def positive(y: pd.Series, entry: Entry) -> pd.Series:
     """1 where y > 0, otherwise 0 (the first part of a two-part model)."""
     return (y > 0).astype(int)
+
+
+@transforms.register("above")
+def above(y: pd.Series, entry: Entry) -> pd.Series:
+    """1 where y exceeds the entry's `threshold`, otherwise 0. A published number, not a median taken over test rows."""
+    return (y > entry.threshold).astype(int)
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ def _transformed(y: pd.Series, entry: Entry) -> pd.Series:
         raise entry.fault(str(error), key="target_transform", fix="use one of the known names") from None
     if transform is not identity and not is_numeric_dtype(y):
         raise entry.fault(f"the target '{entry.target}' is text", key="target_transform", fix="transform numbers only")
-    return transform(y)
+    return transform(y, entry)
 
 
 def _encoded(X: pd.DataFrame, entry: Entry, notes: list[str]) -> pd.DataFrame:

@@ -1,29 +1,52 @@
 """Raw data: data/raw/<name>/ with the files of a dataset and `manifest.json`, whatever its source.
 
-The manifest is written last and only when every file is whole: it is what the workflow rule makes. Its bytes depend on
-the entry and the data alone; the address that served a file is not in it.
+A source is one small function, registered by the word before the colon in `source:`. What a source needs is imported
+when it runs, so that a drawn dataset does not wait for scikit-learn, nor a download for pandas.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from l2audit.data.bundled import load_bundled, package_of
-from l2audit.data.entries import Entry, RemoteFile, read_entry
-from l2audit.data.synthetic import generate
-from l2audit.data.transfer import Patience, is_whole, transfer
+from l2audit.data.entries import Entry, read_entry
+from l2audit.data.manifest import write_manifest
+from l2audit.data.remote import RemoteFile, require_files
 from l2audit.errors import UserError
-from l2audit.files import atomic, sha256_of, write_text
+from l2audit.files import atomic
+from l2audit.registry import Registry
 
-MANIFEST = "manifest.json"
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from l2audit.data.transfer import Patience
+
 TABLE = "table.csv"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Network:
+    """How the network may be used: https://HOST/PATH is asked at `mirror`/HOST/PATH; `offline`, nothing is asked."""
+
+    mirror: str | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """The raw files of a dataset, in order; where each came from, by its name; the package that shipped them."""
+
+    files: list[Path]
+    origin: dict[str, str]
+    package: str | None = None
+
+
+Obtain = Callable[[Entry, Path, Network], Obtained]
+sources: Registry[Obtain] = Registry("kind of source")
 
 
 def download_dataset(
@@ -38,24 +61,51 @@ def download_dataset(
     entry = read_entry(name, declared)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = _obtain[entry.kind](entry, folder, mirror, offline)
-    origin = {file.name: file.url for file in entry.files}
-    manifest = {
-        "dataset": name,
-        "source": entry.source,
-        "package": package_of(entry) if entry.kind == "bundled" else None,
-        "files": [
-            {
-                "name": path.name,
-                "bytes": path.stat().st_size,
-                "sha256": sha256_of(path),
-                "url": origin.get(path.name),
-            }
-            for path in paths
-        ],
-    }
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-    return folder / MANIFEST
+    obtained = sources[entry.kind](entry, folder, Network(mirror, offline))
+    return write_manifest(folder, entry, obtained.files, obtained.origin, obtained.package)
+
+
+@sources.register("bundled")
+def _from_package(entry: Entry, folder: Path, network: Network) -> Obtained:
+    from l2audit.data.bundled import load_bundled, package_of
+
+    return Obtained([_write_table(load_bundled(entry), folder)], {}, package_of(entry))
+
+
+@sources.register("synthetic")
+def _from_generator(entry: Entry, folder: Path, network: Network) -> Obtained:
+    from l2audit.data.synthetic import generate
+
+    return Obtained([_write_table(generate(entry), folder)], {})
+
+
+@sources.register("file")
+def _from_disk(entry: Entry, folder: Path, network: Network) -> Obtained:
+    source = Path(entry.locator)
+    if not source.is_file():
+        raise entry.fault(
+            f"there is no file '{source}'", key="source", fix="give its path from the folder you run the workflow in"
+        )
+    with atomic(folder / source.name) as temporary:
+        shutil.copyfile(source, temporary)
+    return Obtained([folder / source.name], {})
+
+
+@sources.register("https")
+def _from_web(entry: Entry, folder: Path, network: Network) -> Obtained:
+    files = fetch(entry.files, folder, network.mirror, network.offline)
+    return Obtained(files, {file.name: file.url for file in entry.files})
+
+
+@sources.register("openml")
+def _from_openml(entry: Entry, folder: Path, network: Network) -> Obtained:
+    from l2audit.data.openml import fetch_table, page_of
+
+    table = RemoteFile(page_of(entry), str(entry.sha256), kept_as=TABLE)
+    if network.offline:
+        require_files([table], folder)
+    fetch_table(entry, table, folder, network.mirror)
+    return Obtained([folder / TABLE], {TABLE: table.url})
 
 
 def fetch(
@@ -70,29 +120,12 @@ def fetch(
     Offline, a missing or wrong file ends in one UserError that lists them all, with the place where each belongs.
     """
     folder = Path(directory)
-    if not offline:
-        return [transfer(file, folder, mirror, patience or Patience()) for file in files]
-    absent = missing_files(files, folder)
-    if absent:
-        lines = "".join(f"\n    {line}" for line in absent)
-        raise UserError(
-            f"offline, and {len(absent)} of {len(files)} files are not there:{lines}",
-            file=folder,
-            fix="put each file at the path shown, or unset L2AUDIT_OFFLINE to download it",
-        )
-    return [folder / file.name for file in files]
+    if offline:
+        require_files(files, folder)
+        return [folder / file.name for file in files]
+    from l2audit.data import transfer
 
-
-def missing_files(files: Sequence[RemoteFile], directory: str | Path) -> list[str]:
-    """A line for every one of `files` that `directory` does not hold whole: its path, size, SHA-256 and address."""
-    lines = []
-    for file in files:
-        path = Path(directory) / file.name
-        if not is_whole(path, file):
-            state = " (there with other bytes)" if path.exists() else ""
-            size = f"{file.bytes} bytes, " if file.bytes is not None else ""
-            lines.append(f"{path}{state}: {size}SHA-256 {file.sha256}, from {file.url}")
-    return lines
+    return [transfer.transfer(file, folder, mirror, patience or transfer.Patience()) for file in files]
 
 
 def local_path(declared: Mapping[str, Any]) -> str | None:
@@ -112,33 +145,7 @@ def network_settings(environment: Mapping[str, str]) -> tuple[str | None, bool]:
     return environment.get("L2AUDIT_MIRROR", "").strip() or None, told in _YES
 
 
-def _from_network(entry: Entry, folder: Path, mirror: str | None, offline: bool) -> list[Path]:
-    return fetch(entry.files, folder, mirror, offline)
-
-
-def _from_disk(entry: Entry, folder: Path, mirror: str | None, offline: bool) -> list[Path]:
-    source = Path(entry.locator)
-    if not source.is_file():
-        raise entry.fault(
-            f"there is no file '{source}'", key="source", fix="give its path from the folder you run the workflow in"
-        )
-    with atomic(folder / source.name) as temporary:
-        shutil.copyfile(source, temporary)
-    return [folder / source.name]
-
-
-def _from_code(make: Callable[[Entry], pd.DataFrame]) -> Callable[[Entry, Path, str | None, bool], list[Path]]:
-    def write(entry: Entry, folder: Path, mirror: str | None, offline: bool) -> list[Path]:
-        with atomic(folder / TABLE) as temporary:
-            make(entry).to_csv(temporary, index=False, lineterminator="\n")
-        return [folder / TABLE]
-
-    return write
-
-
-_obtain: dict[str, Callable[[Entry, Path, str | None, bool], list[Path]]] = {
-    "bundled": _from_code(load_bundled),
-    "synthetic": _from_code(generate),
-    "file": _from_disk,
-    "https": _from_network,
-}
+def _write_table(table: pd.DataFrame, folder: Path) -> Path:
+    with atomic(folder / TABLE) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    return folder / TABLE

@@ -6,34 +6,30 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from l2audit.data.remote import RemoteFile
 from l2audit.errors import UserError
 
 CONFIG = "config/datasets.yaml"
 TASKS = ("classification", "regression")
 ROLES = ("study", "control")
 MISSING_POLICIES = ("refuse", "drop_rows")
-SOURCE_KINDS = ("bundled", "synthetic", "file", "https")
+SOURCE_KINDS = ("bundled", "synthetic", "file", "https", "openml")
+# Which sources a key goes with; a key that is not listed goes with all.
+_KEYS_OF = {
+    "parameters": ("synthetic",),
+    "files": ("https",),
+    "members": ("file", "https"),
+    "reader": ("file", "https"),
+    "separator": ("file", "https"),
+    "header": ("file", "https"),
+    "sha256": ("openml",),
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file on the network: its first address, what its bytes must be, and where else it can be had."""
-
-    url: str
-    sha256: str
-    bytes: int | None = None
-    mirrors: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The file's name on disk: the last segment of its address."""
-        return PurePosixPath(unquote(urlsplit(self.url).path)).name
+_RANGE = re.compile(r"(\w*?)(\d+)\.\.(\d+)")
 
 
 @dataclass(frozen=True)
@@ -49,27 +45,31 @@ class Entry:
     role: str = "study"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[RemoteFile, ...] = ()
+    sha256: str | None = None
+    members: tuple[str, ...] = ()
     reader: str = "csv"
     separator: str = ","
     header: tuple[str, ...] | None = None
     target: str = "target"
     target_transform: str = "identity"
+    threshold: float | None = None
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     missing: str = "refuse"
     image: tuple[int, int] | None = None
     pixel_maximum: float | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    shares_table_with: tuple[str, ...] = ()
     notes: str = ""
 
     @property
     def kind(self) -> str:
-        """What kind of source: `bundled`, `synthetic`, `file` or `https`."""
+        """What kind of source: one of `SOURCE_KINDS`."""
         return self.source.partition(":")[0]
 
     @property
     def locator(self) -> str:
-        """What the source names within its kind: `sklearn/digits`, a generator, a path; empty for `https`."""
+        """What the source names within its kind: `sklearn/digits`, a generator, a path, an id; empty for `https`."""
         return self.source.partition(":")[2]
 
     def fault(self, problem: str, *, key: str | None = None, fix: str) -> UserError:
@@ -84,13 +84,22 @@ def read_entry(name: str, declared: Mapping[str, Any]) -> Entry:
     """
     _refuse_unknown(name, declared)
     values = dict(declared)
-    for key in ("header", "categorical", "drop", "image"):
+    for key in ("members", "categorical", "drop", "image", "shares_table_with"):
         if values.get(key) is not None:
             values[key] = tuple(values[key])
+    if values.get("header") is not None:
+        values["header"] = tuple(column for word in values["header"] for column in expanded(word))
     values["files"] = tuple(_remote_file(name, i, item) for i, item in enumerate(declared.get("files") or ()))
     entry = Entry(name=name, **values)
     _check_words(entry)
     _check_source(entry)
+    _check_keys(entry, declared)
+    if (entry.target_transform == "above") != (entry.threshold is not None):
+        raise entry.fault(
+            "`target_transform: above` and a threshold belong together",
+            key="threshold",
+            fix="give both, or neither",
+        )
     if (entry.image is None) != (entry.pixel_maximum is None):
         raise entry.fault(
             "an image needs both its shape and its brightest value",
@@ -98,6 +107,14 @@ def read_entry(name: str, declared: Mapping[str, Any]) -> Entry:
             fix="give `image: [height, width]` and `pixel_maximum:` together",
         )
     return entry
+
+
+def expanded(word: str) -> list[str]:
+    """The column names that one word of `header` stands for: `band_1..3` is band_1, band_2, band_3."""
+    match = _RANGE.fullmatch(word)
+    if match is None:
+        return [word]
+    return [f"{match[1]}{number}" for number in range(int(match[2]), int(match[3]) + 1)]
 
 
 def _refuse_unknown(name: str, declared: Mapping[str, Any]) -> None:
@@ -147,17 +164,21 @@ def _check_source(entry: Entry) -> None:
         raise entry.fault(
             f"'{entry.source}' is no source",
             key="source",
-            fix="use bundled:PACKAGE/NAME, synthetic:NAME, file:PATH, or https with a list of files",
+            fix="use bundled:PACKAGE/NAME, synthetic:NAME, file:PATH, openml:ID, or https with a list of files",
         )
-    if (entry.kind == "https") != bool(entry.files):
+    if entry.kind == "https" and not entry.files:
         raise entry.fault(
-            "`source: https` and a list of files belong together",
-            key="files",
-            fix="list each file under `files:` with url, sha256 and bytes, and say `source: https`",
+            "`source: https` has no files", key="files", fix="list each file under `files:` with url, sha256 and bytes"
         )
     if entry.kind != "https" and not entry.locator:
         raise entry.fault(
             f"'{entry.source}' names nothing after the colon", key="source", fix=f"write {entry.kind}:NAME"
+        )
+    if entry.kind == "openml" and not (entry.locator.isdigit() and _SHA256.fullmatch(entry.sha256 or "")):
+        raise entry.fault(
+            "an OpenML dataset needs its number and the SHA-256 of its table, or other data could pass as this",
+            key="sha256",
+            fix="write `source: openml:ID` and 64 zeros as `sha256`: downloading then tells the right one",
         )
     names = [file.name for file in entry.files]
     if "" in names or len(set(names)) < len(names):
@@ -166,5 +187,13 @@ def _check_source(entry: Entry) -> None:
             key="files",
             fix="each url must end in a file name of its own",
         )
-    if entry.parameters and entry.kind != "synthetic":
-        raise entry.fault("only synthetic sources take parameters", key="parameters", fix="remove the key `parameters`")
+
+
+def _check_keys(entry: Entry, declared: Mapping[str, Any]) -> None:
+    for key, kinds in _KEYS_OF.items():
+        if declared.get(key) and entry.kind not in kinds:
+            raise entry.fault(
+                f"the key '{key}' means nothing for `source: {entry.source}`, only for {' and '.join(kinds)}",
+                key=key,
+                fix=f"remove the key `{key}`",
+            )

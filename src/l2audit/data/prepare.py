@@ -11,10 +11,9 @@ import numpy as np
 
 from l2audit.data.arrays import Prepared, load_prepared, save_prepared
 from l2audit.data.clean import Clean, clean_table
-from l2audit.data.download import MANIFEST
 from l2audit.data.entries import Entry, read_entry
+from l2audit.data.manifest import verified_files
 from l2audit.data.readers import read_raw
-from l2audit.errors import UserError
 from l2audit.files import sha256_of, write_text
 
 __all__ = ["Prepared", "condition_number", "describe", "load_card", "load_prepared", "prepare_dataset"]
@@ -49,28 +48,6 @@ def load_card(path: str | Path) -> dict[str, Any]:
     return card
 
 
-def verified_files(raw: Path, entry: Entry) -> dict[Path, str]:
-    """The raw files that the manifest lists, each with its SHA-256, in order; UserError if one is not as recorded."""
-    manifest = raw if raw.suffix == ".json" else raw / MANIFEST
-    try:
-        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        files = {manifest.parent / item["name"]: str(item["sha256"]) for item in listed}
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"no manifest of dataset '{entry.name}' ({type(error).__name__})",
-            file=manifest,
-            fix="run the download rule again",
-        ) from error
-    for path, sha256 in files.items():
-        if not path.is_file() or sha256_of(path) != sha256:
-            raise UserError(
-                f"not the file that was downloaded for dataset '{entry.name}'",
-                file=path,
-                fix=f"delete {manifest} and run the workflow again",
-            )
-    return files
-
-
 def describe(clean: Clean, entry: Entry) -> dict[str, Any]:
     """The data card of `clean`: counts, names, condition number, and what the entry says of source and licence."""
     condition = condition_number(clean.X)
@@ -89,12 +66,13 @@ def describe(clean: Clean, entry: Entry) -> dict[str, Any]:
         "columns": clean.X.shape[1],
         "feature_names": clean.feature_names,
         "target": entry.target,
-        "target_transform": entry.target_transform,
+        "target_transform": entry.target_transform + ("" if entry.threshold is None else f" {entry.threshold}"),
         "target_mean": None if counts else significant(float(clean.y.mean()), 6),
         "target_sd": None if counts else significant(float(clean.y.std()), 6),
         "classes": None if counts is None else len(counts),
         "class_names": clean.class_names,
         "class_counts": counts,
+        "shares_table_with": list(entry.shares_table_with),
         "image": None if entry.image is None else list(entry.image),
         "condition_number": significant(condition, 4),
         "collinear": condition > COLLINEAR_ABOVE,

@@ -1,4 +1,4 @@
-"""Train, validation and test rows, and the scaling that is learnt from the training rows alone."""
+"""Train, validation and test rows, and the scalings that are learnt from training rows alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from l2audit.errors import UserError
 from l2audit.seeds import generator
 
 PARTS = ("train", "validation", "test")
+SCALINGS = ("clean", "contaminated", "robust")
+"""By mean and SD of the clean training rows, by mean and SD of the contaminated ones, or by their median and MAD."""
+
+MAD_TO_SD = 1.4826  # of a normal distribution
 # A column whose spread is below this share of its size is constant up to rounding.
 _CONSTANT = 1e-12
 
@@ -95,10 +99,10 @@ def allocate(counts: np.ndarray, size: int, reserve: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Scaler:
-    """Standardisation: subtract the mean and divide by the population SD, both of the rows it was fitted on.
+    """Standardisation: subtract a centre and divide by a spread, both of the rows it was fitted on.
 
-    `mean`, `scale`: (p,). `y_mean`, `y_scale`: of the target for regression, 0 and 1 for classification. A column
-    that does not vary there is divided by 1.
+    `mean`, `scale`: (p,), the centre and spread of each feature. `y_mean`, `y_scale`: of the target for regression,
+    0 and 1 for classification. A column that does not vary there is divided by 1.
     """
 
     mean: np.ndarray
@@ -107,16 +111,24 @@ class Scaler:
     y_scale: float = 1.0
 
     @classmethod
-    def fit(cls, X: np.ndarray, y: np.ndarray | None = None) -> Scaler:
-        """Learn from rows `X` (n, p) and, for regression, targets `y` (n,). Give it clean training rows only."""
-        mean, scale = _moments(np.asarray(X, dtype=np.float64))
+    def fit(cls, X: np.ndarray, y: np.ndarray | None = None, how: str = "clean") -> Scaler:
+        """Learn from rows `X` (n, p) and, for regression, targets `y` (n,), by one of `SCALINGS`.
+
+        Give it training rows only: clean ones for "clean", contaminated ones for "contaminated" and "robust". Fitting
+        commutes with a change of each column's origin and unit, so rows that were standardised before may be given,
+        and the new scaler applied after the old one. ValueError for another `how`.
+        """
+        if how not in SCALINGS:
+            raise ValueError(f"'{how}' is no scaling; known are {', '.join(SCALINGS)}")
+        measure = median_and_mad if how == "robust" else mean_and_sd
+        centre, spread = measure(np.asarray(X, dtype=np.float64))
         if y is None:
-            return cls(mean, scale)
-        y_mean, y_scale = _moments(np.asarray(y, dtype=np.float64)[:, None])
-        return cls(mean, scale, float(y_mean[0]), float(y_scale[0]))
+            return cls(centre, spread)
+        y_centre, y_spread = measure(np.asarray(y, dtype=np.float64)[:, None])
+        return cls(centre, spread, float(y_centre[0]), float(y_spread[0]))
 
     def features(self, X: np.ndarray) -> np.ndarray:
-        """`X` (n, p) in units of the fitted SD about the fitted mean, float64."""
+        """`X` (n, p) in units of the fitted spread about the fitted centre, float64."""
         return np.asarray((X - self.mean) / self.scale, dtype=np.float64)
 
     def target(self, y: np.ndarray) -> np.ndarray:
@@ -124,7 +136,23 @@ class Scaler:
         return np.asarray((y - self.y_mean) / self.y_scale, dtype=np.float64)
 
 
-def _moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_sd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population SD of the columns of `X` (n, p); 1 for the SD of a column that does not vary."""
     mean, spread = X.mean(axis=0), X.std(axis=0)
-    constant = spread <= _CONSTANT * np.maximum(1.0, np.abs(mean))
-    return mean, np.where(constant, 1.0, spread)
+    return mean, np.where(_constant(mean, spread), 1.0, spread)
+
+
+def median_and_mad(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median and 1.4826 MAD of the columns of `X` (n, p), consistent for the SD of a normal distribution.
+
+    Where more than half of a column's values are equal the MAD is 0 and its SD is taken instead, as for the scale of a
+    target: a rare indicator would otherwise be blown up, or the column lost. 1 for a column that does not vary.
+    Huber (1981) Robust Statistics, section 5.1.
+    """
+    median = np.median(X, axis=0)
+    mad = MAD_TO_SD * np.median(np.abs(X - median), axis=0)
+    return median, np.where(_constant(median, mad), mean_and_sd(X)[1], mad)
+
+
+def _constant(centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    return np.asarray(spread <= _CONSTANT * np.maximum(1.0, np.abs(centre)))

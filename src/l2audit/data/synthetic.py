@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm
+from scipy.special import gammaincinv, ndtr
 
 from l2audit.data.entries import Entry
 from l2audit.registry import Registry, UnknownName
@@ -119,7 +119,7 @@ def hastie(rng: np.random.Generator, rows: int) -> pd.DataFrame:
     better than chance.
     """
     X = rng.standard_normal((rows, 10))
-    return _table(X, ((X**2).sum(axis=1) > chi2.ppf(0.5, df=10)).astype(int))
+    return _table(X, ((X**2).sum(axis=1) > 2 * gammaincinv(5, 0.5)).astype(int))
 
 
 def friedman1_mean(X: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def friedman1(rng: np.random.Generator, rows: int, columns: int, noise: float, c
     `correlation` 0 is Friedman's design of independent features. Above 0 the features are joined by a Gaussian copula
     with an AR(1) correlation matrix: each stays uniform on [0, 1], neighbours become collinear.
     """
-    X = norm.cdf(gaussian_rows(rng, rows, toeplitz(columns, correlation)))
+    X = ndtr(gaussian_rows(rng, rows, toeplitz(columns, correlation)))
     return _table(X, friedman1_mean(X) + noise * rng.standard_normal(rows))
 
 

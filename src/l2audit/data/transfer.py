@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -22,13 +21,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from tqdm import tqdm
 
-from l2audit.data.entries import RemoteFile
+from l2audit.data.locks import exclusive
+from l2audit.data.remote import RemoteFile, is_whole, mirrored
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
 
@@ -67,24 +66,6 @@ class _Permanent(Exception):
     """This address will not give the file."""
 
 
-def mirrored(address: str, mirror: str | None) -> str:
-    """`https://HOST/PATH` as `mirror`/HOST/PATH; the address itself if there is no mirror."""
-    if not mirror:
-        return address
-    if urlsplit(mirror).scheme not in ("http", "https"):
-        raise UserError(
-            f"the mirror '{mirror}' is no web address",
-            key="L2AUDIT_MIRROR",
-            fix="set it to https://HOST or http://HOST",
-        )
-    return f"{mirror.rstrip('/')}/{address.partition('://')[2]}"
-
-
-def is_whole(path: Path, file: RemoteFile) -> bool:
-    """Whether `path` exists with the bytes that `file` must have."""
-    return path.is_file() and file.bytes in (None, path.stat().st_size) and sha256_of(path) == file.sha256
-
-
 def transfer(file: RemoteFile, directory: Path, mirror: str | None, patience: Patience) -> Path:
     """`directory`/NAME with the right bytes, downloaded unless it is there already; UserError if it cannot be had.
 
@@ -94,7 +75,7 @@ def transfer(file: RemoteFile, directory: Path, mirror: str | None, patience: Pa
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / file.name
     partial = directory / f".{file.name}.{file.sha256[:12]}.part"
-    with _exclusive(directory / f".{file.name}.lock"):
+    with exclusive(target):
         if is_whole(target, file):
             return target
         if target.exists():
@@ -258,15 +239,3 @@ def _disk_full(path: Path, detail: str) -> UserError:
         file=path.parent,
         fix="free space there, or move the project to a larger disk, and run the same command again",
     )
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`. The system lets go of it when the process ends, however that happens."""
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("waiting for another download of %s", path.name[1:].removesuffix(".lock"))
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -1,0 +1,139 @@
+"""A dataset's card in Croissant, the JSON-LD form that dataset search engines and loaders read.
+
+Akhtar et al. (2024) Croissant: a metadata format for ML-ready datasets, arXiv:2403.19546; format version 1.0. It
+describes the raw files with their SHA-256. Where they are tables that name their own columns, it also says where each
+feature and the target are found, so that a loader can read the records.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from l2audit.data.entries import Entry, read_entry
+from l2audit.data.manifest import listed_files
+from l2audit.files import write_text
+
+CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
+# The context that the specification of version 1.0 gives, whole: readers compare it.
+_OWN_TERMS = (
+    *("citeAs", "column", "equivalentProperty", "extract", "field", "fileProperty", "fileObject", "fileSet", "format"),
+    *("includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex"),
+    *("repeated", "replace", "samplingRate", "separator", "source", "subField", "transform"),
+)
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    **{term: f"cr:{term}" for term in _OWN_TERMS},
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+}
+ENCODINGS = {
+    ".csv": "text/csv",
+    ".gz": "application/gzip",
+    ".parquet": "application/x-parquet",
+    ".tgz": "application/x-tar",
+    ".xls": "application/vnd.ms-excel",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".zip": "application/zip",
+}
+PLAIN = "text/plain"
+
+
+def write_croissant(
+    name: str, declared: Mapping[str, Any], raw: str | Path, card: Mapping[str, Any], out: str | Path
+) -> None:
+    """Write the Croissant description of dataset `name` to `out`; equal data give equal bytes.
+
+    `raw`: the folder that `download_dataset` filled, or the manifest in it; `card`: the data card that
+    `prepare_dataset` made of it.
+    """
+    entry = read_entry(name, declared)
+    described = croissant(entry, card, listed_files(Path(raw), entry))
+    write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def croissant(entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The JSON-LD of a dataset. `files`: name, bytes, sha256 and url of each raw file, as in its manifest."""
+    described = {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": CONFORMS_TO,
+        "name": entry.name,
+        "description": " ".join(filter(None, [entry.description, _sentence(card["notes"])])),
+        "license": entry.licence,
+        "citeAs": entry.citation,
+        "url": next((file["url"] for file in files if file["url"]), None) or _reference(entry),
+        "isAccessibleForFree": True,
+        "keywords": [entry.task, f"{card['rows']} rows", f"{card['columns']} features"],
+        "variableMeasured": [*card["feature_names"], card["target"]],
+        "distribution": [_file_object(entry, file) for file in files],
+    }
+    if _names_its_columns(entry, files):
+        described["recordSet"] = [_records(entry, card, files[0]["name"])]
+    return {key: value for key, value in described.items() if value}
+
+
+def _sentence(text: str) -> str:
+    return f"{text}." if text else ""
+
+
+def _reference(entry: Entry) -> str | None:
+    """The DOI in the citation, as an address: what there is to visit for a table that was not downloaded."""
+    found = re.search(r"doi:(10\.\S+[^\s;,.])", entry.citation)
+    return f"https://doi.org/{found[1]}" if found else None
+
+
+def _file_object(entry: Entry, file: Mapping[str, Any]) -> dict[str, Any]:
+    """A raw file: at its address, or beside this description where it was made or copied on this machine."""
+    downloaded = entry.kind == "https"
+    return {
+        "@type": "cr:FileObject",
+        "@id": file["name"],
+        "name": file["name"],
+        "contentUrl": file["url"] if downloaded else f"../raw/{entry.name}/{file['name']}",
+        "contentSize": f"{file['bytes']} B",
+        "encodingFormat": ENCODINGS.get(PurePosixPath(file["name"]).suffix, PLAIN),
+        "sha256": file["sha256"],
+    }
+
+
+def _names_its_columns(entry: Entry, files: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a loader that knows nothing of this project finds the columns by name: one plain CSV or Parquet."""
+    plain = not entry.members and entry.header is None and entry.separator == ","
+    readable = {"csv": ".csv", "parquet": ".parquet"}.get(entry.reader)
+    return plain and len(files) == 1 and PurePosixPath(files[0]["name"]).suffix == readable
+
+
+def _records(entry: Entry, card: Mapping[str, Any], file: str) -> dict[str, Any]:
+    numbers = [name for name in card["feature_names"] if not name.startswith(tuple(f"{c}=" for c in entry.categorical))]
+    amount = entry.task == "regression" or entry.target_transform != "identity"
+    types = {
+        **dict.fromkeys(numbers, "sc:Float"),
+        **dict.fromkeys(entry.categorical, "sc:Text"),
+        entry.target: "sc:Float" if amount else "sc:Text",
+    }
+    return {
+        "@type": "cr:RecordSet",
+        "@id": "rows",
+        "name": "rows",
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"rows/{column}",
+                "name": column,
+                "dataType": type_,
+                "source": {"fileObject": {"@id": file}, "extract": {"column": column}},
+            }
+            for column, type_ in types.items()
+        ],
+    }
