@@ -1,12 +1,13 @@
 """Contamination: what an outlier is, one small function a kind.
 
-A kind turns *every* row into its contaminated twin; `contaminate` then swaps in the twins of the masked rows. Masks are
-the first round(rate * n) rows of an order that is keyed by (dataset, seed, kind, part) alone, and the twins do not
-depend
-on the rate, so levels are nested (the rows hit at 10 % are among those hit at 20 %, with the same values) and counts
-are exact. Training rows and a second copy of the validation rows are contaminated; test rows never are.
+A kind turns *every* row into its contaminated twin and puts the rows (or single cells) in an order; `contaminate` then
+swaps in the twins of the first round(rate * n) of them. Order and twins are keyed by (dataset, seed, kind, part) alone
+and depend on no rate, so levels are nested (what is hit at 10 % is hit at 20 %, with the same values) and counts are
+exact. Training rows and a second copy of the validation rows are contaminated; test rows never are: what is done to
+them for the claim about perturbed inputs is a function of its own at the end of this module.
 
-Reference quantities (centre, spread, response surface) always come from the *clean training rows*.
+Reference quantities (centre, spread, response surface) always come from the *clean training rows*. What a study may ask
+of a kind (its task, the unit of its magnitude, its stratum) is written in config/contaminations.yaml.
 """
 
 from __future__ import annotations
@@ -14,17 +15,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
+from l2audit.errors import UserError
 from l2audit.registry import Registry
 from l2audit.seeds import generator
 
 MAD_TO_SD = 1.4826  # of a normal distribution
 LEVERAGE = 3.0  # distance of a leverage cluster from the centre, in units of sqrt(tr(covariance))
 JITTER = 0.1  # spread of a leverage cluster, in units of each feature's SD
+CELL = 10.0  # distance of a contaminated cell from its feature's mean, in SDs
+HEAVY = 0.3  # MAD of heavy-tailed noise, in robust SDs of the target
 CLEAN = "clean"
+
+# What a kind may change in a row that it hits.
+LABELS = "labels"
+TARGET = "target"
+FEATURES = "features"
+FEATURES_AND_LABELS = "features and labels"
+FEATURES_AND_TARGET = "features and target"
 
 Array = NDArray[np.float64]
 Target = NDArray[np.float64] | NDArray[np.int64]
@@ -63,6 +76,22 @@ class Reference:
         return mad if mad > 0 else float(y.std())
 
     @cached_property
+    def _svd(self) -> tuple[Array, Array, Array]:
+        return np.linalg.svd(self.rows.X - self.centre, full_matrices=False)
+
+    @cached_property
+    def components(self) -> Array:
+        """Principal directions of the features, (rank, p): length 1, greatest variance first.
+
+        Directions in which no training row varies (to rounding) are left out. The sign, which is arbitrary, is the one
+        that makes the entry of greatest size positive.
+        """
+        _, s, Vt = self._svd
+        kept = Vt[s >= s[0] * max(self.rows.X.shape) * np.finfo(float).eps]
+        largest = np.take_along_axis(kept, np.abs(kept).argmax(axis=1)[:, None], axis=1)
+        return np.asarray(kept * np.sign(largest))
+
+    @cached_property
     def surface(self) -> Callable[[Array], Array]:
         """Linear response surface f(X): (n, p) -> (n, outputs), ridge regression with lambda by generalised
         cross-validation.
@@ -74,7 +103,7 @@ class Reference:
         X, y = self.rows.X, self.rows.y
         target = np.eye(self.rows.classes)[y] if self.rows.classes else np.asarray(y, dtype=float)[:, None]
         mean = target.mean(axis=0)
-        U, s, Vt = np.linalg.svd(X - self.centre, full_matrices=False)
+        U, s, Vt = self._svd
         rotated = U.T @ (target - mean)
         n = len(X)
         outside = float(((target - mean) ** 2).sum() - (rotated**2).sum())  # residual no ridge can reach
@@ -95,11 +124,52 @@ class Draws:
     shared: np.random.Generator
 
 
-Kind = Callable[[Rows, Reference, float, Draws], tuple[Array, Target]]
+Twins = Callable[[Rows, Reference, float, Draws], tuple[Array, Target]]
+"""(rows, reference, magnitude, draws) -> the contaminated twin of every row: X (n, p) and y (n,)."""
+Order = Callable[[Rows, Draws], NDArray[np.int64]]
+"""(rows, draws) -> the n rows, or the n * p cells row by row, by number: the first to be hit first."""
+
+
+def random_rows(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+    """Every row as likely as any other."""
+    return draws.rows.permutation(len(rows.y))
+
+
+def random_cells(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+    """Every cell of X as likely as any other, whatever its row."""
+    return draws.rows.permutation(rows.X.size)
+
+
+def farthest_rows(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+    """By x.u, the greatest first, u random on the sphere, one direction a (dataset, seed); ties in random order."""
+    direction = _oblique(rows, draws)
+    shuffled = draws.rows.permutation(len(rows.y))
+    return np.asarray(shuffled[np.argsort(-(rows.X[shuffled] @ direction), kind="stable")])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A registered kind: its twins, what of a hit row they change, and which rows or cells are hit first."""
+
+    twins: Twins
+    hits: str  # LABELS | TARGET | FEATURES | FEATURES_AND_LABELS | FEATURES_AND_TARGET
+    order: Order
+
+
 KINDS: Registry[Kind] = Registry("contamination kind")
 
 
-@KINDS.register("sym")
+def kind(name: str, *, hits: str, order: Order = random_rows) -> Callable[[Twins], Twins]:
+    """Register a function of twins as the kind `name`; see `Kind`."""
+
+    def register(twins: Twins) -> Twins:
+        KINDS.add(name, Kind(twins, hits, order))
+        return twins
+
+    return register
+
+
+@kind("sym", hits=LABELS)
 def symmetric_label_noise(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
     """Label -> uniform over the *other* K - 1 classes (Angluin & Laird 1988; Natarajan et al. 2013). No magnitude."""
     assert rows.classes is not None
@@ -107,46 +177,134 @@ def symmetric_label_noise(rows: Rows, reference: Reference, magnitude: float, dr
     return rows.X, (rows.y + step) % rows.classes
 
 
-@KINDS.register("vert")
+@kind("pair", hits=LABELS)
+def pair_label_noise(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
+    """Label k -> k + 1 mod K: each class is taken for one other (Patrini et al. 2017; Han et al. 2018). No magnitude.
+
+    With two classes it is `sym`.
+    """
+    assert rows.classes is not None
+    return rows.X, (rows.y + 1) % rows.classes
+
+
+@kind("vert", hits=TARGET)
 def vertical_outlier(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
     """y + magnitude * s, one-sided, s = 1.4826 MAD of the clean training target (Huber 1964; Maronna et al. 2019)."""
     return rows.X, np.asarray(rows.y + magnitude * reference.target_scale, dtype=np.float64)
 
 
-@KINDS.register("badlev")
+@kind("vert2", hits=TARGET)
+def two_sided_vertical_outlier(
+    rows: Rows, reference: Reference, magnitude: float, draws: Draws
+) -> tuple[Array, Target]:
+    """y + magnitude * s or y - magnitude * s, each with probability 1/2 (sources and s as for `vert`)."""
+    sign = 2.0 * draws.rows.integers(0, 2, size=len(rows.y)) - 1.0
+    return rows.X, np.asarray(rows.y + magnitude * reference.target_scale * sign, dtype=np.float64)
+
+
+@kind("shift", hits=TARGET, order=farthest_rows)
+def systematic_shift(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
+    """y + magnitude * s where x.u is greatest, u random: outliers that the features predict (this project's variant).
+
+    At rate r the rows hit are those above the (1 - r) quantile of x.u, so r = .1 is "only where x.u > q_.9". s as for
+    `vert`.
+    """
+    return vertical_outlier(rows, reference, magnitude, draws)
+
+
+@kind("student", hits=TARGET)
+def heavy_tailed_noise(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
+    """y + a t, t of Student's distribution with nu = magnitude degrees of freedom (Lange, Little & Taylor 1989).
+
+    a = .3 s / q, q the upper quartile of t, so that the noise has a MAD of .3 s at every nu (s as for `vert`); its
+    variance is infinite for nu <= 2. Meant for all rows: a study writes the rate as 1.
+    """
+    noise = draws.rows.standard_t(magnitude, size=len(rows.y)) / stdtrit(magnitude, 0.75)
+    return rows.X, np.asarray(rows.y + HEAVY * reference.target_scale * noise, dtype=np.float64)
+
+
+@kind("badlev", hits=FEATURES_AND_TARGET)
 def bad_leverage(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
     """A cluster far out in an oblique direction, its target pulled off the response surface.
 
     x = centre + 3 sqrt(tr(covariance)) u + 0.1 SD_j N(0, 1), with u uniform on the sphere, one direction a
-    (dataset, seed); y = surface(x) - magnitude * s. magnitude = 0 is good leverage.
+    (dataset, seed); y = surface(x) - magnitude * s, s as for `vert`. magnitude = 0 would be good leverage.
     Rousseeuw & Leroy (1987); Rousseeuw & van Zomeren (1990).
     """
-    X = _leverage_cluster(rows, reference, draws)
-    return X, reference.surface(X)[:, 0] - magnitude * reference.target_scale
+    X = _leverage_cluster(rows, reference, _oblique(rows, draws), draws)
+    return X, _off_surface(X, reference, magnitude)
 
 
-@KINDS.register("badlev_class")
+@kind("badlev_pc1", hits=FEATURES_AND_TARGET)
+def bad_leverage_first_component(
+    rows: Rows, reference: Reference, magnitude: float, draws: Draws
+) -> tuple[Array, Target]:
+    """As `badlev`, with u the first principal direction of the clean features: where they vary most."""
+    X = _leverage_cluster(rows, reference, reference.components[0], draws)
+    return X, _off_surface(X, reference, magnitude)
+
+
+@kind("badlev_last", hits=FEATURES_AND_TARGET)
+def bad_leverage_last_component(
+    rows: Rows, reference: Reference, magnitude: float, draws: Draws
+) -> tuple[Array, Target]:
+    """As `badlev`, with u the last principal direction of the clean features: where they vary least, yet do vary."""
+    X = _leverage_cluster(rows, reference, reference.components[-1], draws)
+    return X, _off_surface(X, reference, magnitude)
+
+
+@kind("goodlev", hits=FEATURES_AND_TARGET)
+def good_leverage(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
+    """The cluster of `badlev` with its target on the response surface, y = surface(x): a control. No magnitude.
+
+    Far out, yet in agreement with the other rows (Rousseeuw & van Zomeren 1990).
+    """
+    X = _leverage_cluster(rows, reference, _oblique(rows, draws), draws)
+    return X, _off_surface(X, reference, 0.0)
+
+
+@kind("badlev_class", hits=FEATURES_AND_LABELS)
 def bad_leverage_class(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
-    """The same cluster, labelled with the class that the clean response surface ranks last there. No magnitude."""
-    X = _leverage_cluster(rows, reference, draws)
+    """The cluster of `badlev`, with the class that the clean response surface ranks last there. No magnitude."""
+    X = _leverage_cluster(rows, reference, _oblique(rows, draws), draws)
     return X, reference.surface(X).argmin(axis=1)
 
 
-def _leverage_cluster(rows: Rows, reference: Reference, draws: Draws) -> Array:
-    features = rows.X.shape[1]
-    direction = draws.shared.standard_normal(features)
+@kind("cell", hits=FEATURES, order=random_cells)
+def cellwise_outlier(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
+    """x_j -> mean_j + 10 SD_j in single cells (Alqallaf et al. 2009); the rest of the row, and y, stay. No magnitude.
+
+    The rate is a share of the cells, so few rows stay whole: with p columns a share of (1 - rate)^p on average. In a
+    constant column (SD = 0) a hit changes nothing.
+    """
+    return np.broadcast_to(reference.centre + CELL * reference.spread, rows.X.shape), rows.y
+
+
+def _oblique(rows: Rows, draws: Draws) -> Array:
+    return draws.shared.standard_normal(rows.X.shape[1:])
+
+
+def _leverage_cluster(rows: Rows, reference: Reference, direction: Array, draws: Draws) -> Array:
     distance = LEVERAGE * float(np.sqrt((reference.spread**2).sum()))
     cluster = reference.centre + distance * direction / np.linalg.norm(direction)
     return cluster + JITTER * reference.spread * draws.rows.standard_normal(rows.X.shape)
 
 
+def _off_surface(X: Array, reference: Reference, magnitude: float) -> Array:
+    return np.asarray(reference.surface(X)[:, 0] - magnitude * reference.target_scale)
+
+
 @dataclass(frozen=True)
 class Contaminated:
-    """Rows after contamination, with the mask (n,) of those that were hit."""
+    """Rows after contamination.
+
+    `mask` (n,): rows of which anything was hit; `relabelled` (n,): rows that got another class and kept their features.
+    """
 
     X: Array
     y: Target
     mask: NDArray[np.bool_]
+    relabelled: NDArray[np.bool_]
 
 
 def contaminate(
@@ -154,14 +312,53 @@ def contaminate(
 ) -> Contaminated:
     """Contaminate exactly round(rate * n) of `rows` (part: "train" or "validation") by a registered kind.
 
-    `rate` in [0, 1). Depends on (dataset, seed, kind, part) and the rows alone: not on beta, architecture or other
-    levels.
+    n counts rows, or the cells of X for a kind that hits single cells. `rate` in [0, 1]; `magnitude` is 0 for kinds
+    without one. Depends on (dataset, seed, kind, part) and the rows alone: not on beta, architecture or other levels.
+    UserError: a rate above 0 that hits nothing, because the rows would pass for contaminated and be clean.
     """
-    mask = np.zeros(len(rows.y), dtype=bool)
+    none = np.zeros(len(rows.y), dtype=bool)
     if kind == CLEAN or rate == 0:
-        return Contaminated(rows.X, rows.y, mask)
+        return Contaminated(rows.X, rows.y, none, none)
     own = generator("contamination", dataset, seed, kind, part)
-    mask[own.permutation(len(rows.y))[: round(rate * len(rows.y))]] = True
-    shared = generator("contamination", dataset, seed, kind, "shared")
-    X, y = KINDS[kind](rows, reference, magnitude, Draws(own, shared))
-    return Contaminated(np.where(mask[:, None], X, rows.X), np.where(mask, y, rows.y), mask)
+    draws = Draws(own, shared=generator("contamination", dataset, seed, kind, "shared"))
+    order = KINDS[kind].order(rows, draws)
+    chosen = order[: round(rate * order.size)]
+    if chosen.size == 0:
+        raise UserError(
+            f"{kind} at rate {rate:g} hits none of the {len(rows.y)} {part} rows of {dataset}",
+            key="contaminations",
+            fix=f"raise the rate above {0.5 / order.size:.2g}, or use a dataset with more rows",
+        )
+    flat = np.zeros(order.size, dtype=bool)
+    flat[chosen] = True
+    hit = flat.reshape(len(rows.y), -1)  # (n, 1) rows or (n, p) cells
+    mask: NDArray[np.bool_] = np.any(hit, axis=1)
+    X, y = KINDS[kind].twins(rows, reference, magnitude, draws)
+    relabelled = mask & np.not_equal(y, rows.y) if KINDS[kind].hits == LABELS else none
+    return Contaminated(np.where(hit, X, rows.X), np.where(mask, y, rows.y), mask, relabelled)
+
+
+Floats = NDArray[np.floating[Any]]
+
+
+def test_noise(X: Array, strength: float, *, spread: Array, dataset: str, seed: int) -> Array:
+    """Test rows with noise on every feature: x_j + strength * spread_j * N(0, 1), (n, p).
+
+    `strength` >= 0 in SDs of each feature, `spread` (p,) from the clean training rows. The same draws at every strength
+    and for every model: keyed by (dataset, seed) alone. A copy; the test rows of all other measures stay as they are.
+    """
+    return X + strength * spread * generator("test noise", dataset, seed).standard_normal(X.shape)
+
+
+def fgsm_l2(X: Floats, gradient: Floats, strength: float) -> Floats:
+    """Test rows moved to raise the loss: x + strength * g / |g|, g the gradient of the row's loss with respect to x.
+
+    `X` (n, p); `gradient` (..., n, p), one block a model, gives the result its shape. `strength` >= 0 is the length of
+    the step in units of the scaled features. A row whose gradient is exactly 0 stays. The L2 form of the fast gradient
+    sign method: Goodfellow, Shlens & Szegedy (2015); Miyato, Dai & Goodfellow (2017).
+    """
+    largest = np.abs(gradient).max(axis=-1, keepdims=True)
+    # Scaled first: the gradient of a confident network is so small that its squares vanish, and no step would be taken.
+    direction = np.divide(gradient, largest, out=np.zeros_like(gradient), where=largest > 0)
+    length = np.linalg.norm(direction, axis=-1, keepdims=True)
+    return np.asarray(X + strength * np.divide(direction, length, out=direction, where=length > 0))
