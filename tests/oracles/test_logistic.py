@@ -1,4 +1,4 @@
-"""Facts about L2-penalised logistic regression (science.md, 3): bounded influence, bounded norm, label noise."""
+"""Facts about L2-penalised logistic regression: bounded influence, bounded norm, label noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact facts about ridge regression (science.md, 3): deletion, influence, noise, intercept, optimum, duplicates.
+"""Exact facts about ridge regression: deletion, influence, noise, intercept, optimum, duplicates.
 
 The squared-loss solver must reproduce each: they fix its beta, its free intercept and its centring at once.
 """

@@ -20,7 +20,8 @@ DATA_RESOLUTION = float(np.finfo(np.float32).eps)
 class Basis:
     """X - centre = U diag(s) Vt, without the directions that float64 cannot tell from zero.
 
-    U: (n, r); s: (r,) descending, positive; Vt: (r, p); centre: (p,).
+    U: (n, r); s: (r,) descending, positive; Vt: (r, p); centre: (p,), the mean of X if a free intercept can take it
+    up, else 0.
     """
 
     U: Array
@@ -29,11 +30,11 @@ class Basis:
     centre: Array
 
     @classmethod
-    def of(cls, X: Array) -> Basis:
+    def of(cls, X: Array, intercept: bool = True) -> Basis:
         """Decompose X of shape (n, p), n >= 1, p >= 1 (numpy.linalg.LinAlgError if X is not finite)."""
         if not np.isfinite(X).all():
             raise np.linalg.LinAlgError("the training set holds a value that is not finite")
-        centre = X.mean(axis=0)
+        centre = X.mean(axis=0) if intercept else np.zeros(X.shape[1])
         U, s, Vt = np.linalg.svd(X - centre, full_matrices=False)
         # Relative to X and not to s: subtracting the mean leaves errors of that size in columns that are constant.
         kept = s > np.linalg.norm(X) * max(X.shape) * np.finfo(np.float64).eps

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from l2audit.training.linear.arrays import Array, Labels
-from l2audit.training.linear.basis import Basis
+from l2audit.training.linear.basis import DATA_RESOLUTION, Basis
 
 FLOOR = 1e-8
 """The beta at which beta = 0 is solved (see `solve_cross_entropy`)."""
@@ -18,6 +19,9 @@ PATH = tuple(10.0**-k for k in range(-1, 9))
 ON_PATH, AT_BETA, AT_FLOOR = 1e-2, 1e-7, 1e-4
 """Gradient ratios that end the Newton iteration: at a stop of the path, at a run's own beta > 0, and at FLOOR."""
 
+ROUGH = 0.1
+"""The same for models that others start from."""
+
 ROUND_OFF = 1e-15
 """Relative round-off of a gradient, which is a mean of features times differences between probabilities."""
 
@@ -25,10 +29,11 @@ NEWTON_STEPS, GRADIENT_STEPS = 100, 2000
 """Caps on Newton steps for one beta and on conjugate-gradient steps within one Newton step."""
 
 
-def solve_cross_entropy(X: Array, y: Labels, beta: Array, classes: int) -> tuple[Array, Array]:
+def solve_cross_entropy(X: Array, y: Labels, beta: Array, classes: int, intercept: bool = True) -> tuple[Array, Array]:
     """Minimise mean(-log softmax(X W + b)[y]) + beta * 0.5 * ||W||^2 over W and b.
 
-    X: (n, p); y: (n,) in 0..classes-1; beta: (m,), each >= 0; classes >= 2. Returns W (m, p, classes), b (m, classes).
+    X: (n, p); y: (n,) in 0..classes-1; beta: (m,), each >= 0; classes >= 2. Returns W (m, p, classes), b (m, classes),
+    0 without an intercept.
 
     All `classes` columns are fitted, for two classes as well, because that is what the nets do. The minimiser has
     W.sum(axis=1) = 0; b, which the loss fixes only up to a constant, is given with mean 0. With two classes the
@@ -48,44 +53,75 @@ def solve_cross_entropy(X: Array, y: Labels, beta: Array, classes: int) -> tuple
     Each run walks down PATH to its own beta, so that a result depends on the training set and its beta alone; runs
     of one training set share the stops.
     """
-    task = _Task.of(X, y, classes)
-    targets = np.where(beta > 0, beta, FLOOR)
-    solutions: dict[float, Array] = {}
+    task = _Task.of(X, y, classes, intercept)
+    targets = np.where(beta > 0, beta, FLOOR).tolist()
+    solutions = {
+        target: _minimise(task, target, state, AT_BETA if target > FLOOR else AT_FLOOR)
+        for target, state in _down_the_path(task, targets, ON_PATH)
+    }
+    return task.weights(np.stack([solutions[target] for target in targets]))
+
+
+def approximate_cross_entropy(
+    X: Array, y: Labels, beta: Array, classes: int, intercept: bool = True
+) -> tuple[Array, Array]:
+    """Models of about the size that beta * sum|W| gives, to start from: as `solve_cross_entropy`, each beta > 0.
+
+    Solved to a gradient ratio of 0.1, under L2 at beta first, then at the beta whose pull along W is that of the L1
+    penalty at W, beta * sum|W| / ||W||^2.
+    """
+    task = _Task.of(X, y, classes, intercept)
+    found = {}
+    for target, on_path in _down_the_path(task, beta.tolist(), ROUGH):
+        state = _minimise(task, target, on_path, ROUGH)
+        kernel = task.weights(state[None])[0]
+        size = float(np.sum(kernel**2))
+        if size > DATA_RESOLUTION**2:
+            state = _minimise(task, target * float(np.sum(np.abs(kernel))) / size, state, ROUGH)
+        found[target] = state
+    return task.weights(np.stack([found[target] for target in beta.tolist()]))
+
+
+def _down_the_path(task: _Task, targets: list[float], tolerance: float) -> Iterator[tuple[float, Array]]:
+    """Each target beta, the largest first, with the state at the last stop above it."""
     state, stops = task.start(), list(PATH)
-    for target in sorted(set(targets.tolist()), reverse=True):
+    for target in sorted(set(targets), reverse=True):
         while stops and stops[0] > 0.99 * target:  # 0.99: betas arrive rounded to float32
-            state = _minimise(task, stops.pop(0), state, ON_PATH)
-        solutions[target] = _minimise(task, target, state, AT_BETA if target > FLOOR else AT_FLOOR)
-    return task.weights(np.stack([solutions[target] for target in targets.tolist()]))
+            state = _minimise(task, stops.pop(0), state, tolerance)
+        yield target, state
 
 
 @dataclass(frozen=True)
 class _Task:
-    """One training set in its own coordinates. States are (K, r + 1): coordinates along Vt, then the bias."""
+    """One training set in its own coordinates. States are (K, size): coordinates along Vt, then the bias, if any."""
 
     basis: Basis
-    design: Array  # (n, r + 1)
+    design: Array  # (n, size)
     truth: Array  # (K, n) one-hot
+    intercept: bool
 
     @classmethod
-    def of(cls, X: Array, y: Labels, classes: int) -> _Task:
-        basis = Basis.of(X)
+    def of(cls, X: Array, y: Labels, classes: int, intercept: bool) -> _Task:
+        basis = Basis.of(X, intercept)
         truth = np.zeros((classes, len(y)))
         truth[y, np.arange(len(y))] = 1.0
-        return cls(basis, np.column_stack([basis.U * basis.s, np.ones(len(y))]), truth)
+        ones = np.ones((len(y), int(intercept)))
+        return cls(basis, np.column_stack([basis.U * basis.s, ones]), truth, intercept)
 
     def start(self) -> Array:
         """Zero weights and the log class frequencies (half a row for a class that is absent), with mean 0."""
         n = self.truth.shape[1]
         state = np.zeros((len(self.truth), self.design.shape[1]))
+        if not self.intercept:
+            return state
         frequency = np.log(np.maximum(self.truth.sum(axis=1), 0.5) / n)
         state[:, -1] = frequency - frequency.mean()
         return state
 
     def penalty(self, beta: float) -> Array:
-        """(r + 1,) beta for each coordinate, 0 for the bias."""
+        """(size,) beta for each coordinate, 0 for the bias."""
         penalty = np.full(self.design.shape[1], beta)
-        penalty[-1] = 0.0
+        penalty[len(self.basis.s) :] = 0.0
         return penalty
 
     def objective(self, state: Array, penalty: Array) -> tuple[float, Array]:
@@ -98,10 +134,12 @@ class _Task:
         return float(loss + 0.5 * np.sum(penalty * state**2)), odds / total
 
     def weights(self, states: Array) -> tuple[Array, Array]:
-        """Kernels (m, p, K) and biases (m, K) of states (m, K, r + 1), in the original coordinates."""
-        m, classes, size = states.shape
-        rows = self.basis.weights(states[:, :, :-1].reshape(m * classes, size - 1)).reshape(m, classes, -1)
-        return np.ascontiguousarray(rows.transpose(0, 2, 1)), states[:, :, -1] - (rows * self.basis.centre).sum(axis=2)
+        """Kernels (m, p, K) and biases (m, K) of states (m, K, size), in the original coordinates."""
+        m, classes, _ = states.shape
+        r = len(self.basis.s)
+        rows = self.basis.weights(states[:, :, :r].reshape(m * classes, r)).reshape(m, classes, -1)
+        bias = states[:, :, r:].sum(axis=2) - (rows * self.basis.centre).sum(axis=2)
+        return np.ascontiguousarray(rows.transpose(0, 2, 1)), bias
 
 
 def _minimise(task: _Task, beta: float, state: Array, tolerance: float) -> Array:
@@ -132,7 +170,7 @@ def _newton_step(task: _Task, probability: Array, penalty: Array, gradient: Arra
     """
     design, n = task.design, len(task.design)
     curvature, classes = np.linalg.eigh(np.diag(probability.mean(axis=1)) - probability @ probability.T / n)
-    covariance = np.append(task.basis.s**2 / n, 1.0)
+    covariance = np.append(task.basis.s**2 / n, np.ones(int(task.intercept)))
     inverse = np.zeros(gradient.shape)
     # The first eigenvector shifts all classes alike and changes no probability; no gradient has a part in it.
     # The floor keeps the inverse finite for biases of a model that is sure of every row.

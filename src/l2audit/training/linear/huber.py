@@ -27,10 +27,10 @@ def residual_scale(residual: Array) -> Array:
     return np.asarray(np.median(np.abs(residual), axis=-1) / MAD_OF_GAUSSIAN)
 
 
-def solve_huber(X: Array, y: Array, beta: Array) -> tuple[Array, Array]:
+def solve_huber(X: Array, y: Array, beta: Array, intercept: bool = True) -> tuple[Array, Array]:
     """Solve the penalised M-estimating equations with the scale estimated from the residuals themselves.
 
-    X: (n, p); y: (n,); beta: (m,), each >= 0. Returns weights (m, p) and intercepts (m,).
+    X: (n, p); y: (n,); beta: (m,), each >= 0. Returns weights (m, p) and intercepts (m,), 0 without one.
 
     The result is a fixed point (w, b, s) of: s = median|r| / 0.6745 with r = y - b - X w; k = 1.345 s;
     mean(psi_k(r) x) = beta w and mean(psi_k(r)) = 0, where psi_k(r) = max(-k, min(k, r)). Given s it is the one
@@ -39,18 +39,21 @@ def solve_huber(X: Array, y: Array, beta: Array) -> tuple[Array, Array]:
     where statsmodels' RLM and MASS::rlm start too). A model that has not settled within 1,000 steps is returned as it
     stands; its gradient ratio then says so.
 
-    Reference: Huber and Ronchetti (2009), Robust Statistics, 7.8; science.md, claim i.
+    Huber and Ronchetti (2009), Robust Statistics, 7.8; Holland and Welsch (1977), "Robust regression using iteratively
+    reweighted least-squares", Communications in Statistics A6.
     """
-    basis = Basis.of(X)
+    basis = Basis.of(X, intercept)
     n, r = basis.U.shape
-    design = np.column_stack([basis.U, np.ones(n)])
+    design = np.column_stack([basis.U, np.ones(n)]) if intercept else basis.U
+    size = design.shape[1]
     free = beta == 0
     # Coordinates u = s * (V'w) keep the weighted normal matrix well conditioned whatever the collinearity. A
     # direction switched off at beta = 0 keeps a unit diagonal, so that its coordinate stays exactly 0.
-    alive = np.column_stack([~free[:, None] | basis.resolved, np.ones((len(beta), 1), dtype=bool)]).astype(float)
-    damping = np.zeros((len(beta), r + 1))
+    alive = np.ones((len(beta), size))
+    alive[:, :r] = ~free[:, None] | basis.resolved
+    damping = np.zeros((len(beta), size))
     damping[:, :r] = len(y) * beta[:, None] / basis.s**2
-    state = np.zeros((len(beta), r + 1))
+    state = np.zeros((len(beta), size))
     floor = DATA_RESOLUTION * np.max(np.abs(y - np.median(y)))
 
     active = np.arange(len(beta))
@@ -68,11 +71,11 @@ def solve_huber(X: Array, y: Array, beta: Array) -> tuple[Array, Array]:
         if not len(active):
             break
     weights = basis.weights(state[:, :r] / basis.s)
-    return weights, state[:, r] - (weights * basis.centre).sum(axis=1)
+    return weights, state[:, r:].sum(axis=1) - (weights * basis.centre).sum(axis=1)
 
 
 def _fitted(design: Array, state: Array) -> Array:
-    """Fitted values (m, n) of states (m, r + 1), as m separate products (see `Basis.weights`)."""
+    """Fitted values (m, n) of states (m, size), as m separate products (see `Basis.weights`)."""
     return np.asarray(np.matmul(design, state[:, :, None])[:, :, 0])
 
 
@@ -84,7 +87,7 @@ def _weights(residual: Array, threshold: Array) -> Array:
 
 
 def _step(design: Array, y: Array, weights: Array, damping: Array, alive: Array, state: Array) -> Array:
-    """Minimiser of the weighted ridge problem, reached from `state` (m, r + 1) by the increment.
+    """Minimiser of the weighted ridge problem, reached from `state` (m, size) by the increment.
 
     The increment solves the same equations as the minimiser itself, but an error of the solver then shrinks with the
     step instead of staying in the result.
