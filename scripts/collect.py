@@ -3,6 +3,8 @@
 from l2audit.jobs import job
 
 with job(snakemake.log[0]):
+    from l2audit.training.registrations import counted, stamped
     from l2audit.training.results import collect, write
 
-    write(collect(snakemake.input, snakemake.params.study), snakemake.output[0])
+    runs = collect(snakemake.input, snakemake.params.study)
+    write(stamped(runs, counted(snakemake.input)), snakemake.output[0])

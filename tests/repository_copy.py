@@ -38,7 +38,16 @@ penalty: l2
 optimizer: adam
 rows: {train: 50, validation: 30, test: 40}
 training: {learning_rate: 0.01, steps: 20, batch: 16}
-models_per_program: 8
+"""
+ROBUST_ARM = """\
+arms:
+  robust:
+    architecture: linear
+    scaling: robust
+    betas: [0, 0.01]
+    losses: {classification: [cross_entropy]}
+    datasets: [iris]
+    contaminations: [sym@0.2]
 """
 PERMUTED = (
     TINY.replace("[iris, diabetes]", "[diabetes, iris]")

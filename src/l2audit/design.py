@@ -1,9 +1,10 @@
 """The design: which runs a study consists of, and which of them one job trains together.
 
 The plan is a pure function of the configuration and does not depend on the order in which its lists are written: a run
-is named by the hash of its axes, and shards, runs and axes are sorted. A shard is one dataset under one architecture,
-with all its losses, levels, betas and seeds; where that would take one job too long it is split by seed, never by
-anything else, because the runs of a seed share their split and are compared with each other.
+is named by the hash of its axes, and shards, runs and axes are sorted. A shard is one dataset under one arm (an
+architecture trained in one way), with all its losses, levels, betas and seeds; where that would take one job too long
+it is split by seed, never by anything else, because the runs of a seed share their split and are compared with each
+other.
 """
 
 from __future__ import annotations
@@ -15,19 +16,37 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from l2audit.config.study import CLEAN, ArchitectureUse, Config, Contamination
-from l2audit.data.entries import read_entry
-from l2audit.models.architectures import Architecture
+from l2audit.config.study import CLASSIFICATION, CLEAN, CLEAN_SCALING, Arm, Config, Contamination
+from l2audit.models.architectures import Architecture, Network
 from l2audit.seeds import canonical
 
-__all__ = ["CLEAN", "Contamination", "Run", "Shard", "expected_seconds", "plan", "planned", "shards_by_id", "verify"]
+__all__ = [
+    "CLEAN",
+    "CLEAN_SCALING",
+    "Contamination",
+    "Run",
+    "Shard",
+    "architecture_of",
+    "expected_seconds",
+    "network_of",
+    "plan",
+    "planned",
+    "shards_by_id",
+]
 
 SHARD_SECONDS = 120.0  # a shard expected to take longer is split by seed: for several cores, and against interruptions
-JOB_SECONDS = 6.0  # starting Python, importing TensorFlow, compiling one program
-EXACT_SECONDS = 0.02  # one linear model
-DENSE_SECONDS = 5e-5  # one step of one small dense network in a stack of them
-CONV_SECONDS = 1.3e-3  # one step of one convolutional network on 8 x 8 images
+JOB_SECONDS = 6.0  # of networks: starting Python, importing TensorFlow, compiling their programs
+EXACT_JOB_SECONDS = 2.5  # of linear models: starting Python
+EXACT_SECONDS = 0.004  # one linear model
+DENSE_SECONDS = (
+    5.5e-5 / 8832
+)  # one step of one dense network in a stack, an entry of its kernels (mlp-64-64 on digits: 8832)
+CONV_SECONDS = 1.7e-3 / 64  # one step of one convolutional network, a pixel (conv5 on 8 x 8 images)
 EXACT = "exact"  # the optimizer of linear models, whatever the study names for networks
+COLUMNS, CLASSES = (
+    20,
+    3,
+)  # of a dataset that does not declare how many it has: they serve to guess a time, and nothing else
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,7 @@ class Run:
     penalty: str
     beta: float
     optimizer: str
+    scaling: str
     contamination: Contamination
     seed: int
 
@@ -53,6 +73,7 @@ class Run:
             "penalty": self.penalty,
             "beta": float(self.beta),
             "optimizer": self.optimizer,
+            "scaling": self.scaling,
             "kind": self.contamination.kind,
             "rate": float(self.contamination.rate),
             "magnitude": float(self.contamination.magnitude),
@@ -67,15 +88,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Shard:
-    """The runs that one job trains together: all of `losses` x `contaminations` x `betas` x `seeds`, each sorted."""
+    """The runs that one job trains together: all of `losses` x `contaminations` x `betas` x `seeds`, each sorted.
+
+    primary: whether `arm` is one of the study's primary arms, which are named like their architecture.
+    """
 
     shard_id: str
     dataset: str
+    arm: str
+    primary: bool
     architecture: str
     losses: tuple[str, ...]
     penalty: str
     betas: tuple[float, ...]
     optimizer: str
+    scaling: str
     contaminations: tuple[Contamination, ...]  # clean first
     seeds: tuple[int, ...]
     task: str
@@ -94,6 +121,7 @@ class Shard:
                             self.penalty,
                             beta,
                             self.optimizer,
+                            self.scaling,
                             contamination,
                             seed,
                         )
@@ -120,25 +148,11 @@ class Shard:
 def plan(config: Config) -> list[Shard]:
     """All shards of a study, its controls included, sorted by id."""
     shards: list[Shard] = []
-    for name, use in config.study.architectures.items():
+    for arm in config.study.arms.values():
         for dataset in config.study.all_datasets:
-            if _is_used(config, use, dataset):
-                shards += _shards(config, name, dataset)
+            if _is_used(config, arm, dataset):
+                shards += _shards(config, arm, dataset)
     return sorted(shards, key=lambda shard: shard.shard_id)
-
-
-def verify(config: Config) -> None:
-    """Read every dataset entry and build every network that the study uses; UserError at the first that cannot be.
-
-    What a schema cannot know: whether a layer's text is a layer, whether layers fit each other and the dataset's image,
-    whether a source exists.
-    """
-    for name in config.study.all_datasets:
-        read_entry(name, config.datasets[name])
-    for shard in plan(config):
-        image = config.datasets[shard.dataset].get("image")
-        height, width = image or (1, 1)
-        _architecture(config, shard.architecture).network(height * width, 1, (height, width) if image else None)
 
 
 def shards_by_id(config: Config) -> dict[str, Shard]:
@@ -147,50 +161,75 @@ def shards_by_id(config: Config) -> dict[str, Shard]:
 
 
 def planned(shards: Iterable[Shard]) -> Iterator[dict[str, str | float | int]]:
-    """One row a planned run: its axes, `level`, and the `role` and `task` of its dataset."""
+    """One row a planned run: its axes, its `level` and `arm`, `primary`, and the `role` and `task` of its dataset."""
     for shard in shards:
+        known: dict[str, str | float | int] = {
+            "role": shard.role,
+            "task": shard.task,
+            "arm": shard.arm,
+            "primary": shard.primary,
+        }
         for run in shard.runs():
-            yield {"role": shard.role, "task": shard.task, "level": run.contamination.level, **run.axes}
+            yield {**known, "level": run.contamination.level, **run.axes}
 
 
 def expected_seconds(config: Config, shard: Shard) -> float:
     """Seconds that training `shard` should take on one core, from the constants above."""
-    return JOB_SECONDS + shard.size * _seconds_per_model(config, shard.architecture)
+    start = EXACT_JOB_SECONDS if shard.optimizer == EXACT else JOB_SECONDS
+    return start + shard.size * _seconds_per_model(config, config.study.arms[shard.arm], shard.dataset)
 
 
-def _architecture(config: Config, name: str) -> Architecture:
-    return Architecture(name, config.architectures[name]["layers"])
+def architecture_of(config: Config, arm: Arm) -> Architecture:
+    """The architecture of an arm; UserError where a text is not a layer."""
+    return Architecture(arm.architecture, config.architectures[arm.architecture]["layers"])
 
 
-def _is_used(config: Config, use: ArchitectureUse, dataset: str) -> bool:
+def network_of(config: Config, arm: Arm, dataset: str) -> Network:
+    """The network that an arm makes of a dataset whose size is known only as far as its entry tells it.
+
+    Layers, their order and images are those that will be trained; elsewhere the width of a row may be a guess.
+    UserError where layers do not fit each other or the rows.
+    """
+    entry = config.datasets[dataset]
+    told = {**entry.get("parameters", {}), **entry.get("facts", {})}
+    image = tuple(entry["image"]) if entry.get("image") else None
+    columns = math.prod(image) if image else told.get("columns", COLUMNS)
+    classes = len(told.get("class_counts", ())) or told.get("classes", CLASSES)
+    return architecture_of(config, arm).network(columns, classes if entry["task"] == CLASSIFICATION else 1, image)
+
+
+def _is_used(config: Config, arm: Arm, dataset: str) -> bool:
     if config.study.role(dataset) == "control":
-        return use.name in config.study.controls.architectures
-    return use.datasets is None or dataset in use.datasets
+        return arm.name in config.study.controls.architectures
+    return arm.datasets is None or dataset in arm.datasets
 
 
-def _contaminations(config: Config, use: ArchitectureUse, dataset: str) -> tuple[Contamination, ...]:
+def _contaminations(config: Config, arm: Arm, dataset: str) -> tuple[Contamination, ...]:
     control = config.study.role(dataset) == "control"
-    kept = config.study.controls.levels if control else use.levels
+    kept = config.study.controls.levels if control else arm.levels
     levels = config.study.contaminations.get(config.task(dataset), ())
     return (CLEAN, *sorted(one for one in levels if kept is None or one.level in kept))
 
 
-def _shards(config: Config, architecture: str, dataset: str) -> Iterator[Shard]:
-    use = config.study.architectures[architecture]
-    contaminations = _contaminations(config, use, dataset)
-    losses = use.losses[config.task(dataset)]
-    linear = not _architecture(config, architecture).layers
-    models = len(losses) * len(contaminations) * len(use.betas) * config.study.seeds
-    seconds = models * _seconds_per_model(config, architecture)
-    for number, seeds in enumerate(_seed_groups(config.study.seeds, math.ceil(seconds / SHARD_SECONDS))):
+def _shards(config: Config, arm: Arm, dataset: str) -> Iterator[Shard]:
+    contaminations = _contaminations(config, arm, dataset)
+    losses = arm.losses[config.task(dataset)]
+    linear = not architecture_of(config, arm).layers
+    count = arm.seeds or config.study.seeds
+    models = len(losses) * len(contaminations) * len(arm.betas) * count
+    seconds = models * _seconds_per_model(config, arm, dataset)
+    for number, seeds in enumerate(_seed_groups(count, math.ceil(seconds / SHARD_SECONDS))):
         yield Shard(
-            shard_id=f"{dataset}.{architecture}.{number}",
+            shard_id=f"{dataset}.{arm.name}.{number}",
             dataset=dataset,
-            architecture=architecture,
+            arm=arm.name,
+            primary=arm.name in config.study.architectures,
+            architecture=arm.architecture,
             losses=losses,
-            penalty=config.study.penalty,
-            betas=use.betas,
-            optimizer=EXACT if linear else config.study.optimizer,
+            penalty=arm.penalty,
+            betas=arm.betas,
+            optimizer=EXACT if linear else arm.optimizer,
+            scaling=arm.scaling,
             contaminations=contaminations,
             seeds=tuple(seeds),
             task=config.task(dataset),
@@ -205,9 +244,10 @@ def _seed_groups(seeds: int, groups: int) -> list[Sequence[int]]:
     return [range(start, stop) for start, stop in pairwise(bounds)]
 
 
-def _seconds_per_model(config: Config, architecture: str) -> float:
-    network = _architecture(config, architecture)
-    if not network.layers:
+def _seconds_per_model(config: Config, arm: Arm, dataset: str) -> float:
+    if not architecture_of(config, arm).layers:
         return EXACT_SECONDS
-    step = CONV_SECONDS if network.takes_images else DENSE_SECONDS
-    return step * float(config.study.schedule(architecture)["steps"])
+    network = network_of(config, arm, dataset)
+    flat = len(network.inputs) == 1
+    step = DENSE_SECONDS * network.kernel_size if flat else CONV_SECONDS * math.prod(network.inputs)
+    return step * float(config.study.schedule(arm.name)["steps"])

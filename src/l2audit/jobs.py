@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import fcntl
+import json
 import logging
 import os
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NoReturn
 
 from l2audit.errors import UserError
+from l2audit.files import write_text
 
+WALL = "wall.json"  # in a study's folder of results: how long its last run from nothing took
 BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later
 PLAIN_THREADS = {
     "OMP_NUM_THREADS": "1",
@@ -24,6 +28,7 @@ PLAIN_THREADS = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
     "MPLBACKEND": "Agg",
 }
 """Environment of every job: one thread (jobs run side by side instead), no window, no chatter."""
@@ -130,3 +135,26 @@ def hold_lock(path: str | Path, study: str) -> None:
             f"another run of the study '{study}' is under way in this folder", fix="wait for it to end, or stop it"
         ) from None
     _held.append(stream)
+
+
+def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str | Path]) -> None:
+    """Write how long a run of the workflow took to `path`, if it trained the whole study; else leave the file alone.
+
+    started: when Snakemake's process began, seconds since the epoch. tables: Snakemake's benchmark of every training
+    job. The file holds cores, jobs, seconds, and training_seconds, the sum over the jobs.
+    """
+    finished, files = time.time(), [Path(table) for table in tables]
+    if any(not file.exists() or file.stat().st_mtime < started for file in files):
+        return
+    wall = {
+        "cores": cores,
+        "jobs": len(files),
+        "seconds": round(finished - started, 1),
+        "training_seconds": round(sum(_benchmarked_seconds(file) for file in files), 1),
+    }
+    write_text(path, json.dumps(wall, sort_keys=True, indent=1) + "\n")
+
+
+def _benchmarked_seconds(table: Path) -> float:
+    with table.open(encoding="utf-8", newline="") as stream:
+        return float(next(csv.DictReader(stream, delimiter="\t"))["s"])

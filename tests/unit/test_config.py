@@ -12,6 +12,7 @@ from l2audit.config.faults import ConfigError, nearest
 from l2audit.config.load import load, studies
 from l2audit.config.reader import read
 from l2audit.config.study import CLEAN, Contamination
+from l2audit.training.verify import verify
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -40,7 +41,6 @@ penalty: l2
 optimizer: adam
 rows: {train: 100, validation: 100, test: 200}
 training: {learning_rate: 0.01, steps: 10, batch: 16}
-models_per_program: 8
 """
 
 
@@ -112,6 +112,11 @@ CASES = [
     ("[digits, diabetes]", "[digits, diabetes, digits]", "datasets[2]: 'digits' (text) is listed twice"),
     ("  linear:", "  linaer:", "unknown architecture 'linaer' (fix: did you mean 'linear'?)"),
     ("[squared, huber]", "[squared, hubber]", "unknown value 'hubber' (fix: did you mean 'huber'?)"),
+    (
+        "[cross_entropy], regression",
+        "[squared], regression",
+        "classification[0]: unknown value 'squared' (fix: use one",
+    ),
     (", regression: [squared, huber]", "", "no loss for regression, which its datasets include"),
     (
         "{kind: sym, rate: 0.1}",
@@ -124,6 +129,24 @@ CASES = [
     ("{kind: sym, rate: 0.1}", "{kind: vert, rate: 0.1, magnitude: 5}", "'vert' does not fit classification"),
     ("rate: 0.1, magnitude: 10", "rate: 0.1", "'vert' needs a magnitude"),
     ("{kind: sym, rate: 0.1}", "{kind: sym, rate: 0.1, magnitude: 3}", "'sym' has no magnitude (fix: remove this key)"),
+    (
+        "{kind: sym, rate: 0.1}",
+        "{kind: sym, rate: 0.001}",
+        "rate: 0.001 of at most 100 training rows hits no row (fix: write a value above 0.005, or raise `rows.train`)",
+    ),
+    ("{kind: sym, rate: 0.1}", "{kind: sym, rate: 1.5}", "rate: 1.5 is out of range (fix: write a value of at most 1)"),
+    (
+        "kind: vert, rate: 0.1, magnitude: 10",
+        "kind: student, rate: 0.5, magnitude: 2",
+        "rate: 'student' hits every row, and 0.5 is not all of them (fix: write 1)",
+    ),
+    (
+        "kind: vert, rate: 0.1, magnitude: 10",
+        "kind: student, rate: 1",
+        "'student' needs a magnitude (fix: add `magnitude: 2` (unit: degrees of freedom))",
+    ),
+    ("kind: vert, rate: 0.1, magnitude: 10", "kind: goodlev, rate: 0.1, magnitude: 3", "'goodlev' has no magnitude"),
+    ("kind: vert, rate: 0.1, magnitude: 10", "kind: pair, rate: 0.1", "'pair' does not fit regression"),
     ("[sym@0.2]", "[sym@0.3]", "unknown level of this study 'sym@0.3' (fix: did you mean 'sym@0.2'?)"),
     (
         "    datasets: [digits]\n",
@@ -132,7 +155,7 @@ CASES = [
     ),
     ("datasets: [digits]\n", "datasets: [iris]\n", "unknown dataset of this study 'iris'"),
     ("name: mine", "name: yours", "'yours' is not the name of its file (fix: write `name: mine`"),
-    ("optimizer: adam", "optimizer: sgd", "optimizer: unknown value 'sgd' (fix: use one of adam)"),
+    ("optimizer: adam", "optimizer: adamm", "optimizer: unknown value 'adamm' (fix: did you mean 'adam'?)"),
     ("penalty: l2\n", "", "penalty: this key is missing"),
     ("seeds: 3", "seeds: 3\nseeds: 4", "seeds: is given twice (fix: keep one of them (the other is on line 20))"),
     ("seeds: 3", "seeds: [3", "is not valid YAML"),
@@ -170,7 +193,7 @@ def test_all_faults_are_told_at_once(root: Path) -> None:
 
 
 def test_one_line_a_fault(root: Path) -> None:
-    write(root, STUDY.replace("seeds: 3", "seeds: ten").replace("optimizer: adam", "optimizer: sgd"))
+    write(root, STUDY.replace("seeds: 3", "seeds: ten").replace("optimizer: adam", "optimizer: sdg"))
     with pytest.raises(ConfigError) as caught:
         load(root, "mine")
     lines = str(caught.value).splitlines()
@@ -249,6 +272,127 @@ def test_an_architecture_may_have_its_own_schedule(root: Path) -> None:
     study = load(root, "mine").study
     assert study.schedule("conv5") == {"learning_rate": 0.01, "steps": 20, "batch": 16}
     assert study.schedule("linear") == study.training
+
+
+ARMS = """\
+arms:
+  as-printed:
+    architecture: mlp-32
+    penalty: "l2  except output"
+    betas: [0.1, 0]
+    losses: {classification: [cross_entropy], regression: [squared]}
+    contaminations: []
+    seeds: 2
+  robust:
+    architecture: linear
+    scaling: robust
+    betas: [0, 0.1]
+    losses: {regression: [squared]}
+    datasets: [diabetes]
+  momentum:
+    architecture: mlp-32
+    optimizer: momentum
+    betas: [0, 0.1]
+    losses: {classification: [cross_entropy]}
+    datasets: [digits]
+    contaminations: [sym@0.1]
+    training: {learning_rate: 0.1}
+"""
+
+
+def test_arms_are_read_and_take_what_they_leave_out_from_the_study(root: Path) -> None:
+    write(root, STUDY + ARMS)
+    study = load(root, "mine").study
+    printed, robust, momentum = (study.arms[name] for name in ("as-printed", "robust", "momentum"))
+    assert (printed.architecture, printed.penalty, printed.optimizer) == ("mlp-32", "l2 except output", "adam")
+    assert (printed.betas, printed.levels, printed.datasets, printed.seeds) == ((0.0, 0.1), (), None, 2)
+    assert (robust.penalty, robust.scaling, robust.datasets, robust.seeds) == ("l2", "robust", ("diabetes",), None)
+    assert (momentum.optimizer, momentum.scaling, momentum.levels) == ("momentum", "clean", ("sym@0.1",))
+    assert study.schedule("momentum") == {"learning_rate": 0.1, "steps": 10, "batch": 16}
+    assert list(study.architectures) == ["conv5", "linear"]
+    assert list(study.arms) == ["conv5", "linear", "as-printed", "momentum", "robust"]
+    primary = study.arms["linear"]
+    assert (primary.architecture, primary.penalty, primary.optimizer, primary.scaling) == (
+        "linear",
+        "l2",
+        "adam",
+        "clean",
+    )
+
+
+def test_a_study_without_arms_has_its_primary_ones_alone(root: Path) -> None:
+    study = load(root, "mine").study
+    assert study.arms == study.architectures
+
+
+ARM_CASES = [
+    ("  robust:\n", "  linear:\n", "arms.linear: is the name of an architecture in use"),
+    ("architecture: linear\n", "architecture: linaer\n", "arms.robust.architecture: unknown architecture 'linaer'"),
+    ("scaling: robust", "scaling: median", "arms.robust.scaling: unknown value 'median'"),
+    ("scaling: robust", "scaling: clean", "arms.robust: trains the same models as architectures.linear on diabetes"),
+    ("    scaling: robust\n", "    optimizer: sgd\n    scaling: robust\n", "arms.robust.optimizer: linear models are"),
+    ("    scaling: robust\n", "    training: {steps: 3}\n    scaling: robust\n", "arms.robust.training: linear models"),
+    ("optimizer: momentum", "optimizer: adamw", "arms.momentum.optimizer: unknown value 'adamw'"),
+    ("seeds: 2", "seeds: 4", "arms.as-printed.seeds: 4 are more than the study has (fix: write at most 3"),
+    ("seeds: 2", "seeds: 1", "arms.as-printed.seeds: 1 is out of range"),
+    ("[0.1, 0]", "[0.1, 1]", "arms.as-printed.betas: does not contain 0"),
+    ("[sym@0.1]", "[sym@0.4]", "arms.momentum.contaminations[0]: unknown level of this study 'sym@0.4'"),
+    ("datasets: [diabetes]", "datasets: [iris]", "arms.robust.datasets[0]: unknown dataset of this study 'iris'"),
+    ("{regression: [squared]}", "{classification: [cross_entropy]}", "arms.robust.losses: no loss for regression"),
+    ("    architecture: mlp-32\n    optimizer", "    optimizer", "arms.momentum.architecture: this key is missing"),
+    ("    architecture: mlp-32\n    penalty", "    architecture: conv5\n    penalty", "convolutions need images"),
+    ("  robust:\n", "  Robust:\n", "arms.Robust: this name is not allowed"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), ARM_CASES)
+def test_mistakes_in_arms(root: Path, old: str, new: str, message: str) -> None:
+    assert old in ARMS
+    write(root, STUDY + ARMS.replace(old, new, 1))
+    assert any(message in fault for fault in faults(root)), faults(root)
+
+
+def test_two_arms_that_train_the_same_models_are_refused_where_they_meet(root: Path) -> None:
+    """They meet in nothing while they share no dataset, and everywhere that they share one: clean, beta = 0."""
+    twin = (
+        ARMS
+        + ARMS.removeprefix("arms:\n")
+        .split("  momentum:")[0]
+        .replace("  as-printed:", "  again:")
+        .split("  robust:")[0]
+    )
+    twin = twin.replace(
+        "  again:\n    architecture: mlp-32\n", "  again:\n    architecture: mlp-32\n    datasets: [digits]\n"
+    )
+    write(root, STUDY + twin)
+    assert any("arms.again: trains the same models as arms.as-printed on digits" in one for one in faults(root))
+    write(root, STUDY + twin.replace("  as-printed:\n", "  as-printed:\n    datasets: [diabetes]\n"))
+    assert load(root, "mine").study.arms["again"].datasets == ("digits",)
+
+
+PENALTY_CASES = [
+    ("penalty: l2\n", "penalty: l3\n", "mine.yaml: penalty: 'l3' is not a penalty: use one of l2, l1, decay"),
+    ("l2  except output", "l2 without output", "arms.as-printed.penalty: 'without output' is not understood"),
+    ("l2  except output", "l2 except 4", "arms.as-printed.penalty: there is no kernel 4: the network has 2"),
+    ("scaling: robust", "penalty: decay", "arms.robust.penalty: penalty 'decay' is a way of training networks"),
+    ("scaling: robust", "penalty: l2 except 2", "arms.robust.penalty: there is no kernel 2: the network has 1"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), PENALTY_CASES)
+def test_what_cannot_be_trained_is_told_before_anything_is(root: Path, old: str, new: str, message: str) -> None:
+    assert old in STUDY + ARMS
+    write(root, (STUDY + ARMS).replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        verify(load(root, "mine"))
+    told = [str(fault) for fault in caught.value.faults]
+    assert any(message in one for one in told), told
+    assert all("fix: write for example `l2`" in one for one in told)
+
+
+def test_what_can_be_trained_is_let_through(root: Path) -> None:
+    write(root, STUDY + ARMS)
+    verify(load(root, "mine"))
 
 
 def test_reading_agrees_with_yaml(tmp_path: Path) -> None:

@@ -12,14 +12,19 @@ from typing import Any
 
 import pytest
 
-from l2audit.config.study import ArchitectureUse, Config, Contamination, Controls, Study
-from l2audit.design import SHARD_SECONDS, Run, Shard, expected_seconds, plan, planned, shards_by_id
+from l2audit.config.study import Arm, Config, Contamination, Controls, Study
+from l2audit.design import JOB_SECONDS, SHARD_SECONDS, Run, Shard, expected_seconds, plan, planned, shards_by_id
 
 LEVELS = {
     "classification": (Contamination("sym", 0.1), Contamination("sym", 0.2)),
     "regression": (Contamination("badlev", 0.1, 10), Contamination("vert", 0.1, 10)),
 }
 LOSSES = {"classification": ("cross_entropy",), "regression": ("huber", "squared")}
+
+
+def arm(architecture: str, **changes: Any) -> Arm:
+    primary = Arm(architecture, architecture, "l2", "adam", "clean", (0.0, 0.1), LOSSES)
+    return replace(primary, **changes)
 
 
 def config(**changes: Any) -> Config:
@@ -30,24 +35,24 @@ def config(**changes: Any) -> Config:
         datasets=("digits", "iris", "diabetes"),
         controls=Controls(("planted",), ("linear",), ("badlev@0.1,10",)),
         architectures={
-            "linear": ArchitectureUse("linear", (0.0, 0.1, 1.0), LOSSES),
-            "mlp": ArchitectureUse("mlp", (0.0, 0.1), {**LOSSES, "regression": ("squared",)}),
-            "conv": ArchitectureUse("conv", (0.0, 0.1), LOSSES, ("digits",), ("sym@0.2",)),
+            "linear": arm("linear", betas=(0.0, 0.1, 1.0)),
+            "mlp": arm("mlp", losses={**LOSSES, "regression": ("squared",)}),
+            "conv": arm("conv", datasets=("digits",), levels=("sym@0.2",)),
         },
+        further={},
         contaminations=LEVELS,
         seeds=4,
-        penalty="l2",
-        optimizer="adam",
         rows={"train": 100, "validation": 100, "test": 100},
         training={"learning_rate": 0.01, "steps": 1000, "batch": 32},
-        models_per_program=8,
     )
     tasks = {"digits": "classification", "iris": "classification", "diabetes": "regression", "planted": "regression"}
-    layers = {"linear": [], "mlp": ["dense 64", "relu"], "conv": ["conv 16", "relu"]}
+    layers = {"linear": [], "mlp": ["dense 64", "relu"], "conv": ["conv 16", "relu", "flatten"]}
+    images = {"digits": {"image": [8, 8]}}
     return Config(
         root=Path(),
+        file="config/studies/tiny.yaml",
         study=replace(study, **changes),
-        datasets={name: {"task": task} for name, task in tasks.items()},
+        datasets={name: {"task": task, **images.get(name, {})} for name, task in tasks.items()},
         architectures={name: {"layers": one} for name, one in layers.items()},
         contaminations={},
         claims={},
@@ -99,7 +104,7 @@ def test_the_plan_does_not_depend_on_the_order_of_lists() -> None:
 
 
 def test_the_id_of_a_run_depends_on_every_axis() -> None:
-    run = Run("iris", "linear", "squared", "l2", 0.1, "exact", Contamination("vert", 0.1, 10), 3)
+    run = Run("iris", "linear", "squared", "l2", 0.1, "exact", "clean", Contamination("vert", 0.1, 10), 3)
     others = [
         replace(run, dataset="wine"),
         replace(run, architecture="mlp"),
@@ -107,6 +112,7 @@ def test_the_id_of_a_run_depends_on_every_axis() -> None:
         replace(run, penalty="l1"),
         replace(run, beta=0.2),
         replace(run, optimizer="adam"),
+        replace(run, scaling="robust"),
         replace(run, contamination=Contamination("badlev", 0.1, 10)),
         replace(run, contamination=Contamination("vert", 0.2, 10)),
         replace(run, contamination=Contamination("vert", 0.1, 5)),
@@ -117,21 +123,82 @@ def test_the_id_of_a_run_depends_on_every_axis() -> None:
 
 def test_the_id_of_a_run_is_frozen() -> None:
     """Results name their runs by it: a change here makes all stored results unreadable."""
-    run = Run("iris", "linear", "cross_entropy", "l2", 0.001, "exact", Contamination("sym", 0.2), 0)
-    assert run.run_id == "f3f40848cf04534c"
+    run = Run("iris", "linear", "cross_entropy", "l2", 0.001, "exact", "clean", Contamination("sym", 0.2), 0)
+    assert run.run_id == "9b031cffebcc016e"
 
 
 def test_whole_numbers_and_floats_name_the_same_run() -> None:
-    one = Run("iris", "linear", "squared", "l2", 1.0, "exact", Contamination("vert", 0.1, 10.0), 3)
+    one = Run("iris", "linear", "squared", "l2", 1.0, "exact", "clean", Contamination("vert", 0.1, 10.0), 3)
     assert replace(one, beta=1, contamination=Contamination("vert", 0.1, 10)).run_id == one.run_id
 
 
 def test_linear_models_are_solved_exactly() -> None:
-    assert {shard.architecture: shard.optimizer for shard in plan(config())} == {
+    assert {shard.arm: shard.optimizer for shard in plan(config())} == {
         "linear": "exact",
         "mlp": "adam",
         "conv": "adam",
     }
+
+
+FURTHER = {
+    "as-printed": arm("mlp", name="as-printed", penalty="l2 except output", datasets=("iris",), levels=("sym@0.2",)),
+    "robust": arm("linear", name="robust", optimizer="adam", scaling="robust", levels=(), seeds=2),
+}
+
+
+def test_arms_are_trained_beside_the_primary_ones() -> None:
+    primary = {shard.shard_id: shard for shard in plan(config())}
+    both = {shard.shard_id: shard for shard in plan(config(further=FURTHER))}
+    assert {name: both[name] for name in primary} == primary
+    assert set(both) - set(primary) == {
+        "iris.as-printed.0",
+        "diabetes.robust.0",
+        "digits.robust.0",
+        "iris.robust.0",
+    }
+    printed = both["iris.as-printed.0"]
+    assert (printed.arm, printed.architecture, printed.penalty) == ("as-printed", "mlp", "l2 except output")
+    assert (printed.primary, printed.optimizer, printed.scaling) == (False, "adam", "clean")
+    assert [one.level for one in printed.contaminations] == ["clean", "sym@0.2"]
+    robust = both["diabetes.robust.0"]
+    assert (robust.optimizer, robust.scaling, robust.seeds) == ("exact", "robust", (0, 1))
+    assert [one.level for one in robust.contaminations] == ["clean"]
+    assert all(shard.primary for shard in primary.values())
+
+
+def test_runs_of_an_arm_differ_from_the_primary_ones_in_its_own_axes_alone() -> None:
+    runs = {(row["arm"], row["dataset"]): row for row in planned(plan(config(further=FURTHER)))}
+    changed = {
+        axis
+        for axis, value in runs["robust", "iris"].items()
+        if value != runs["linear", "iris"][axis] and axis not in ("seed", "beta", "level", "kind", "rate", "magnitude")
+    }
+    assert changed == {"arm", "primary", "scaling"}
+
+
+def test_no_run_is_planned_twice_with_arms() -> None:
+    runs = Counter(run.run_id for shard in plan(config(further=FURTHER)) for run in shard.runs())
+    assert set(runs.values()) == {1}
+
+
+def test_a_larger_network_is_expected_to_take_longer() -> None:
+    wide = config(further={"wide": arm("mlp", name="wide", penalty="none")})
+    wider = replace(wide, architectures={**wide.architectures, "mlp": {"layers": ["dense 640", "relu"]}})
+    one, other = (
+        next(expected_seconds(each, shard) for shard in plan(each) if shard.shard_id == "iris.wide.0")
+        for each in (wide, wider)
+    )
+    assert other - JOB_SECONDS == pytest.approx(10 * (one - JOB_SECONDS))
+
+
+def test_a_larger_image_is_expected_to_take_longer() -> None:
+    def seconds(side: int) -> float:
+        base = config()
+        images = {**base.datasets, "digits": {"task": "classification", "image": [side, side]}}
+        each = replace(base, datasets=images)
+        return sum(expected_seconds(each, shard) - JOB_SECONDS for shard in plan(each) if shard.arm == "conv")
+
+    assert seconds(16) == pytest.approx(4 * seconds(8))
 
 
 def test_a_long_shard_is_split_by_seed_and_by_nothing_else() -> None:

@@ -18,9 +18,21 @@ from l2audit.config.schema import schema
 from l2audit.errors import UserError
 from l2audit.models.architectures import Architecture
 from l2audit.models.layers import LAYERS, Conv, Dense, Relu
+from plain_keras import keras_model
 
 TABLE = yaml.safe_load((Path(__file__).parents[2] / "config" / "architectures.yaml").read_text(encoding="utf-8"))
-EXAMPLES = {"dense": "dense 8", "conv": "conv 4 stride 2", "flatten": "flatten", "relu": "relu"}
+EXAMPLES = {
+    "avgpool": "avgpool 2",
+    "batchnorm": "batchnorm",
+    "conv": "conv 4 stride 2 padding valid",
+    "dense": "dense 8",
+    "flatten": "flatten",
+    "gelu": "gelu",
+    "layernorm": "layernorm",
+    "maxpool": "maxpool 3",
+    "relu": "relu",
+    "tanh": "tanh",
+}
 
 
 def shipped(name: str) -> Architecture:
@@ -44,7 +56,11 @@ def test_words_become_layers() -> None:
         ("dense ²", "'²' is not a whole number"),
         ("conv", "write `conv 16`"),
         ("conv 16 stride", "write `conv 16`"),
-        ("conv 16 step 2", "write `conv 16`"),
+        ("conv 16 step 2", "takes `stride` and `padding`"),
+        ("conv 16 stride 2 stride 2", "once each"),
+        ("conv 16 padding full", "'full' is not a padding"),
+        ("maxpool", "as in `maxpool 2`"),
+        ("avgpool 2 2", "the side of the square"),
         ("relu 3", "no further words"),
         ("flatten now", "no further words"),
         ("", "unknown layer"),
@@ -75,6 +91,10 @@ def test_layers_that_do_not_fit_are_named() -> None:
         Architecture("mine", ["conv 4", "relu"]).network(64, 3, (8, 8))
     with pytest.raises(UserError, match=r"'conv 4' does not fit here: .* rows are flat"):
         Architecture("mine", ["flatten", "conv 4"]).network(64, 3, (8, 8))
+    with pytest.raises(UserError, match="a 3 x 3 filter does not fit into 2 x 5 pixels"):
+        Architecture("mine", ["conv 4 padding valid", "flatten"]).network(10, 3, (2, 5))
+    with pytest.raises(UserError, match="a square of 4 does not fit into 3 x 8 pixels"):
+        Architecture("mine", ["maxpool 4", "flatten"]).network(24, 3, (3, 8))
     with pytest.raises(UserError, match="this dataset has none"):
         Architecture("mine", ["conv 4", "flatten"]).network(64, 3, None)
 
@@ -94,7 +114,8 @@ def test_shapes_of_the_networks_of_the_study() -> None:
         (2 * 2 * 32, 64),
         (64, 10),
     ]
-    assert not conv.stackable
+    assert conv.stackable  # small images train side by side, larger ones alone
+    assert not shipped("conv5").network(14 * 14, 10, (14, 14)).stackable
     assert conv.inputs == (8, 8, 1)
     odd = shipped("conv5").network(49, 2, (7, 7))
     assert odd.kernels[5] == (2 * 2 * 32, 64)  # 7 -> 4 -> 2
@@ -124,9 +145,36 @@ def test_unpack_is_the_inverse_of_concatenation() -> None:
     assert network.kernel_size == sum(kernel[0].size for kernel in kernels)
 
 
+def test_norms_start_at_scale_one_and_shift_zero_behind_the_kernels_and_in_order() -> None:
+    network = Architecture("normed", ["dense 3", "batchnorm", "relu", "layernorm"]).network(2, 2)
+    assert [(one.layer, one.name) for one in network.parameters] == [
+        (0, "kernel"),
+        (4, "kernel"),
+        (0, "bias"),
+        (1, "scale"),
+        (1, "shift"),
+        (3, "scale"),
+        (3, "shift"),
+        (4, "bias"),
+    ]
+    vectors = network.initial(0)[network.kernel_size :]
+    assert vectors.tolist() == [0] * 3 + ([1] * 3 + [0] * 3) * 2 + [0] * 2
+
+
+@given(
+    side=st.tuples(st.integers(3, 9), st.integers(3, 9)),
+    text=st.sampled_from(
+        ["conv 2", "conv 2 stride 2", "conv 3 padding valid", "conv 1 stride 3 padding valid", "maxpool 2"]
+    ),
+)
+def test_an_image_has_the_shape_that_was_said(side: tuple[int, int], text: str) -> None:
+    network = Architecture("mine", [text, "flatten"]).network(side[0] * side[1], 1, side)
+    layer = keras_model([text], (*side, 1), 1).layers[0]
+    assert network.shapes[1] == tuple(layer.output.shape[1:])
+
+
 def test_shipped_table_follows_its_schema_and_every_entry_is_an_architecture() -> None:
     Draft202012Validator(schema("architectures")).validate(TABLE)
-    assert list(TABLE) == ["linear", "mlp-32", "mlp-64-64", "conv5"]
     assert shipped("linear").layers == ()
     for name in TABLE:
         shipped(name).network(64, 10, (8, 8))

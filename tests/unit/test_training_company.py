@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 from l2audit.models.architectures import Architecture
+from l2audit.models.penalties import Penalty
 from l2audit.training.engines import fit
 from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.stacked import chunk_of
 from made_up import problem
+
+L2 = Penalty("l2")
 
 MLP = Architecture("mlp-64-64", ["dense 64", "relu", "dense 64", "relu"])
 CONV = Architecture("small-conv", ["conv 4 stride 2", "relu", "flatten", "dense 8", "relu"])
@@ -37,7 +41,7 @@ def some(of: Problem, models: list[int]) -> Problem:
 
 @cache
 def trained(models: tuple[int, ...]) -> Fitted:
-    return fit(some(whole(), list(models)), MLP, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+    return fit(some(whole(), list(models)), MLP, "cross_entropy", L2, "adam", SCHEDULE, CHUNK)
 
 
 def assert_same_bits(one: Fitted, other: Fitted, at: list[tuple[int, int]]) -> None:
@@ -71,7 +75,7 @@ def test_a_diverging_model_is_told_and_disturbs_no_neighbour() -> None:
 
 
 def test_again() -> None:
-    again = fit(whole(), MLP, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+    again = fit(whole(), MLP, "cross_entropy", L2, "adam", SCHEDULE, CHUNK)
     assert_same_bits(trained(ALL), again, [(model, model) for model in ALL])
 
 
@@ -83,14 +87,35 @@ def test_predictions_do_not_depend_on_the_company_either() -> None:
     assert together[5].tobytes() == alone[0].tobytes()
 
 
-def test_networks_on_images() -> None:
-    images = problem("classification", rows=50, features=64, outputs=3, image=(8, 8))
-    together = fit(images, CONV, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+@pytest.mark.parametrize("side", [8, 11])  # as one program, and one by one
+def test_networks_on_images(side: int) -> None:
+    images = problem("classification", rows=50, features=side**2, outputs=3, image=(side, side))
+    together = fit(images, CONV, "cross_entropy", L2, "adam", SCHEDULE)
     models = [7, 2]
-    apart = fit(some(images, models), CONV, "cross_entropy", "l2", "adam", SCHEDULE, CHUNK)
+    apart = fit(some(images, models), CONV, "cross_entropy", L2, "adam", SCHEDULE)
     assert_same_bits(together, apart, [(model, at) for at, model in enumerate(models)])
+
+
+def test_layers_that_look_across_a_batch_do_not_look_across_models() -> None:
+    normed = Architecture("normed", ["dense 12", "batchnorm", "relu", "dense 8", "layernorm", "gelu"])
+    given = problem("regression", rows=50, features=6)
+    together = fit(given, normed, "huber", Penalty("l1"), "momentum", SCHEDULE)
+    apart = fit(some(given, [10, 3]), normed, "huber", Penalty("l1"), "momentum", SCHEDULE)
+    assert_same_bits(together, apart, [(10, 0), (3, 1)])
+    assert together.moments.shape == (12, 2 * 12)
+    rows = np.random.default_rng(2).normal(size=(1, 30, 6)).astype(np.float32)
+    whole, half = (together.predict(rows[:, :n], np.zeros(12, int)) for n in (30, 15))
+    np.testing.assert_allclose(whole[:, :15], half, rtol=1e-5, atol=1e-5)  # moments are those of training rows
+
+
+def test_a_chunk_fits_the_cache_and_does_not_depend_on_how_many_there_are() -> None:
+    assert chunk_of(MLP.network(64, 10), 64) == 32
+    assert chunk_of(Architecture("wide", ["dense 256", "relu", "dense 256", "relu"]).network(64, 10), 64) == 4
+    assert chunk_of(Architecture("huge", ["dense 4096", "relu", "dense 4096"]).network(64, 10), 64) == 2
+    by_default = fit(some(whole(), [4]), MLP, "cross_entropy", L2, "adam", SCHEDULE)
+    assert_same_bits(fit(some(whole(), [4, 0]), MLP, "cross_entropy", L2, "adam", SCHEDULE), by_default, [(0, 0)])
 
 
 def test_never_a_program_for_one_model() -> None:
     with pytest.raises(ValueError, match="use 2 or more"):
-        fit(some(whole(), [0]), MLP, "cross_entropy", "l2", "adam", SCHEDULE, 1)
+        fit(some(whole(), [0]), MLP, "cross_entropy", L2, "adam", SCHEDULE, 1)

@@ -9,17 +9,18 @@ import tensorflow as tf
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.losses import LOSSES, Loss
 from l2audit.models.optimizers import Adam
-from l2audit.models.penalties import PENALTIES
+from l2audit.models.penalties import Penalty
 from l2audit.training.engines import fit
 from l2audit.training.problem import Schedule
-from l2audit.training.program import objective, program
+from l2audit.training.program import objective, program, tensors
 from made_up import problem
+
+L2 = Penalty("l2")
 
 MLP = Architecture("objective-mlp", ["dense 8", "relu", "dense 6", "relu"])
 CONV = Architecture("objective-conv", ["conv 3", "relu", "conv 4 stride 2", "relu", "flatten", "dense 5", "relu"])
-NO_LOSS, NO_PENALTY = "no loss", "no penalty"
-LOSSES.add(NO_LOSS, Loss("regression", lambda outputs, targets: 0.0 * (outputs[..., 0] - targets)))
-PENALTIES.add(NO_PENALTY, lambda kernel: tf.zeros_like(kernel[..., 0]))
+NO_LOSS = "no loss"
+LOSSES.add(NO_LOSS, Loss("regression", lambda outputs, targets, scale: 0.0 * (outputs[..., 0] - targets)))
 
 
 def network_of(architecture: Architecture) -> Network:
@@ -40,7 +41,7 @@ def test_gradient_of_the_penalty_is_beta_w_on_kernels_and_zero_on_biases(archite
     for strength in (beta, 0.0):
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            value = objective(network, "squared", "l2", flat, *rows, tf.constant(strength))
+            value = objective(network, "squared", L2, tensors(network, flat), *rows, tf.constant(strength))
         gradients.append(tape.gradient(value, flat).numpy())
     assert network.kernel_size < len(flat)
     expected = np.where(np.arange(len(flat)) < network.kernel_size, np.float32(beta) * flat.numpy(), 0)
@@ -52,7 +53,7 @@ def test_the_objective_is_the_mean_loss_and_beta_times_half_the_squares() -> Non
     flat, rng = parameters(network, 3), np.random.default_rng(1)
     x, y = rng.normal(size=(3, 7, 16)).astype(np.float32), rng.normal(size=(3, 7)).astype(np.float32)
     beta = np.array([0, 0.1, 2], np.float32)
-    obtained = objective(network, "squared", "l2", *map(tf.constant, (flat, x, y, beta)))
+    obtained = objective(network, "squared", L2, tensors(network, tf.constant(flat)), *map(tf.constant, (x, y, beta)))
     for m in range(3):
         (kernels, biases), hidden = network.unpack(flat[m : m + 1].astype(np.float64)), x[m]
         for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
@@ -67,7 +68,7 @@ def test_without_data_loss_every_kernel_shrinks_as_predicted_and_no_bias_moves(a
     network, schedule, betas = network_of(architecture), Schedule(0.01, 25, 4), np.array([0.1, 3], np.float32)
     stacked = architecture is MLP
     flat = parameters(network, 2)
-    run = program(network, NO_LOSS, "l2", "adam", schedule, 4, stacked=stacked)
+    run = program(network, NO_LOSS, L2, "adam", schedule, 4, stacked=stacked)
     x, y, everything = np.zeros((4, 16), np.float32), np.zeros(4, np.float32), np.arange(4, dtype=np.int32)
     if stacked:
         rows = np.stack([everything] * 2)
@@ -106,8 +107,8 @@ def test_beta_zero_is_no_penalty(architecture: Architecture) -> None:
     image = (4, 4) if architecture is CONV else None
     given = problem("regression", rows=20, features=16, seeds=1, betas=(0.0,), image=image)
     schedule = Schedule(0.01, 10, 8)
-    with_zero = fit(given, architecture, "squared", "l2", "adam", schedule, 2)
-    without = fit(given, architecture, "squared", NO_PENALTY, "adam", schedule, 2)
+    with_zero = fit(given, architecture, "squared", L2, "adam", schedule, 2)
+    without = fit(given, architecture, "squared", Penalty("none"), "adam", schedule, 2)
     for mine, theirs in zip([*with_zero.kernels, *with_zero.biases], [*without.kernels, *without.biases], strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-6, atol=1e-7)
     assert (with_zero.certificates["decay_exposure"] == 0).all()

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
 from l2audit.models.architectures import Architecture
+from l2audit.models.penalties import Penalty
 from l2audit.training.engines import balance, fit
 from l2audit.training.problem import Fitted, Problem, Schedule
 from made_up import problem
+
+L2 = Penalty("l2")
 
 SMALL = Architecture("small", ["dense 5", "relu", "dense 4", "relu"])
 ONE_ROW = {
@@ -88,7 +91,7 @@ def assert_recomputed(fitted: Fitted, of: Problem) -> None:
 @pytest.mark.parametrize(("task", "loss"), [("classification", "cross_entropy"), ("regression", "squared")])
 def test_certificates_follow_from_the_weights(task: str, loss: str) -> None:
     of = problem(task, rows=40, features=6, seeds=1)
-    fitted = fit(of, SMALL, loss, "l2", "adam", Schedule(0.02, 60, 16), 4)
+    fitted = fit(of, SMALL, loss, L2, "adam", Schedule(0.02, 60, 16), 4)
     assert_recomputed(fitted, of)
     assert fitted.certificates["finite"].all()
     assert set(fitted.certificates) == {
@@ -97,6 +100,7 @@ def test_certificates_follow_from_the_weights(task: str, loss: str) -> None:
         "point_gradient_ratio",
         "balance",
         "decay_exposure",
+        "train_loss_half",
         "finite",
     }
 
@@ -123,7 +127,7 @@ def test_degenerate_inputs_train(constant: bool, one_class: bool, batch: int, st
         y[:] = y[0, 0]
     of = dataclasses.replace(of, X=X, y=y)
     loss = "cross_entropy" if of.task == "classification" else "squared"
-    fitted = fit(of, SMALL, loss, "l2", "adam", Schedule(0.01, steps, batch), 2)
+    fitted = fit(of, SMALL, loss, L2, "adam", Schedule(0.01, steps, batch), 2)
     assert fitted.certificates["finite"].all()
     assert_recomputed(fitted, of)
     for name in ("gradient_ratio", "point_gradient_ratio"):
@@ -132,8 +136,8 @@ def test_degenerate_inputs_train(constant: bool, one_class: bool, batch: int, st
 
 def test_longer_training_converges_and_memorises() -> None:
     of = problem("classification", rows=60, features=9, seeds=1, betas=(0.0, 0.03))
-    long = fit(of, SMALL, "cross_entropy", "l2", "adam", Schedule(0.02, 3000, 32), 4).certificates
-    short = fit(of, SMALL, "cross_entropy", "l2", "adam", Schedule(0.02, 100, 32), 4).certificates
+    long = fit(of, SMALL, "cross_entropy", L2, "adam", Schedule(0.02, 3000, 32), 4).certificates
+    short = fit(of, SMALL, "cross_entropy", L2, "adam", Schedule(0.02, 100, 32), 4).certificates
     penalised = of.beta > 0
     assert (long["gradient_ratio"][penalised] < 0.02).all()
     assert (long["balance"][penalised] < 0.05).all()
@@ -151,14 +155,15 @@ def test_balance() -> None:
 
 def test_a_loss_for_the_other_task_is_refused() -> None:
     with pytest.raises(ValueError, match="'squared' is for regression, not for classification"):
-        fit(problem("classification"), SMALL, "squared", "l2", "adam", Schedule(0.1, 1, 8), 2)
+        fit(problem("classification"), SMALL, "squared", L2, "adam", Schedule(0.1, 1, 8), 2)
 
 
 def test_each_chunk_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "l2audit")
-    fit(problem("regression", rows=8), SMALL, "squared", "l2", "adam", Schedule(0.1, 2, 8), 5)
+    fit(problem("regression", rows=8), SMALL, "squared", L2, "adam", Schedule(0.1, 2, 8), 5)
     assert [record.getMessage() for record in caplog.records if "chunk" in record.getMessage()] == [
         "small: chunk 1 of 3, 5 models",
         "small: chunk 2 of 3, 5 models",
         "small: chunk 3 of 3, 2 models",
+        "small: chunk 1 of 1, 2 models",  # once more with half the steps: beta = 0 and seed 0 on two training sets
     ]

@@ -5,12 +5,13 @@ from pathlib import Path
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from l2audit.cli import show_verdicts, tell
+from l2audit.cli import calibration_file, show_verdicts, tell
 from l2audit.config.load import load
-from l2audit.design import expected_seconds, shards_by_id, verify
+from l2audit.design import expected_seconds, shards_by_id
 from l2audit.fingerprints import code_hash, lock_hash
-from l2audit.jobs import hold_lock, prepare_environment
+from l2audit.jobs import WALL, hold_lock, note_wall, prepare_environment
 from l2audit.seeds import canonical
+from l2audit.training.verify import verify
 
 prepare_environment(ROOT / "src")
 

@@ -4,13 +4,18 @@ EVIDENCE = [
     "effects.parquet",
     "summary.parquet",
     "identities.json",
+    "oracles.json",
     "provenance.json",
 ]
+
+# The trial of the judge is of no study: `make calibrate` makes it, and a page shows it where it is there.
+CALIBRATION = [str(path) for path in [calibration_file(Path())] if path]
 
 
 rule report:
     input:
-        expand(f"{RESULTS}/{{name}}", name=EVIDENCE),
+        evidence=expand(f"{RESULTS}/{{name}}", name=EVIDENCE),
+        calibration=CALIBRATION,
     output:
         PAGE,
     log:
@@ -30,6 +35,7 @@ rule publish:
     input:
         page="report/default.html",
         evidence=expand("results/default/{name}", name=EVIDENCE),
+        calibration=[path for path in CALIBRATION if path.startswith("results/")],
     output:
         "report/published/default.html",
         expand("report/published/{name}", name=EVIDENCE),

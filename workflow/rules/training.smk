@@ -1,11 +1,13 @@
-# One job trains one shard: all runs of a dataset under an architecture (some of its seeds, where that would take long).
+# One job trains one shard: all runs of a dataset under an arm (some of its seeds, where that would take long). Beside its
+# runs it keeps what each of them predicted for the test rows, to be scored anew without training.
 
 
 rule train:
     input:
         prepared_of,
     output:
-        f"{RESULTS}/shards/{{shard}}.parquet",
+        runs=f"{RESULTS}/shards/{{shard}}.parquet",
+        predictions=f"{RESULTS}/predictions/{{shard}}.parquet",
     log:
         f"{RESULTS}/logs/train/{{shard}}.log",
     benchmark:
@@ -17,9 +19,8 @@ rule train:
         architecture=layers_of,
         rows=canonical(STUDY.rows),
         training=lambda wildcards: canonical(
-            STUDY.schedule(SHARDS[wildcards.shard].architecture)
+            STUDY.schedule(SHARDS[wildcards.shard].arm)
         ),
-        models_per_program=STUDY.models_per_program,
         code=CODE["train"],
     script:
         "../../scripts/train.py"

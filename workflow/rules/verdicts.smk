@@ -1,4 +1,5 @@
-# From runs to verdicts: effects are paired contrasts of runs, identities are exact checks, the rule is in config/claims.yaml.
+# From runs to verdicts: effects are paired contrasts of runs, identities are exact checks, oracles known results that the
+# code must reproduce, the rule is in config/claims.yaml.
 # A change of the registration comes through here and trains nothing again.
 CLAIMS = "config/claims.yaml"
 
@@ -14,6 +15,19 @@ rule identities:
         code=CODE["identities"],
     script:
         "../../scripts/identities.py"
+
+
+rule oracles:
+    output:
+        f"{RESULTS}/oracles.json",
+    log:
+        f"{RESULTS}/logs/oracles.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/oracles.tsv"
+    params:
+        code=CODE["oracles"],
+    script:
+        "../../scripts/oracles.py"
 
 
 rule estimate:
@@ -69,6 +83,7 @@ rule provenance:
     benchmark:
         f"{RESULTS}/benchmarks/provenance.tsv"
     params:
+        kinds=canonical(CONFIG.contaminations),
         study=canonical(
             dict(name=STUDY.name, title=STUDY.title, verdicts=STUDY.verdicts)
         ),

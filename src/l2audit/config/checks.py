@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from l2audit.config.faults import Fault, nearest
+from l2audit.config.faults import Fault, Key, key_text, nearest
 from l2audit.config.reader import Document
-from l2audit.config.study import CLASSIFICATION, TASKS, Contamination
+from l2audit.config.study import CLASSIFICATION, CLEAN_SCALING, TASKS, Contamination
 
 Table = Mapping[str, Mapping[str, Any]]
+ON_IMAGES = ("conv", "avgpool", "maxpool")
+"""Layers that take images, by the first word of their text."""
 
 
 def study_faults(document: Document, datasets: Table, architectures: Table, kinds: Table) -> list[Fault]:
@@ -19,7 +21,7 @@ def study_faults(document: Document, datasets: Table, architectures: Table, kind
         *_name_faults(document),
         *_dataset_faults(document, datasets),
         *_contamination_faults(document, datasets, kinds),
-        *_architecture_faults(document, datasets, architectures),
+        *_arm_faults(document, datasets, architectures),
         *_control_faults(document, datasets),
     ]
 
@@ -41,9 +43,7 @@ def claims_faults(document: Document, kinds: Table) -> list[Fault]:
     return faults
 
 
-def _unknown(
-    document: Document, key: tuple[str | int, ...], names: Iterable[str], known: Iterable[str], what: str
-) -> list[Fault]:
+def _unknown(document: Document, key: Key, names: Iterable[str], known: Iterable[str], what: str) -> list[Fault]:
     allowed = set(known)
     return [
         document.fault((*key, index), f"unknown {what} '{name}'", nearest(name, allowed))
@@ -88,9 +88,7 @@ def _contamination_faults(document: Document, datasets: Table, kinds: Table) -> 
             yield document.fault(("contaminations",), f"no level for {task}, which the study has datasets of", fix)
 
 
-def _kind_faults(
-    document: Document, at: tuple[str | int, ...], task: str, entry: Mapping[str, Any], kinds: Table
-) -> Iterator[Fault]:
+def _kind_faults(document: Document, at: Key, task: str, entry: Mapping[str, Any], kinds: Table) -> Iterator[Fault]:
     name = entry["kind"]
     if name not in kinds:
         yield document.fault((*at, "kind"), f"unknown contamination kind '{name}'", nearest(name, kinds))
@@ -99,10 +97,29 @@ def _kind_faults(
         fits = [one for one, kind in kinds.items() if task in kind["tasks"]]
         fix = f"use one of {', '.join(sorted(fits))}, or move it under {kinds[name]['tasks'][0]}"
         yield document.fault((*at, "kind"), f"'{name}' does not fit {task}", fix)
-    if kinds[name]["magnitude"] and "magnitude" not in entry:
-        yield document.fault(at, f"'{name}' needs a magnitude", "add `magnitude: 10` (in robust SDs of the target)")
-    if not kinds[name]["magnitude"] and "magnitude" in entry:
-        yield document.fault((*at, "magnitude"), f"'{name}' has no magnitude", "remove this key")
+    yield from _magnitude_faults(document, at, entry, kinds[name])
+    yield from _rate_faults(document, at, entry, kinds[name])
+
+
+def _magnitude_faults(
+    document: Document, at: Key, entry: Mapping[str, Any], kind: Mapping[str, Any]
+) -> Iterator[Fault]:
+    if "magnitude" in kind and "magnitude" not in entry:
+        fix = f"add `magnitude: {kind['levels'][0]['magnitude']:g}` (unit: {kind['magnitude']})"
+        yield document.fault(at, f"'{entry['kind']}' needs a magnitude", fix)
+    if "magnitude" not in kind and "magnitude" in entry:
+        yield document.fault((*at, "magnitude"), f"'{entry['kind']}' has no magnitude", "remove this key")
+
+
+def _rate_faults(document: Document, at: Key, entry: Mapping[str, Any], kind: Mapping[str, Any]) -> Iterator[Fault]:
+    name, rate, rows = entry["kind"], entry["rate"], document.data["rows"]["train"]
+    if kind["rate"] == "all rows" and rate != 1:
+        yield document.fault((*at, "rate"), f"'{name}' hits every row, and {rate:g} is not all of them", "write 1")
+    if kind["rate"] != "all rows" and rate == 1:
+        yield document.fault((*at, "rate"), f"{rate} is out of range", "write a value below 1")
+    if kind["rate"] == "rows" and round(rate * rows) == 0:
+        fix = f"write a value above {0.5 / rows:g}, or raise `rows.train`"
+        yield document.fault((*at, "rate"), f"{rate:g} of at most {rows} training rows hits no row", fix)
 
 
 def _level(entry: Mapping[str, Any]) -> Contamination:
@@ -114,36 +131,96 @@ def _level_names(document: Document, tasks: Iterable[str] = TASKS) -> set[str]:
     return {_level(entry).level for task in tasks for entry in found.get(task, [])}
 
 
-def _architecture_faults(document: Document, datasets: Table, architectures: Table) -> Iterator[Fault]:
+def _arms(document: Document) -> Iterator[tuple[Key, str, Mapping[str, Any]]]:
+    """Every arm: where it stands, its architecture and its entry, the primary ones first."""
+    for name, entry in document.data["architectures"].items():
+        yield ("architectures", name), name, entry
+    for name, entry in document.data.get("arms", {}).items():
+        yield ("arms", name), entry["architecture"], entry
+
+
+def _arm_faults(document: Document, datasets: Table, architectures: Table) -> Iterator[Fault]:
     controls = document.data.get("controls", {})
-    levels = _level_names(document)
-    for name, use in document.data["architectures"].items():
-        at = ("architectures", name)
-        if name not in architectures:
-            yield document.fault(at, f"unknown architecture '{name}'", nearest(name, architectures))
+    for at, architecture, entry in _arms(document):
+        if architecture not in architectures:
+            place = at if at[0] == "architectures" else (*at, "architecture")
+            yield document.fault(place, f"unknown architecture '{architecture}'", nearest(architecture, architectures))
             continue
-        if 0 not in use["betas"]:
-            fix = "add 0 to the list: every effect is measured against the model without a penalty"
-            yield document.fault((*at, "betas"), "does not contain 0", fix)
-        for key, known, what in (
-            ("datasets", document.data["datasets"], "dataset"),
-            ("contaminations", levels, "level"),
-        ):
-            yield from _unknown(document, (*at, key), use.get(key, []), known, f"{what} of this study")
-        own = list(use.get("datasets", document.data["datasets"]))
-        if name in controls.get("architectures", []):
+        yield from _choice_faults(document, at, entry)
+        own = list(entry.get("datasets", document.data["datasets"]))
+        if at == ("architectures", architecture) and architecture in controls.get("architectures", []):
             own += controls["datasets"]
-        for task in sorted(_tasks(document, datasets, own) - set(use["losses"])):
+        for task in sorted(_tasks(document, datasets, own) - set(entry["losses"])):
             fix = f"add `{task}: [{'cross_entropy' if task == CLASSIFICATION else 'squared'}]`"
             yield document.fault((*at, "losses"), f"no loss for {task}, which its datasets include", fix)
-        yield from _image_faults(document, at, architectures[name], own, datasets)
+        yield from _image_faults(document, at, architectures[architecture], own, datasets)
+        if not architectures[architecture]["layers"]:
+            yield from _exact_faults(document, at, entry)
+    yield from _name_clashes(document)
+    yield from _repeated_runs(document, datasets, architectures)
+
+
+def _choice_faults(document: Document, at: Key, entry: Mapping[str, Any]) -> Iterator[Fault]:
+    """What an arm takes of the study's betas, datasets, levels and seeds."""
+    if 0 not in entry["betas"]:
+        fix = "add 0 to the list: every effect is measured against the model without a penalty"
+        yield document.fault((*at, "betas"), "does not contain 0", fix)
+    for key, known, what in (
+        ("datasets", document.data["datasets"], "dataset"),
+        ("contaminations", _level_names(document), "level"),
+    ):
+        yield from _unknown(document, (*at, key), entry.get(key, []), known, f"{what} of this study")
+    seeds = document.data["seeds"]
+    if entry.get("seeds", 0) > seeds:
+        problem = f"{entry['seeds']} are more than the study has"
+        yield document.fault((*at, "seeds"), problem, f"write at most {seeds}, or raise the study's `seeds`")
+
+
+def _exact_faults(document: Document, at: Key, entry: Mapping[str, Any]) -> Iterator[Fault]:
+    for key in ("optimizer", "training"):
+        if key in entry:
+            yield document.fault((*at, key), "linear models are solved exactly, without steps", "remove this key")
+
+
+def _name_clashes(document: Document) -> Iterator[Fault]:
+    for name in document.data.get("arms", {}):
+        if name in document.data["architectures"]:
+            problem = "is the name of an architecture in use, which is an arm of that name"
+            yield document.fault(("arms", name), problem, f"rename it, for example to {name}-2")
+
+
+def _repeated_runs(document: Document, datasets: Table, architectures: Table) -> Iterator[Fault]:
+    """Two arms must not train the same run: a run is named by its axes, and `training` is none of them.
+
+    Level clean and beta 0 are in every arm, so arms with equal axes overlap wherever they share a dataset and a loss.
+    """
+    seen: dict[tuple[str, ...], Key] = {}
+    for at, architecture, entry in _arms(document):
+        linear = not architectures.get(architecture, {}).get("layers", ["unknown"])
+        axes = (
+            architecture,
+            " ".join(entry.get("penalty", document.data["penalty"]).split()),
+            "" if linear else entry.get("optimizer", document.data["optimizer"]),
+            entry.get("scaling", CLEAN_SCALING),
+        )
+        runs = {
+            (*axes, dataset, loss)
+            for dataset in entry.get("datasets", document.data["datasets"])
+            if dataset in datasets
+            for loss in entry["losses"].get(datasets[dataset]["task"], [])
+        }
+        if twice := sorted(runs & seen.keys()):
+            problem = f"trains the same models as {key_text(seen[twice[0]])} on {twice[0][-2]}"
+            fix = "give it another penalty, optimizer, scaling or architecture, or other datasets, or remove it"
+            yield document.fault(at, problem, fix)
+        seen = {**dict.fromkeys(runs, at), **seen}
 
 
 def _image_faults(
-    document: Document, at: tuple[str | int, ...], architecture: Mapping[str, Any], own: list[str], datasets: Table
+    document: Document, at: Key, architecture: Mapping[str, Any], own: list[str], datasets: Table
 ) -> Iterator[Fault]:
-    """A convolution needs an image."""
-    if not any(str(layer).startswith("conv") for layer in architecture["layers"]):
+    """Convolutions and pooling need an image."""
+    if not any(str(layer).startswith(ON_IMAGES) for layer in architecture["layers"]):
         return
     flat = sorted(one for one in own if one in datasets and not datasets[one].get("image"))
     if flat:

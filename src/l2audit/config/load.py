@@ -10,7 +10,7 @@ from l2audit.config.checks import claims_faults, study_faults
 from l2audit.config.faults import ConfigError, Fault
 from l2audit.config.reader import Document, read, shown
 from l2audit.config.schema import schema_faults
-from l2audit.config.study import ArchitectureUse, Config, Contamination, Controls, Study
+from l2audit.config.study import CLEAN_SCALING, Arm, Config, Contamination, Controls, Study
 
 TABLES = ("datasets", "architectures", "contaminations", "claims")
 
@@ -46,7 +46,7 @@ def load(root: Path, study: str) -> Config:
     if faults:
         raise ConfigError(faults)
     tables = {name: documents[name].data for name in TABLES}
-    return Config(root=root, study=_study(document.data), **tables)
+    return Config(root=root, file=document.file, study=_study(document.data), **tables)
 
 
 def table(root: Path, name: str) -> Mapping[str, Any]:
@@ -88,28 +88,36 @@ def _study(data: Mapping[str, Any]) -> Study:
         verdicts=data["verdicts"],
         datasets=tuple(sorted(data["datasets"])),
         controls=_controls(data.get("controls")),
-        architectures={name: _use(name, data["architectures"][name]) for name in sorted(data["architectures"])},
+        architectures={
+            name: _arm(data, name, {**data["architectures"][name], "architecture": name})
+            for name in sorted(data["architectures"])
+        },
+        further={name: _arm(data, name, entry) for name, entry in sorted(data.get("arms", {}).items())},
         contaminations={task: _levels(entries) for task, entries in sorted(data["contaminations"].items())},
         seeds=data["seeds"],
-        penalty=data["penalty"],
-        optimizer=data["optimizer"],
         rows=dict(data["rows"]),
         training=dict(data["training"]),
-        models_per_program=data["models_per_program"],
     )
 
 
-def _use(name: str, entry: Mapping[str, Any]) -> ArchitectureUse:
+def _arm(data: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Arm:
+    """One arm; what its entry leaves out is the study's."""
+
     def restriction(key: str) -> tuple[str, ...] | None:
         return tuple(sorted(entry[key])) if key in entry else None
 
-    return ArchitectureUse(
+    return Arm(
         name=name,
+        architecture=entry["architecture"],
+        penalty=" ".join(entry.get("penalty", data["penalty"]).split()),
+        optimizer=entry.get("optimizer", data["optimizer"]),
+        scaling=entry.get("scaling", CLEAN_SCALING),
         betas=tuple(sorted(float(beta) for beta in entry["betas"])),
         losses={task: tuple(sorted(losses)) for task, losses in sorted(entry["losses"].items())},
         datasets=restriction("datasets"),
         levels=restriction("contaminations"),
         training=dict(entry.get("training", {})),
+        seeds=entry.get("seeds"),
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
 CLEAN_KIND = "clean"
+CLEAN_SCALING = "clean"
+"""Features and targets are scaled by the clean training rows; the others are told in l2audit.data.split.SCALINGS."""
 
 
 @dataclass(frozen=True, order=True)
@@ -31,19 +33,25 @@ CLEAN = Contamination(CLEAN_KIND)
 
 
 @dataclass(frozen=True)
-class ArchitectureUse:
-    """How a study uses one architecture.
+class Arm:
+    """An architecture trained in one way. The primary arms of a study are named like their architectures.
 
-    `datasets` and `levels` restrict it, None means all of the study's; `training` overrides keys of the study's
-    schedule.
+    penalty: text for `l2audit.models.penalties.read_penalty`; optimizer: of networks, linear models are solved exactly;
+    scaling: clean | contaminated | robust; training: overrides keys of the study's schedule; seeds: how many, from 0.
+    `datasets`, `levels` (clean left out) and `seeds` restrict the arm, None means all of the study's.
     """
 
     name: str
+    architecture: str
+    penalty: str
+    optimizer: str
+    scaling: str
     betas: tuple[float, ...]
     losses: Mapping[str, tuple[str, ...]]
     datasets: tuple[str, ...] | None = None
     levels: tuple[str, ...] | None = None
     training: Mapping[str, float] = field(default_factory=dict)
+    seeds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,25 +65,32 @@ class Controls:
 
 @dataclass(frozen=True)
 class Study:
-    """A named grid of axes: one file of config/studies/. `contaminations` maps a task to its levels, clean left out."""
+    """A named grid of axes: one file of config/studies/.
+
+    architectures: the primary arms, each under the name of its architecture; further: the other arms, by name.
+    contaminations: the levels of each task, clean left out.
+    """
 
     name: str
     title: str
     verdicts: bool
     datasets: tuple[str, ...]
     controls: Controls
-    architectures: Mapping[str, ArchitectureUse]
+    architectures: Mapping[str, Arm]
+    further: Mapping[str, Arm]
     contaminations: Mapping[str, tuple[Contamination, ...]]
     seeds: int
-    penalty: str
-    optimizer: str
     rows: Mapping[str, int]
     training: Mapping[str, float]
-    models_per_program: int
 
-    def schedule(self, architecture: str) -> Mapping[str, float]:
-        """The training schedule of one architecture: the study's, with the architecture's own keys."""
-        return {**self.training, **self.architectures[architecture].training}
+    @property
+    def arms(self) -> Mapping[str, Arm]:
+        """All arms by name, the primary ones first."""
+        return {**self.architectures, **self.further}
+
+    def schedule(self, arm: str) -> Mapping[str, float]:
+        """The training schedule of one arm: the study's, with the arm's own keys."""
+        return {**self.training, **self.arms[arm].training}
 
     def role(self, dataset: str) -> str:
         """`control` for a planted design, else `study`."""
@@ -89,9 +104,13 @@ class Study:
 
 @dataclass(frozen=True)
 class Config:
-    """A checked configuration: one study, and the tables that its names refer to (as their YAML gives them)."""
+    """A checked configuration: one study, and the tables that its names refer to (as their YAML gives them).
+
+    file: the study's, as it is shown to a user.
+    """
 
     root: Path
+    file: str
     study: Study
     datasets: Mapping[str, Mapping[str, Any]] = field(repr=False)
     architectures: Mapping[str, Mapping[str, Any]] = field(repr=False)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from l2audit.models.architectures import Architecture, Network
+from l2audit.models.penalties import Penalty
 from l2audit.training.problem import VANISHED, Array, Fitted, Problem, Schedule
 
 
@@ -15,31 +17,39 @@ def fit(
     problem: Problem,
     architecture: Architecture,
     loss: str,
-    penalty: str,
+    penalty: Penalty,
     optimizer: str,
     schedule: Schedule,
-    chunk: int,
+    chunk: int | None = None,
 ) -> Fitted:
-    """Train every model of `problem`: mean(loss) + beta * penalty over the kernels, biases free.
+    """Train every model of `problem`: mean(loss) plus beta times the penalty.
 
-    An architecture without layers is solved exactly (`loss` in training.linear; it never imports TensorFlow). Dense
-    networks train `chunk` at a time as one program, networks on images one by one. Either way a run's weights and
-    certificates are the same to the last bit whatever else is in the problem, and a model that diverges is told by
-    finite = False and disturbs no other.
+    An architecture without layers is solved exactly (`loss` and `penalty` in training.linear; it never imports
+    TensorFlow). Networks train `chunk` at a time as one program (their size decides how many, unless told), those on
+    larger images one by one. Either way a run's weights and certificates are the same to the last bit whatever else is
+    in the problem, and a model that diverges is told by finite = False and disturbs no other.
 
-    UnknownName: a loss, penalty or optimizer that is not registered. ValueError: a loss for the other task.
-    UserError: layers that do not fit the rows.
+    UnknownName: a loss or optimizer that is not registered. ValueError: a loss for the other task, a penalty that
+    leaves out a kernel that is not there. UserError: layers that do not fit the rows.
     """
     if not architecture.layers:
         from l2audit.training.linear import fit_linear
 
-        return fit_linear(problem, loss)
+        return fit_linear(problem, loss, penalty)
     network = architecture.network(problem.X.shape[2], problem.outputs, problem.image)
-    return _fit_network(problem, network, loss, penalty, optimizer, schedule, chunk)
+    fitted = _fit_network(problem, network, loss, penalty, optimizer, schedule, chunk)
+    fitted.certificates["train_loss_half"] = _half(problem, network, loss, penalty, optimizer, schedule)
+    return fitted
 
 
 def _fit_network(
-    problem: Problem, network: Network, loss: str, penalty: str, optimizer: str, schedule: Schedule, chunk: int
+    problem: Problem,
+    network: Network,
+    loss: str,
+    penalty: Penalty,
+    optimizer: str,
+    schedule: Schedule,
+    chunk: int | None,
 ) -> Fitted:
     from l2audit.models.losses import LOSSES
     from l2audit.training.graph import train_one_by_one
@@ -48,22 +58,57 @@ def _fit_network(
     if LOSSES[loss].task != problem.task:
         raise ValueError(f"loss '{loss}' is for {LOSSES[loss].task}, not for {problem.task}")
     if network.stackable:
-        return assemble(network, problem, train_stacked(problem, network, loss, penalty, optimizer, schedule, chunk))
-    return assemble(network, problem, train_one_by_one(problem, network, loss, penalty, optimizer, schedule))
+        pieces = train_stacked(problem, network, loss, penalty, optimizer, schedule, chunk)
+    else:
+        pieces = train_one_by_one(problem, network, loss, penalty, optimizer, schedule)
+    return assemble(network, problem, penalty, pieces)
 
 
-def assemble(network: Network, problem: Problem, pieces: Iterable[dict[str, Array]]) -> Fitted:
+HALF_SEED, HALF_CHUNK = 0, 4
+"""Which replicate is trained once more with half the steps, and how many models at a time."""
+
+
+def _half(problem: Problem, network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule) -> Array:
+    """(M,): training loss where the schedule has half the steps, at beta = 0 and seed 0; NaN elsewhere.
+
+    At beta = 0 nothing certifies convergence (on separable data there is no minimum): what twice the steps change has
+    to be looked at.
+    """
+    found = np.full(len(problem.data), np.nan)
+    chosen = np.flatnonzero((problem.beta == 0) & (problem.seed == HALF_SEED))
+    if len(chosen):
+        few = replace(problem, data=problem.data[chosen], beta=problem.beta[chosen], seed=problem.seed[chosen])
+        shorter = replace(schedule, steps=max(1, schedule.steps // 2))
+        halves = _fit_network(few, network, loss, penalty, optimizer, shorter, HALF_CHUNK)
+        found[chosen] = halves.certificates["train_loss"]
+    return found
+
+
+def assemble(network: Network, problem: Problem, penalty: Penalty, pieces: Iterable[dict[str, Array]]) -> Fitted:
     """Fitted models from what the programs returned, piece after piece along axis 0."""
     collected = list(pieces)
     trained = {name: np.concatenate([piece[name] for piece in collected]) for name in collected[0]}
-    flat = trained.pop("flat")
+    flat, moments = trained.pop("flat"), trained.pop("moments")
     exposure = trained.pop("exposure").astype(np.float64)
     kernels, biases = network.unpack(flat)
+    acts = (problem.beta > 0) & any(penalty.covers(len(kernels)))
     certificates = {name: values.astype(np.float64) for name, values in trained.items()}
-    certificates["balance"] = balance(kernels)
-    certificates["decay_exposure"] = np.where(problem.beta > 0, exposure * problem.beta.astype(np.float64), 0.0)
+    certificates["balance"] = balance(kernels) if balances(network, penalty) else np.full(len(flat), np.nan)
+    certificates["decay_exposure"] = np.where(acts, exposure * problem.beta.astype(np.float64), 0.0)
     certificates["finite"] = np.isfinite(flat).all(axis=1) & np.isfinite(certificates["train_loss"])
-    return Fitted(kernels, biases, certificates, _predictor(network, flat))
+    return Fitted(kernels, biases, certificates, _predictor(network, flat, moments), network, flat, moments)
+
+
+def balances(network: Network, penalty: Penalty) -> bool:
+    """Whether theory has the norms of neighbouring kernels equal at every stationary point.
+
+    Each layer must turn s times its input into s times its output, s > 0, and all kernels must have the squared norm
+    as their penalty, biases free.
+    """
+    reached = penalty.covers(len(network.kernels))
+    return (
+        penalty.word == "l2" and all(reached) and not penalty.biases and all(one.homogeneous for one in network.layers)
+    )
 
 
 def balance(kernels: list[Array]) -> Array:
@@ -83,13 +128,14 @@ def balance(kernels: list[Array]) -> Array:
     return np.max(gaps, axis=0)  # type: ignore[no-any-return]
 
 
-def _predictor(network: Network, flat: Array) -> Callable[[Array, Array], Array]:
+def _predictor(network: Network, flat: Array, moments: Array) -> Callable[[Array, Array], Array]:
     from l2audit.training.program import predictor
 
     outputs_of = predictor(network)
 
     def predict(X: Array, which: Array) -> Array:
         rows = X.astype(np.float32, copy=False)
-        return np.stack([outputs_of(one, rows[index]).numpy() for one, index in zip(flat, which, strict=True)])
+        models = zip(flat, moments, which, strict=True)
+        return np.stack([outputs_of(one, own, rows[index]).numpy() for one, own, index in models])
 
     return predict

@@ -1,6 +1,7 @@
-"""Networks on images: one model at a time, the whole schedule in one TensorFlow graph with oneDNN's convolutions.
+"""Networks on larger images: one model at a time, the whole schedule in one graph with oneDNN's convolutions.
 
-Stacking loses here: XLA has no fast convolution on a CPU. Trained alone, a run's numbers cannot depend on its company.
+Stacking loses here, though not on small images: XLA has no fast convolution on a CPU. Trained alone, a run's numbers
+cannot depend on its company.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from l2audit.models.architectures import Network
+from l2audit.models.penalties import Penalty
 from l2audit.training.batches import order
 from l2audit.training.problem import Array, Problem, Schedule
 from l2audit.training.program import program
@@ -20,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def train_one_by_one(
-    problem: Problem, network: Network, loss: str, penalty: str, optimizer: str, schedule: Schedule
+    problem: Problem, network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule
 ) -> Iterator[dict[str, Array]]:
     """Train the models of `problem` one after the other; yields what `program` returns, with an axis of one model."""
     rows = problem.X.shape[1]

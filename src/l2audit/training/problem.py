@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2audit.models.architectures import Network
+
 Array = NDArray[Any]
 
 VANISHED = 1e-6
@@ -58,11 +60,16 @@ class Fitted:
 
     kernels, biases: one array a layer with weights, (M, ...), input to output
     certificates: (M,) each: train_loss, gradient_ratio, balance, decay_exposure, finite (docs/training.md), and
-        point_gradient_ratio of networks
+        point_gradient_ratio and train_loss_half of networks
     predict: (X (D', n', p) float32, which (M,)) -> logits or values (M, n', outputs) float32, of model m on X[which[m]]
+    network, flat, moments: of networks, all parameters (M, sum of sizes) in the order of `network.parameters`, and what
+        batch norm standardises new rows by (M, S); None of linear models
     """
 
     kernels: list[NDArray[np.float32]]
     biases: list[NDArray[np.float32]]
     certificates: dict[str, Array]
     predict: Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
+    network: Network | None = None
+    flat: NDArray[np.float32] | None = None
+    moments: NDArray[np.float32] | None = None

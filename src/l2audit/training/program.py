@@ -1,29 +1,32 @@
 """One training run as one TensorFlow function: the whole schedule, batches and certificates inside.
 
-The same code trains many models along a leading axis or a single one without it. All parameters of a model are one flat
-row, kernels first (see `Network.sizes`): an optimizer step is then one operation however many layers there are, and the
-penalised entries are a slice.
+The same code trains many models along a leading axis or a single one without it. Outside, all parameters of a model are
+one flat row (see `Network.parameters`); inside, one tensor a parameter.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import tensorflow as tf
 
 from l2audit.models.architectures import Network
-from l2audit.models.losses import LOSSES
+from l2audit.models.losses import LOSSES, residual_scale
 from l2audit.models.optimizers import OPTIMIZERS, cosine
-from l2audit.models.penalties import PENALTIES
+from l2audit.models.penalties import Penalty
 from l2audit.training.batches import window
 from l2audit.training.problem import VANISHED, Schedule
+from l2audit.training.pulls import PULLS, covered
 
 logger = logging.getLogger(__name__)
 
 Tensor = Any
+RESCALE = 50
+"""Steps between two estimates of the residual scale, for a loss that has one."""
 
 
 @cache
@@ -41,45 +44,117 @@ def one_thread() -> None:
         logger.warning("TensorFlow was already in use: its number of threads stays as it is")
 
 
-def split(network: Network, flat: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """Kernels and biases (..., entries), still flat, of parameters (..., sum of sizes)."""
+def tensors(network: Network, flat: Tensor) -> list[Tensor]:
+    """Parameters `flat` (..., sum of sizes) as one tensor (..., *shape) each, in the order of `network.parameters`."""
     parts = tf.split(flat, network.sizes, axis=-1)
-    return parts[: len(network.kernels)], parts[len(network.kernels) :]
+    return [
+        tf.reshape(part, [*flat.shape[:-1], *one.shape]) for part, one in zip(parts, network.parameters, strict=True)
+    ]
 
 
-def forward(network: Network, flat: Tensor, x: Tensor) -> Tensor:
-    """Outputs (..., n, outputs) of models with parameters `flat` (..., sum of sizes) on rows x (..., n, features)."""
-    kernels, biases = (iter(parts) for parts in split(network, flat))
-    x = tf.reshape(x, [*x.shape[:-2], tf.shape(x)[-2], *network.inputs])
-    for layer, shape in zip(network.layers, network.kernel_shapes, strict=True):
-        if shape is None:
-            x = layer.compute(tf, x, None, None)
-        else:
-            x = layer.compute(tf, x, tf.reshape(next(kernels), [*flat.shape[:-1], *shape]), next(biases))
-    return x
+def flatten(network: Network, parameters: Sequence[Tensor]) -> Tensor:
+    """The inverse of `tensors`."""
+    lead = parameters[0].shape[: -len(network.parameters[0].shape)]
+    return tf.concat([tf.reshape(one, [*lead, -1]) for one in parameters], axis=-1)
 
 
-def mean_loss(network: Network, loss: str, flat: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Mean over the rows of the loss, without the penalty, for each model (...)."""
-    return tf.reduce_mean(LOSSES[loss].rows(forward(network, flat, x), y), axis=-1)
+def through(
+    network: Network,
+    parameters: Sequence[Tensor],
+    x: Tensor,
+    moments: Tensor | None = None,
+    start: int = 0,
+    stop: int | None = None,
+) -> Tensor:
+    """Rows after layers start .. stop - 1 (all by default), for each model.
+
+    x: (..., n, features), or what layers before `start` gave. moments: (..., S) of `moments_of`; without them a layer
+    that standardises over a batch does so over the rows of x.
+    """
+    return _through(network, parameters, x, moments, start, stop)[0]
 
 
-def penalty_of(network: Network, penalty: str, flat: Tensor) -> Tensor:
-    """The penalty summed over the kernels, before it is multiplied by beta, for each model (...)."""
-    return tf.add_n([PENALTIES[penalty](kernel) for kernel in split(network, flat)[0]])
+def moments_of(network: Network, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+    """Means and variances (..., S >= 0) of the layers that standardise over a batch, with rows x as that batch."""
+    lead = x.shape[:-2]
+    found = _through(network, parameters, x, None, 0, None)[1]
+    return tf.concat([tf.zeros([*lead, 0]), *(tf.reshape(one, [*lead, -1]) for one in found)], axis=-1)
 
 
-def objective(network: Network, loss: str, penalty: str, flat: Tensor, x: Tensor, y: Tensor, beta: Tensor) -> Tensor:
-    """What is minimised, for each model (...): mean(loss) + beta * penalty."""
-    return mean_loss(network, loss, flat, x, y) + beta * penalty_of(network, penalty, flat)
+def _through(
+    network: Network, parameters: Sequence[Tensor], x: Tensor, moments: Tensor | None, start: int, stop: int | None
+) -> tuple[Tensor, list[Tensor]]:
+    owned: list[dict[str, Tensor]] = [{} for _ in network.layers]
+    for one, tensor in zip(network.parameters, parameters, strict=True):
+        owned[one.layer][one.name] = tensor
+    if start == 0:
+        x = tf.reshape(x, [*x.shape[:-2], tf.shape(x)[-2], *network.inputs])
+    seen: list[Tensor] = []
+    offset = 2 * sum(
+        network.shapes[index + 1][-1] for index, layer in enumerate(network.layers[:start]) if layer.centred
+    )
+    for index in range(start, len(network.layers) if stop is None else stop):
+        layer, inputs = network.layers[index], network.shapes[index]
+        given = None
+        if layer.centred:
+            channels = inputs[-1]
+            if moments is not None:
+                shape = [*moments.shape[:-1], *[1] * len(inputs), channels]
+                given = tuple(
+                    tf.reshape(moments[..., offset + part * channels : offset + (part + 1) * channels], shape)
+                    for part in (0, 1)
+                )
+            else:
+                given = layer.moments(tf, x, inputs)  # type: ignore[attr-defined]
+                seen += given
+            offset += 2 * channels
+        x = layer.compute(tf, x, owned[index], inputs, given)
+    return x, seen
+
+
+def mean_loss(
+    network: Network, loss: str, parameters: Sequence[Tensor], x: Tensor, y: Tensor, scale: Tensor | None = None
+) -> Tensor:
+    """Mean over the rows of the loss, without the penalty, for each model (...); `scale` (...): of the residuals."""
+    outputs = through(network, parameters, x)
+    scale = tf.ones(outputs.shape[:-2]) if scale is None else scale
+    return tf.reduce_mean(LOSSES[loss].rows(outputs, y, scale), axis=-1)
+
+
+def objective(
+    network: Network,
+    loss: str,
+    penalty: Penalty,
+    parameters: Sequence[Tensor],
+    x: Tensor,
+    y: Tensor,
+    beta: Tensor,
+    scale: Tensor | None = None,
+) -> Tensor:
+    """What is differentiated, for each model (...): mean(loss), plus beta * penalty where that has a gradient."""
+    pull, reached = PULLS[penalty.word], covered(network, penalty)
+    terms = [
+        pull.term(tensor, axes_of(one.shape))
+        for tensor, one, reaches in zip(parameters, network.parameters, reached, strict=True)
+        if reaches
+    ]
+    terms = [term for term in terms if term is not None]
+    value = mean_loss(network, loss, parameters, x, y, scale)
+    return value + beta * tf.add_n(terms) if terms else value
+
+
+def axes_of(shape: Sequence[int]) -> tuple[int, ...]:
+    """The axes of one model's tensor of this shape, counted from the end."""
+    return tuple(range(-len(shape), 0))
 
 
 Program = Callable[..., dict[str, Tensor]]
+Batch = tuple[Tensor, Tensor]
 
 
 @cache
 def program(
-    network: Network, loss: str, penalty: str, optimizer: str, schedule: Schedule, rows: int, *, stacked: bool
+    network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule, rows: int, *, stacked: bool
 ) -> Program:
     """The compiled training run of models with `rows` training rows each.
 
@@ -89,77 +164,150 @@ def program(
     everything: lead + (rows,) int32, each model's rows in X. batches: (steps,) + lead + (batch,) int32, likewise, of
         every step (one entry only where each step takes all rows).
     beta: lead.
-    It returns flat (trained) and, each of shape lead: train_loss, point_gradient_ratio, gradient_ratio and exposure,
-    the sum over steps of the effective learning rate (times beta: the decay exposure).
+    It returns flat (trained) and moments (see `moments_of`, over all training rows), and, each of shape lead:
+    train_loss, point_gradient_ratio, gradient_ratio and exposure, the sum over steps of the rate at which the penalty
+    pulls (times beta: the decay exposure).
     """
     one_thread()
-    adam = OPTIMIZERS[optimizer]
     last = window(schedule, rows)
 
     def run(flat: Tensor, X: Tensor, y: Tensor, everything: Tensor, batches: Tensor, beta: Tensor) -> dict[str, Tensor]:
         whole = tf.gather(X, everything), tf.gather(y, everything)
+        training = Training(network, loss, penalty, optimizer, schedule, whole, beta)
 
-        def gradient(flat: Tensor, batch: tuple[Tensor, Tensor]) -> Tensor:
-            with tf.GradientTape() as tape:
-                tape.watch(flat)
-                value = objective(network, loss, penalty, flat, *batch, beta)
-            return tape.gradient(value, flat)
+        def batch_of(t: Tensor) -> Batch:
+            return whole if schedule.batch >= rows else (tf.gather(X, batches[t]), tf.gather(y, batches[t]))
 
-        def step(t: Tensor, flat: Tensor, moments: Any, exposure: Tensor) -> tuple[Tensor, Any, Tensor, Tensor]:
-            batch = whole if schedule.batch >= rows else (tf.gather(X, batches[t]), tf.gather(y, batches[t]))
-            time = tf.cast(t, tf.float32)
-            rate = cosine(schedule.learning_rate, time, schedule.steps)
-            slope = gradient(flat, batch)
-            flat, moments = adam.step(flat, slope, moments, rate, time)
-            return flat, moments, exposure + adam.effective_rate(moments, network.kernel_size, rate, time), slope
+        def early(t: Tensor, *state: Any) -> tuple[Any, ...]:
+            return t + 1, *training.step(t, batch_of(t), *state)[0]
 
-        def early(t: Tensor, flat: Tensor, moments: Any, exposure: Tensor) -> tuple[Any, ...]:
-            return t + 1, *step(t, flat, moments, exposure)[:3]
+        def late(t: Tensor, state: Any, sums: Any) -> tuple[Any, ...]:
+            weights = training.kernels(state[0])
+            state, settled = training.step(t, batch_of(t), *state)
+            added = [[a + b for a, b in zip(*pair, strict=True)] for pair in zip(sums, (settled, weights), strict=True)]
+            return t + 1, state, added
 
-        def late(t: Tensor, flat: Tensor, moments: Any, exposure: Tensor, sums: Any) -> tuple[Any, ...]:
-            weights = flat[..., : network.kernel_size]
-            flat, moments, exposure, slope = step(t, flat, moments, exposure)
-            return t + 1, flat, moments, exposure, (sums[0] + slope[..., : network.kernel_size], sums[1] + weights)
-
-        state = (tf.constant(0), flat, adam.start(flat), tf.zeros_like(beta))
-        state = tf.while_loop(lambda t, *_: t < schedule.steps - last, early, state)
-        nothing = tf.zeros_like(flat[..., : network.kernel_size])
-        state = tf.while_loop(lambda t, *_: t < schedule.steps, late, (*state, (nothing, nothing)))
-        _, flat, _, exposure, (slopes, weights) = state
-        final = flat[..., : network.kernel_size]
+        t, *state = tf.while_loop(
+            lambda t, *_: t < schedule.steps - last, early, (tf.constant(0), *training.start(tensors(network, flat)))
+        )
+        nothing = [tf.zeros_like(one) for one in training.kernels(state[0])]
+        _, (parameters, _, exposure, scale), (slopes, weights) = tf.while_loop(
+            lambda t, *_: t < schedule.steps, late, (t, state, [nothing, nothing])
+        )
+        scale, final = training.rescaled(parameters, scale), training.kernels(parameters)
         return {
-            "flat": flat,
-            "train_loss": mean_loss(network, loss, flat, *whole),
-            "point_gradient_ratio": ratio(gradient(flat, whole)[..., : network.kernel_size], final, beta),
-            "gradient_ratio": ratio(slopes / last, weights / last, beta),
+            "flat": flatten(network, parameters),
+            "moments": moments_of(network, parameters, whole[0]),
+            "train_loss": mean_loss(network, loss, parameters, *whole, scale),
+            "point_gradient_ratio": training.ratio(training.slopes(parameters, whole, scale), final, final),
+            "gradient_ratio": training.ratio([one / last for one in slopes], [one / last for one in weights], final),
             "exposure": exposure,
         }
 
     return tf.function(run, jit_compile=stacked, autograph=False)  # type: ignore[no-any-return]
 
 
-def ratio(slope: Tensor, weights: Tensor, beta: Tensor) -> Tensor:
-    """||G + beta W|| / (||G|| + ||beta W||), from `slope` = G + beta W and W, both (..., entries); 1 at beta = 0.
+class Training:
+    """The steps of one training run, and what certifies its end.
 
-    0 at a stationary point, 1 where the penalty opposes nothing. All weights at 0 are a stationary point of a network
-    with hidden layers, where both terms vanish and their ratio is round-off: it is 0 there.
+    whole: all training rows of each model. A state is (parameters, the optimizer's states, exposure (...), residual
+    scale (...)); the exposure is the sum over steps of the rate at which the penalty pulls, over beta.
     """
-    pull = beta[..., None] * weights
-    size = tf.norm(slope - pull, axis=-1) + tf.norm(pull, axis=-1)
-    opposed = tf.where(
-        tf.norm(weights, axis=-1) < VANISHED, tf.zeros_like(beta), tf.math.divide_no_nan(tf.norm(slope, axis=-1), size)
-    )
-    return tf.where(beta > 0, opposed, tf.ones_like(beta))
+
+    def __init__(
+        self,
+        network: Network,
+        loss: str,
+        penalty: Penalty,
+        optimizer: str,
+        schedule: Schedule,
+        whole: Batch,
+        beta: Tensor,
+    ) -> None:
+        self.network, self.loss, self.penalty, self.schedule = network, loss, penalty, schedule
+        self.whole, self.beta = whole, beta
+        self.optimizer, self.pull = OPTIMIZERS[optimizer], PULLS[penalty.word]
+        self.forces = [
+            tf.reshape(beta * float(reaches), [*beta.shape, *[1] * len(one.shape)])
+            for one, reaches in zip(network.parameters, covered(network, penalty), strict=True)
+        ]
+        self.axes = [axes_of(one.shape) for one in self.kernels(network.parameters)]
+
+    def kernels(self, parameters: Sequence[Any]) -> Sequence[Any]:
+        """Those of the parameters that are kernels: the first ones."""
+        return parameters[: len(self.network.kernels)]
+
+    def start(self, parameters: list[Tensor]) -> tuple[Any, ...]:
+        """The state before the first step."""
+        states = [self.optimizer.start(one) for one in parameters]
+        return parameters, states, tf.zeros_like(self.beta), tf.ones_like(self.beta)
+
+    def rescaled(self, parameters: list[Tensor], scale: Tensor) -> Tensor:
+        """The residual scale over all training rows, for a loss that has one; else `scale`."""
+        if not LOSSES[self.loss].scaled:
+            return scale
+        return residual_scale(through(self.network, parameters, self.whole[0]), self.whole[1])
+
+    def slopes(self, parameters: list[Tensor], batch: Batch, scale: Tensor) -> list[Tensor]:
+        """The gradient of the objective in every parameter."""
+        with tf.GradientTape() as tape:
+            tape.watch(parameters)
+            value = objective(self.network, self.loss, self.penalty, parameters, *batch, self.beta, scale)
+        return tape.gradient(value, parameters)  # type: ignore[no-any-return]
+
+    def step(
+        self, t: Tensor, batch: Batch, parameters: list[Tensor], states: Any, exposure: Tensor, scale: Tensor
+    ) -> tuple[tuple[Any, ...], Sequence[Tensor]]:
+        """The state after step `t` on `batch`, and of each kernel what the certificate averages."""
+        time = tf.cast(t, tf.float32)
+        rate = cosine(self.schedule.learning_rate, time, self.schedule.steps)
+        if LOSSES[self.loss].scaled:
+            scale = tf.cond(t % RESCALE == 0, lambda: self.rescaled(parameters, scale), lambda: scale)
+        slopes = self.slopes(parameters, batch, scale)
+        moves = [self.optimizer.step(slope, state, time) for slope, state in zip(slopes, states, strict=True)]
+        after, settled = [], []
+        for old, slope, (direction, state), force in zip(parameters, slopes, moves, self.forces, strict=True):
+            gain = self.optimizer.gain(state, time)
+            after.append(self.pull.after(old - rate * direction, old, rate, gain, force))
+            settled.append(self.pull.certified(slope, direction, old, force))
+        states = [state for _, state in moves]
+        gain = self.pull.rate_of(
+            self.optimizer.least_gain(self.kernels(states), time, self.axes) * tf.ones_like(exposure)
+        )
+        return (after, states, exposure + rate * gain, scale), self.kernels(settled)
+
+    def ratio(self, slopes: Sequence[Tensor], means: Sequence[Tensor], lasts: Sequence[Tensor]) -> Tensor:
+        """||G + P|| / (||G|| + ||P||) over the kernels, G the slope of the loss and P the penalty's; 1 where P is 0.
+
+        slopes: G + P of each kernel (or of more parameters, kernels first) as the penalty has it; means, lasts: its
+        weights. 0 at a stationary point, 1 where the penalty opposes nothing. All weights at 0 are a stationary point
+        of a network with hidden layers, where both terms vanish and their ratio is round-off: it is 0 there.
+        """
+        forces = self.kernels(self.forces)
+        pairs = [self.pull.left(*one) for one in zip(self.kernels(slopes), means, lasts, forces, strict=True)]
+        own = self._norm([penalised for _, penalised in pairs])
+        left = self._norm([remaining for remaining, _ in pairs])
+        opposed = tf.math.divide_no_nan(left, self._norm([both - penalised for both, penalised in pairs]) + own)
+        strongest = tf.reduce_max(tf.stack([tf.reshape(one, own.shape) for one in forces]), axis=0)
+        vanished = self._norm(means) < VANISHED
+        return tf.where(strongest > 0, tf.where(vanished, tf.zeros_like(own), opposed), tf.ones_like(own))
+
+    def _norm(self, kernels: Sequence[Tensor]) -> Tensor:
+        squares = [tf.reduce_sum(tf.square(one), axis=own) for one, own in zip(kernels, self.axes, strict=True)]
+        return tf.sqrt(tf.add_n(squares))
 
 
 @cache
-def predictor(network: Network) -> Callable[[Tensor, Tensor], Tensor]:
-    """One model's outputs: (flat (sum of sizes,), x (n, features)) to (n, outputs), for any n."""
+def predictor(network: Network) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """One model's outputs: (flat (sum of sizes,), moments (S,), x (n, features)) to (n, outputs), for any n."""
     one_thread()
-    features = 1
-    for side in network.inputs:
-        features *= side
-    signature = [tf.TensorSpec([sum(network.sizes)], tf.float32), tf.TensorSpec([None, features], tf.float32)]
+    signature = [
+        tf.TensorSpec([sum(network.sizes)], tf.float32),
+        tf.TensorSpec([None], tf.float32),
+        tf.TensorSpec([None, math.prod(network.inputs)], tf.float32),
+    ]
     return tf.function(  # type: ignore[no-any-return]
-        lambda flat, x: forward(network, flat, x), input_signature=signature, autograph=False
+        lambda flat, moments, x: through(network, tensors(network, flat), x, moments),
+        input_signature=signature,
+        autograph=False,
     )

@@ -38,17 +38,23 @@ class Column:
 IDENTITY = (
     Column("run_id", pa.string(), "SHA-256 (first 16 digits) of the canonical JSON of the axes"),
     Column("shard_id", pa.string(), "the runs that were trained together"),
+    Column("arm", pa.string(), "key of the study's `arms`, or of its `architectures` (the primary arms)"),
 )
 AXES = (
     Column("dataset", pa.string(), "key of config/datasets.yaml"),
     Column("task", pa.string(), "classification | regression"),
     Column("architecture", pa.string(), "key of config/architectures.yaml"),
-    Column("loss", pa.string(), "what is minimised beside the penalty: cross_entropy | squared | huber"),
-    Column("penalty", pa.string(), "l2: beta * sum over kernels of half the squared norm, biases free"),
+    Column("loss", pa.string(), "what is minimised beside the penalty: cross_entropy | squared | absolute | huber"),
+    Column(
+        "penalty",
+        pa.string(),
+        "what beta multiplies, as in the study: l2 | l1 | decay | none | placebo, then `except` kernels, `with biases`",
+    ),
     Column("beta", pa.float64(), "strength of the penalty"),
-    Column("optimizer", pa.string(), "adam | exact (linear models)"),
+    Column("optimizer", pa.string(), "adam | sgd | momentum; exact for linear models"),
+    Column("scaling", pa.string(), "what rows are scaled by: clean | contaminated | robust (training rows)"),
     Column("kind", pa.string(), "contamination kind, key of config/contaminations.yaml, or clean"),
-    Column("rate", pa.float64(), "share of training rows contaminated, in [0, 1)", "1"),
+    Column("rate", pa.float64(), "share of training rows contaminated, in [0, 1]; of cells for `cell`", "1"),
     Column("magnitude", pa.float64(), "size of an outlier in robust SDs of the target; 0 where the kind has none", "1"),
     Column("level", pa.string(), "the contamination as text: kind@rate or kind@rate,magnitude, or clean"),
     Column("seed", pa.int64(), "replicate: split, initial weights, batch order and contamination draw"),
@@ -60,7 +66,19 @@ STATUS = (
 CERTIFICATES = (
     Column("train_loss", pa.float64(), "mean loss that was minimised, rows fitted, without the penalty", "", True),
     Column(
-        "gradient_ratio", pa.float64(), "|grad loss + beta W| / (|grad loss| + |beta W|), all fitted rows", "1", True
+        "train_loss_half",
+        pa.float64(),
+        "the same after a schedule of half the steps: beta = 0 and seed 0 of networks only",
+        "",
+        True,
+    ),
+    Column(
+        "gradient_ratio",
+        pa.float64(),
+        "|G + beta W| / (|G| + |beta W|), G the gradient of the loss in the weights W, G and W averaged over the last"
+        " tenth of the steps (at the solution if exact); 1 at beta = 0",
+        "1",
+        True,
     ),
     Column(
         "balance", pa.float64(), "max |log(|W_l| / |W_l+1|)| of neighbouring kernels; null for one layer", "1", True

@@ -1,33 +1,63 @@
-"""Dense networks: a chunk of models as one XLA program along a leading axis.
+"""Networks as one program: a chunk of models along a leading axis, compiled by XLA.
 
-A chunk always has the same number of models, the last one being padded with copies, and never fewer than two: a run's
-numbers are then the same to the last bit whatever is trained beside it, because every program that it can be part of is
-the same program. (One that is compiled for a single model takes other kernels.)
+A chunk of a network always has the same number of models, the last one being padded with copies, and never fewer than
+two: a run's numbers are then the same to the last bit whatever is trained beside it, because every program that it can
+be part of is the same program. (One that is compiled for a single model takes other kernels.)
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from l2audit.models.architectures import Network
+from l2audit.models.penalties import Penalty
 from l2audit.training.batches import order
 from l2audit.training.problem import Array, Problem, Schedule
 from l2audit.training.program import program
 
 logger = logging.getLogger(__name__)
 
+WORKING_SET = 10e6
+"""Bytes that the models of a chunk may work on together; chosen by measurement (docs/training.md)."""
+
+LARGEST = 32
+
+
+def chunk_of(network: Network, batch: int) -> int:
+    """How many models a chunk has: a power of two from 2 to 32 whose working set fits into WORKING_SET.
+
+    A model works on its parameters with their gradients and an optimizer's two moments, and on the batch at each layer,
+    forward and backward; a convolution sees each of its inputs nine times.
+    """
+    widths = [math.prod(shape) for shape in network.shapes]
+    patches = [
+        math.prod(layer.output_shape(inputs)[:2]) * math.prod(kernel[:-1])
+        for layer, inputs in zip(network.layers, network.shapes, strict=False)
+        if (kernel := layer.kernel_shape(inputs)) is not None and len(kernel) == 4
+    ]
+    numbers = 4 * sum(network.sizes) + 2 * batch * (sum(widths) + sum(patches))
+    return 1 << int(np.clip(math.log2(WORKING_SET / (4 * numbers)), 1, math.log2(LARGEST)))
+
 
 def train_stacked(
-    problem: Problem, network: Network, loss: str, penalty: str, optimizer: str, schedule: Schedule, chunk: int
+    problem: Problem,
+    network: Network,
+    loss: str,
+    penalty: Penalty,
+    optimizer: str,
+    schedule: Schedule,
+    chunk: int | None = None,
 ) -> Iterator[dict[str, Array]]:
     """Train the models of `problem`, `chunk` (>= 2) at a time; yields what `program` returns, models along axis 0.
 
     Memory is that of one chunk: its training sets, its batch order and four numbers a parameter.
     """
+    chunk = chunk_of(network, schedule.batch) if chunk is None else chunk
     if chunk < 2:
         raise ValueError(f"a program of {chunk} models would take other kernels than one of many: use 2 or more")
     rows = problem.X.shape[1]

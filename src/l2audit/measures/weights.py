@@ -1,0 +1,145 @@
+"""Measures of weights: their size, and how evenly they are spread within and across layers.
+
+Spread is told by numbers that do not change with the scale of the weights, since shrinkage alone must not count. Each
+is taken for every layer and averaged over the layers, in three accountings: `all` entries; `live_inputs`, which leaves
+out of the first kernel what is multiplied by features that (nearly) never vary; and `live`, which leaves out of every
+kernel what leads into or out of a dead unit as well. What dead inputs and units carry are initial weights that only the
+penalty ever moves: most of an apparent effect on the spread can be theirs (docs/results.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2audit.measures.evaluation import MEASURES, Array, Evaluation, Mask, Measure, measure, not_there
+
+Values = NDArray[np.floating[Any]]
+
+ALL, LIVE_INPUTS, LIVE = ACCOUNTINGS = ("all", "live_inputs", "live")
+_ENTRIES = {
+    ALL: "all entries",
+    LIVE_INPUTS: "the first kernel's at live inputs only",
+    LIVE: "only those at live inputs and between live units",
+}
+
+
+def layer_norms(runs: Evaluation) -> Array:
+    """Frobenius norm of each kernel, (M, layers)."""
+    flat = [kernel.reshape(len(kernel), -1).astype(np.float64) for kernel in runs.kernels]
+    return np.stack([np.sqrt((layer**2).sum(axis=1)) for layer in flat], axis=1)
+
+
+@measure("weight_norm", "sqrt of the summed squares of all kernels, biases left out")
+def weight_norm(runs: Evaluation) -> Array:
+    """Norm of all kernels together, (M,)."""
+    return np.asarray(np.sqrt((layer_norms(runs) ** 2).sum(axis=1)))
+
+
+@measure("layer_spread", "SD over the kernels of log Frobenius norm; null for a single kernel")
+def layer_spread(runs: Evaluation) -> Array:
+    """How unevenly the layers share the weights, (M,) >= 0; 0 where all norms are equal."""
+    if len(runs.kernels) == 1:
+        return not_there(len(runs.kernels[0]))
+    norms = layer_norms(runs)
+    logs = np.log(norms, out=np.full_like(norms, np.nan), where=norms > 0)
+    return np.asarray(logs.std(axis=1))
+
+
+def gini(values: Values) -> float:
+    """Gini index of |values| (N,): 0 where all are equal, 1 - 1/N where one holds everything; NaN where all are 0.
+
+    sum_i (2 i - N - 1) |v|_(i) / (N sum |v|), |v|_(1) the smallest. Expected 1/3 of a uniform distribution about 0,
+    sqrt(2) - 1 of a Gaussian. Hurley & Rickard (2009), IEEE Trans. Inf. Theory 55(10), equation 7.
+    """
+    size = len(values)
+    ordered = np.sort(np.abs(values)).astype(np.float64)
+    total = ordered.sum()
+    if not total > 0:
+        return np.nan
+    return float((ordered * np.arange(1 - size, size, 2)).sum() / (size * total))
+
+
+def participation(values: Values) -> float:
+    """Participation ratio (sum v^2)^2 / (N sum v^4) of values (N,): 1 where all |v| are equal, 1/N for a single one.
+
+    NaN where all are 0. 5/9 for a uniform distribution about 0, 1/3 for a Gaussian. Bell & Dean (1970), Discuss.
+    Faraday Soc. 50.
+    """
+    squares = np.square(values, dtype=np.float64)
+    largest = squares.max(initial=0.0)
+    if not largest > 0:
+        return np.nan
+    squares /= largest  # the fourth powers of tiny weights would vanish
+    return float(squares.sum() ** 2 / (len(values) * (squares**2).sum()))
+
+
+def hoyer(values: Values) -> float:
+    """(sqrt(N) - sum|v| / ||v||) / (sqrt(N) - 1) of values (N,): 0 where all |v| are equal, 1 for a single one.
+
+    NaN where all are 0 and for N = 1. Hoyer (2004), JMLR 5, section 3.1.
+    """
+    root = np.sqrt(len(values))
+    size = np.abs(values).astype(np.float64)
+    largest = size.max(initial=0.0)
+    if not (largest > 0 and root > 1):
+        return np.nan
+    size /= largest
+    return float((root - size.sum() / np.sqrt((size**2).sum())) / (root - 1))
+
+
+def entries(runs: Evaluation, model: int, layer: int, accounting: str) -> Values:
+    """The entries (N,) of one kernel of one model that an accounting counts; N may be 0."""
+    kernel: Values = runs.kernels[layer][model]
+    if accounting != ALL and layer == 0:
+        kernel = _kept(kernel, runs.live_inputs[model], -2)
+    if accounting == LIVE and layer > 0:
+        kernel = _kept(kernel, runs.hidden[layer - 1].live[model], -2)
+    if accounting == LIVE and layer < len(runs.hidden):
+        kernel = _kept(kernel, runs.hidden[layer].live[model], -1)
+    return np.ravel(kernel)
+
+
+def _kept(kernel: Values, units: Mask, axis: int) -> Values:
+    """A kernel without the entries of the units that are not kept; behind `flatten` a channel has several inputs."""
+    if units.all():
+        return kernel
+    kept: Values = np.compress(np.tile(units, kernel.shape[axis] // len(units)), kernel, axis=axis)
+    return kept
+
+
+def mean_over_layers(runs: Evaluation, statistic: Callable[[Values], float], accounting: str) -> Array:
+    """Mean over the kernels of a statistic of their entries, (M,); NaN where one of them has it not."""
+    return np.array(
+        [
+            np.mean([statistic(entries(runs, model, layer, accounting)) for layer in range(len(runs.kernels))])
+            for model in range(len(runs.kernels[0]))
+        ]
+    )
+
+
+def _add(name: str, statistic: Callable[[Values], float], formula: str, accounting: str) -> None:
+    text = f"{formula}, mean over kernels, {_ENTRIES[accounting]}"
+    MEASURES.add(f"{name}_{accounting}", Measure(lambda runs: mean_over_layers(runs, statistic, accounting), text))
+
+
+for _accounting in ACCOUNTINGS:
+    _add("gini", gini, "Gini index of |W| (Hurley and Rickard 2009)", _accounting)
+    _add("participation", participation, "(sum W^2)^2 / (N sum W^4)", _accounting)
+_add("hoyer", hoyer, "(sqrt N - sum |W| / ||W||) / (sqrt N - 1) (Hoyer 2004)", LIVE_INPUTS)
+
+
+@measure(
+    "feature_gini",
+    "Gini index of the norms of the first kernel's rows, one a live input; null where a convolution comes first",
+)
+def feature_gini(runs: Evaluation) -> Array:
+    """How unevenly the features are weighted, (M,) in [0, 1)."""
+    kernel = runs.kernels[0]
+    if kernel.ndim != 3:
+        return not_there(len(kernel))
+    norms = np.sqrt((kernel.astype(np.float64) ** 2).sum(axis=2))
+    return np.array([gini(one[live]) for one, live in zip(norms, runs.live_inputs, strict=True)])

@@ -1,0 +1,252 @@
+"""One shard, trained for real on tiny data: scalings, placebos, columns, and predictions that can be scored anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from l2audit.config.study import CLEAN, Contamination
+from l2audit.contamination import contaminate
+from l2audit.data.arrays import Prepared
+from l2audit.data.split import Sizes
+from l2audit.design import Shard
+from l2audit.files import sha256_of
+from l2audit.measures import Part
+from l2audit.models.architectures import Architecture
+from l2audit.training.levels import level_of, replicate_of
+from l2audit.training.predictions import LOWEST, predictions_of, rescored, write_predictions
+from l2audit.training.problem import Schedule
+from l2audit.training.results import COLUMNS, provenance_of
+from l2audit.training.shard import Trained, train_shard, training_seed
+
+CAPS = Sizes(40, 30, 30)
+SCHEDULE = Schedule(0.01, 20, 16)
+LAYERS = {"linear": [], "mlp": ["dense 8", "relu"]}
+KINDS = {"classification": Contamination("sym", 0.2), "regression": Contamination("badlev", 0.2, 10)}
+LOSSES = {"classification": ("cross_entropy",), "regression": ("huber", "squared")}
+
+
+@cache
+def prepared(task: str) -> Prepared:
+    random = np.random.default_rng(5)
+    X = random.normal(size=(120, 4)) * [1, 10, 0.1, 3] + [0, 5, -1, 2]
+    score = X @ [1.0, 0.2, 3.0, -0.5] + random.normal(size=120)
+    classes = np.digitize(score, np.quantile(score, [0.3, 0.7]))
+    return Prepared("toy", task, X, classes if task == "classification" else 50 + 7 * score)
+
+
+def shard_of(task: str, architecture: str = "linear", **changes: Any) -> Shard:
+    whole = Shard(
+        shard_id=f"toy.{architecture}.0",
+        dataset="toy",
+        arm=architecture,
+        primary=True,
+        architecture=architecture,
+        losses=LOSSES[task] if architecture == "linear" else LOSSES[task][-1:],
+        penalty="l2",
+        betas=(0.0, 0.01, 0.1),
+        optimizer="adam" if LAYERS[architecture] else "exact",
+        scaling="clean",
+        contaminations=(CLEAN, KINDS[task]),
+        seeds=(0, 1, 2),
+        task=task,
+        role="study",
+    )
+    return replace(whole, **changes)
+
+
+@cache
+def trained(shard: Shard) -> Trained:
+    architecture = Architecture(shard.architecture, LAYERS[shard.architecture])
+    return train_shard(shard, prepared(shard.task), architecture, CAPS, SCHEDULE, {"code_sha256": "c"})
+
+
+def runs(shard: Shard) -> dict[tuple[Any, ...], Mapping[str, Any]]:
+    rows = trained(shard).table.to_pylist()
+    return {(row["loss"], row["beta"], row["level"], row["seed"]): row for row in rows}
+
+
+TASKS = pytest.mark.parametrize("task", sorted(KINDS))
+SCALED = pytest.mark.parametrize("scaling", ["contaminated", "robust"])
+
+
+@TASKS
+def test_every_planned_run_is_a_row_with_its_axes(task: str) -> None:
+    shard = shard_of(task, scaling="robust", penalty="l2 with biases")
+    rows = trained(shard).table.to_pylist()
+    assert {row["run_id"] for row in rows} == {run.run_id for run in shard.runs()}
+    assert len(rows) == shard.size
+    by_id = {run.run_id: run.axes for run in shard.runs()}
+    assert all({axis: row[axis] for axis in by_id[row["run_id"]]} == by_id[row["run_id"]] for row in rows)
+    assert trained(shard).table.column_names == [column.name for column in COLUMNS]
+    assert {row["train_loss_half"] for row in rows} == {None}  # exact solvers have no schedule
+
+
+@TASKS
+def test_a_runs_numbers_do_not_depend_on_its_shard(task: str) -> None:
+    whole = runs(shard_of(task, scaling="robust"))
+    part = runs(shard_of(task, scaling="robust", seeds=(2,), betas=(0.0, 0.1)))
+    for key, row in part.items():
+        assert row == whole[key]
+
+
+# --- scaling -------------------------------------------------------------------------------------------------------
+
+
+@TASKS
+def test_clean_scaling_leaves_the_rows_as_they_were_contaminated(task: str) -> None:
+    replicate = replicate_of(prepared(task), 1, CAPS)
+    level = level_of("toy", 1, KINDS[task], replicate, "clean")
+    hit = contaminate(
+        replicate.train,
+        replicate.reference,
+        kind=KINDS[task].kind,
+        rate=KINDS[task].rate,
+        magnitude=KINDS[task].magnitude,
+        dataset="toy",
+        seed=1,
+        part="train",
+    )
+    assert level.clean is replicate
+    np.testing.assert_array_equal(level.train.X, hit.X)
+    np.testing.assert_array_equal(level.train.y, hit.y)
+
+
+@TASKS
+@SCALED
+def test_every_row_of_a_level_is_rescaled_by_its_contaminated_training_rows(task: str, scaling: str) -> None:
+    """By hand: centre and spread of the contaminated training rows, in the clean scaling, taken from all rows."""
+    replicate = replicate_of(prepared(task), 1, CAPS)
+    before, after = (level_of("toy", 1, KINDS[task], replicate, how) for how in ("clean", scaling))
+
+    def moved(values: np.ndarray, by: np.ndarray) -> np.ndarray:
+        if scaling == "contaminated":
+            return (values - by.mean(axis=0)) / by.std(axis=0)
+        centre = np.median(by, axis=0)
+        return (values - centre) / (1.4826 * np.median(np.abs(by - centre), axis=0))
+
+    pairs = [
+        (before.train, after.train),
+        (before.validation, after.validation),
+        (before.clean.train, after.clean.train),
+        (before.clean.validation, after.clean.validation),
+        (before.clean.test, after.clean.test),
+    ]
+    for old, new in pairs:
+        np.testing.assert_allclose(new.X, moved(old.X, before.train.X), rtol=1e-10, atol=1e-12)
+        expected = old.y if task == "classification" else moved(old.y, before.train.y)
+        np.testing.assert_allclose(new.y, expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_array_equal(after.train.mask, before.train.mask)
+    np.testing.assert_array_equal(after.train.relabelled, before.train.relabelled)
+    np.testing.assert_array_equal(after.clean.reference.rows.X, after.clean.train.X)
+
+
+@SCALED
+def test_scaling_does_not_matter_to_least_squares_and_does_to_ridge(scaling: str) -> None:
+    """At beta = 0 predictions are equivariant, so nRMSE on clean test rows stays; a penalty depends on the units."""
+    clean, scaled = runs(shard_of("regression")), runs(shard_of("regression", scaling=scaling))
+    for level in ("clean", "badlev@0.2,10"):
+        one, other = (found["squared", 0.0, level, 0]["test_risk"] for found in (clean, scaled))
+        assert other == pytest.approx(one, rel=1e-5)
+    one, other = (found["squared", 0.1, "badlev@0.2,10", 0]["test_risk"] for found in (clean, scaled))
+    assert abs(other - one) > 1e-3
+
+
+def test_scaling_by_contaminated_rows_is_scaling_by_clean_ones_where_nothing_is_contaminated() -> None:
+    clean, scaled = runs(shard_of("regression")), runs(shard_of("regression", scaling="contaminated"))
+    for key, row in clean.items():
+        if row["level"] == "clean":
+            assert scaled[key]["test_risk"] == pytest.approx(row["test_risk"], rel=1e-5)
+
+
+# --- placebo -------------------------------------------------------------------------------------------------------
+
+
+def test_a_placebo_is_drawn_afresh_for_each_seed_and_beta_and_nothing_else_is() -> None:
+    drawn = {training_seed("placebo", seed, beta) for seed in range(10) for beta in (0.0, 0.001, 0.01)}
+    assert len(drawn) == 30
+    assert all(0 <= one < 2**63 for one in drawn)
+    assert not drawn & set(range(10))
+    assert training_seed("placebo", 3, 0.01) == training_seed("placebo", 3, 0.01)
+    assert {training_seed(word, 3, beta) for word in ("l2", "l1", "decay", "none") for beta in (0.0, 0.1)} == {3}
+
+
+def test_the_draw_of_a_placebo_is_frozen() -> None:
+    """It keys initial weights: another hash would change every placebo run while its run_id stayed."""
+    assert training_seed("placebo", 0, 0.0) == 106156408089843058
+
+
+PLACEBO = shard_of("classification", "mlp", penalty="placebo", betas=(0.0, 0.01), seeds=(0, 1))
+
+
+def test_a_placebo_network_starts_elsewhere_at_every_beta_on_the_same_rows() -> None:
+    found = runs(PLACEBO)
+    assert {row["run_id"] for row in found.values()} == {run.run_id for run in PLACEBO.runs()}
+    assert len({row["weight_norm"] for row in found.values() if row["level"] == "clean"}) == 4
+    predictions = trained(PLACEBO).predictions[0]
+    ids = predictions["run_id"].tolist()
+    for seed in PLACEBO.seeds:
+        rows = [row for row in found.values() if row["seed"] == seed]
+        targets = predictions["target"][[ids.index(row["run_id"]) for row in rows]]
+        assert (targets == targets[0]).all()
+
+
+# --- predictions ---------------------------------------------------------------------------------------------------
+
+
+def written(shard: Shard, path: Path) -> Path:
+    write_predictions(trained(shard).predictions, {"code_sha256": "c"}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "shard",
+    [shard_of("classification"), shard_of("regression", scaling="robust"), PLACEBO],
+    ids=lambda one: one.shard_id,
+)
+def test_stored_predictions_give_the_columns_again(shard: Shard, tmp_path: Path) -> None:
+    found = rescored(written(shard, tmp_path / "p.parquet"))
+    columns = {row["run_id"]: row for row in trained(shard).table.to_pylist()}
+    assert sorted(columns) == found["run_id"].tolist()
+    for run_id, risk, loss in zip(found["run_id"], found["test_risk"], found["test_loss"], strict=True):
+        assert risk == columns[run_id]["test_risk"]
+        assert loss == pytest.approx(
+            columns[run_id]["test_loss"], rel=0 if shard.task == "regression" else 2**-11, abs=0
+        )
+
+
+def test_stored_predictions_are_the_same_bytes_whatever_the_order(tmp_path: Path) -> None:
+    shard = shard_of("regression")
+    pieces = trained(shard).predictions
+    backwards = [{name: values[::-1] for name, values in piece.items()} for piece in pieces[::-1]]
+    write_predictions(pieces, {"code_sha256": "c"}, tmp_path / "1.parquet")
+    write_predictions(backwards, {"code_sha256": "c"}, tmp_path / "2.parquet")
+    assert sha256_of(tmp_path / "1.parquet") == sha256_of(tmp_path / "2.parquet")
+    assert provenance_of(tmp_path / "1.parquet") == {"code_sha256": "c"}
+
+
+def test_classes_take_one_byte_and_chances_two(tmp_path: Path) -> None:
+    types = pq.read_schema(written(shard_of("classification"), tmp_path / "p.parquet"))
+    assert {name: str(types.field(name).type.value_type) for name in types.names[1:]} == {
+        "target": "uint8",
+        "predicted": "uint8",
+        "log_probability": "halffloat",
+    }
+
+
+@pytest.mark.parametrize(("classes", "kept"), [(2, np.uint8), (256, np.uint8), (257, np.uint16)])
+def test_classes_take_the_smallest_type_that_holds_them(classes: int, kept: type) -> None:
+    outputs = np.zeros((1, 2, classes), np.float32)
+    outputs[0, :, -1] = [1e6, np.nan]
+    found = predictions_of("classification", Part(outputs, np.zeros((1, 2), np.int32)), ["r"])
+    assert found["predicted"].dtype == found["target"].dtype == kept
+    assert found["predicted"][0, 0] == classes - 1
+    assert found["log_probability"][0, 0] == LOWEST  # not minus infinity
+    assert np.isnan(found["log_probability"][0, 1])  # of a diverged model
