@@ -19,7 +19,8 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables: STUDY=$(STUDY) (make report), CORES=$(CORES) (study, smoke), TEST_WORKERS=$(TEST_WORKERS) and"
-	@echo "PYTEST_ARGS= (test), BASE_PYTHON= (the Python to build the environment with)."
+	@echo "PYTEST_ARGS= (test), BASE_PYTHON= (the Python to build the environment with), QUICK=1, STUDY_RUN=1 (run the"
+	@echo "default study too), CHECK=1 (fail where a target that was met is lost) and BENCH_JAX_PYTHON= (bench)."
 
 .PHONY: env
 env: ## Build .venv from the lock (rebuilt only when the lock changes)
@@ -40,6 +41,11 @@ report: env ## Rebuild the page of STUDY from stored results, without training
 .PHONY: calibrate
 calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
 	$(PYTHON) -m l2audit.judge.calibration --studies 2000 --out results/calibration.json
+
+.PHONY: bench
+bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (about 12 minutes; QUICK=1: 2)
+	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) $(if $(STUDY_RUN),--study-run) $(if $(CHECK),--check) \
+		$(if $(BENCH_JAX_PYTHON),--jax-python $(BENCH_JAX_PYTHON))
 
 .PHONY: test
 test: env ## Run all tests (what cannot run here is skipped and counted)

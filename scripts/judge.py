@@ -11,14 +11,18 @@ with job(snakemake.log[0]):
     from l2audit.files import write_text
     from l2audit.judge.claims import load
     from l2audit.judge.counts import runs_behind
+    from l2audit.judge.registered import registered
     from l2audit.judge.verdicts import judge
+    from l2audit.training.registrations import of_runs
 
+    registration = load(snakemake.input.claims)
     effects = pd.read_parquet(snakemake.input.effects)
     verdicts = judge(
         effects,
-        load(snakemake.input.claims),
+        registration,
         json.loads(Path(snakemake.input.identities).read_text(encoding="utf-8")),
         n_runs=runs_behind(effects, pd.read_parquet(snakemake.input.runs)),
     )
     verdicts["study"] = snakemake.params.study
+    verdicts["registered"] = registered(registration.sha256, of_runs(snakemake.input.runs))
     write_text(snakemake.output[0], json.dumps(verdicts, indent=1, sort_keys=True) + "\n")

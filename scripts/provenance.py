@@ -16,5 +16,6 @@ with job(snakemake.log[0]):
         Path(snakemake.input.claims),
         [Path(card) for card in snakemake.input.cards],
         Path(snakemake.input.runs),
+        json.loads(snakemake.params.kinds),
     )
     write_text(snakemake.output[0], json.dumps(found, indent=1, sort_keys=True) + "\n")

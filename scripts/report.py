@@ -7,4 +7,5 @@ from l2audit.jobs import job
 with job(snakemake.log[0]):
     from l2audit.report.files import write_page
 
-    write_page(Path(snakemake.input[0]).parent, Path(snakemake.output[0]))
+    trial = snakemake.input.calibration
+    write_page(Path(snakemake.input.evidence[0]).parent, Path(snakemake.output[0]), Path(trial[0]) if trial else None)

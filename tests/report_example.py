@@ -6,6 +6,7 @@ table of runs (effects, summary, verdicts) comes from the project's own function
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,9 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from l2audit.config.load import table
 from l2audit.judge.claims import Registration, load
 from l2audit.judge.counts import runs_behind
 from l2audit.judge.effects import estimate, summarise
+from l2audit.judge.registered import registered
 from l2audit.judge.verdicts import judge
 from l2audit.seeds import generator
 
@@ -26,6 +29,7 @@ BETAS = [0.0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 SEEDS = 10
 CLEAN = ("clean", "clean", 0.0, 0.0)
 AXES = ["role", "dataset", "task", "architecture", "loss", "level", "kind", "rate", "magnitude"]
+ARM = ["arm", "primary", "penalty", "optimizer", "scaling"]
 STRATA = {"sym": "label", "vert": "target", "badlev": "leverage", "badlev_class": "leverage"}
 LEVELS = {
     "classification": [
@@ -160,7 +164,7 @@ def runs_table() -> pd.DataFrame:
     runs.loc[runs.eval(diverged), "status"] = "diverged"
     stuck = "dataset == 'example_votes' and architecture == 'linear' and kind == 'sym'"
     runs.loc[runs.eval(stuck), "gradient_ratio"] = 0.2
-    return runs
+    return runs.assign(arm=runs["architecture"], primary=True, penalty="l2", optimizer="adam", scaling="clean")
 
 
 def identities() -> list[dict[str, Any]]:
@@ -181,7 +185,6 @@ def identities() -> list[dict[str, Any]]:
         ("b1", "penalty_is_quadratic", "slope of log penalty on log scale is 2", 2.0, 2.0),
         ("b2", "penalty_is_exponential", "log penalty is proportional to the scale", 1.0, 0.31),
         ("b1", "pull_is_linear", "the pull on a weight is beta times the weight", 0.0, 0.0),
-        ("published", "stackloss_huber", "a published coefficient of Huber regression on stackloss", 0.8294, 0.8294),
         (
             "h1",
             "bayesian_ridge_is_ridge",
@@ -213,6 +216,28 @@ def identities() -> list[dict[str, Any]]:
     rows[5]["points"] = {"scale": scale.tolist(), "penalty": (3.2 * scale**2).tolist()}
     rows[0]["trace"] = TRACE
     return rows
+
+
+def oracles() -> list[dict[str, Any]]:
+    """Known results in the shape of oracles.json: a number, a list of numbers, an inequality."""
+    found = [
+        ("deletion", "Leaving a row out moves the fit as the closed form says", 0.0, 3e-14, 1e-9),
+        ("stackloss", "Least squares on stack loss", [-39.9197, 0.7156], [-39.91967, 0.71564], 5e-5),
+        ("bound", "A flipped label moves the weights by at most 1/(beta·n)", "at most 1", 0.96, 0.0),
+    ]
+    return [
+        {
+            "name": name,
+            "about": "published" if name == "stackloss" else "ridge",
+            "statement": statement,
+            "expected": expected,
+            "obtained": obtained,
+            "tolerance": tolerance,
+            "holds": True,
+            "source": f"source of {name}",
+        }
+        for name, statement, expected, obtained, tolerance in found
+    ]
 
 
 TRACE = {
@@ -263,9 +288,7 @@ def registration() -> Registration:
 def _tables() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int]]:
     runs = runs_table()
     collinear = {card["name"]: card["collinear"] for card in cards()}
-    plan = runs[
-        ["role", "dataset", "task", "architecture", "loss", "level", "kind", "rate", "magnitude", "beta", "seed"]
-    ]
+    plan = runs[[*AXES, *ARM, "beta", "seed"]]
     effects = estimate(plan, runs, registration(), STRATA, collinear)
     summary = summarise(plan, runs, registration(), STRATA, collinear)
     return effects, summary, runs["status"].value_counts().sort_index().to_dict(), runs_behind(effects, runs)
@@ -282,9 +305,11 @@ def example(*, verdicts: bool = True) -> dict[str, Any]:
         "code_sha256": {"train": "cd" * 32, "judge": "ef" * 32},
         "versions": {"l2audit": "0.1.0", "python": "3.11", "numpy": "2.0"},
         "datasets": cards(),
+        "contaminations": table(ROOT, "contaminations"),
         "runs": {"total": sum(statuses.values()), "by_status": statuses},
     }
     judged = judge(effects, registration(), identities(), n_runs=behind)
+    judged["registered"] = registered(registration().sha256, {registration().sha256: 40})
     return {
         "verdicts": judged,
         "effects": effects.copy(),
@@ -292,4 +317,6 @@ def example(*, verdicts: bool = True) -> dict[str, Any]:
         "identities": identities(),
         "provenance": provenance,
         "study": study,
+        "oracles": oracles(),
+        "calibration": json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8")),
     }

@@ -12,6 +12,7 @@ import csv
 import json
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ EPILOG = """\
 examples:
   python -m l2audit check                         every file under config/
   python -m l2audit check --study my_study.yaml   one study of your own, and the tables that it refers to
-  python -m l2audit plan smoke                    how many models it trains, and how long that should take
+  python -m l2audit plan smoke                    how many models, how many minutes, how small an effect it could find
   python -m l2audit datasets                      what can be put under `datasets:`
   python -m l2audit report default                the page again, from stored results
   python -m l2audit table default                 the verdicts in the terminal
@@ -76,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--study", metavar="STUDY", help="a name in config/studies/ or a YAML file (default: all)")
     check.set_defaults(run=_check)
 
-    plan = commands.add_parser("plan", help="count the models of a study, and say how long they should take")
+    plan = commands.add_parser(
+        "plan", help="count the models of a study, its minutes, and the smallest effects that it could show"
+    )
     plan.add_argument("study", metavar="STUDY", help="a name in config/studies/ or a YAML file")
     plan.add_argument("--cores", type=int, default=2, help="jobs at once (default: 2)")
     plan.set_defaults(run=_plan)
@@ -99,8 +102,8 @@ def _check(options: argparse.Namespace) -> int:
     from l2audit.config.faults import ConfigError
     from l2audit.config.load import load, studies, study_path
     from l2audit.config.reader import shown
-    from l2audit.design import verify
     from l2audit.judge.claims import load as load_claims
+    from l2audit.training.verify import verify
 
     faults = []
     for study in [options.study] if options.study else studies(options.root):
@@ -122,19 +125,87 @@ def _plan(options: argparse.Namespace) -> None:
 
     config = load(options.root, options.study)
     shards = plan(config)
-    columns = list(config.study.architectures)
-    width = max(len(name) for name in config.study.all_datasets)
+    benchmarks = options.root / "results" / config.study.name / "benchmarks" / "train"
     print(f"{config.study.name}: {config.study.title}\n")
-    print(f"{'models':{width}}  " + "  ".join(f"{name:>10}" for name in columns))
-    for dataset in config.study.all_datasets:
-        own = [shard for shard in shards if shard.dataset == dataset]
-        sizes = {name: sum(shard.size for shard in own if shard.architecture == name) for name in columns}
-        print(f"{dataset:{width}}  " + "  ".join(f"{size or '-':>10}" for size in sizes.values()))
-    measured, expected = _seconds(config, shards, options.root / "results" / config.study.name / "benchmarks" / "train")
+    print(_models_of_primary_arms(config, shards))
+    if config.study.further:
+        print(f"\n{_further_arms(config, shards, benchmarks)}")
+    measured, expected = _seconds(config, shards, benchmarks)
     print(f"\n{sum(one.size for one in shards)} models in {len(shards)} jobs.")
     minutes = (measured + expected) / 60 / max(1, options.cores)
     print(f"About {minutes:.1f} minutes of training with {options.cores} jobs at once", end=" ")
     print("(from earlier runs)." if not expected else "(from typical speeds, where no earlier run tells).")
+    print(f"\n{_detectable(options.root, config, shards)}")
+
+
+def _models_of_primary_arms(config: Config, shards: Sequence[Shard]) -> str:
+    """Numbers of models, one line a dataset, one column an architecture."""
+    sizes = Counter[tuple[str, str]]()
+    for shard in shards:
+        sizes[shard.dataset, shard.arm] += shard.size
+    names = list(config.study.architectures)
+    rows = [[dataset, *(str(sizes[dataset, name] or "-") for name in names)] for dataset in config.study.all_datasets]
+    return _columns([["models", *names], *rows])
+
+
+def _further_arms(config: Config, shards: Sequence[Shard], benchmarks: Path) -> str:
+    """One line an arm that is not primary: how it differs, what it has, and its minutes on one core."""
+    rows = [["arm", "architecture", "penalty", "optimizer", "scaling", "datasets", "models", "minutes on one core"]]
+    for name in config.study.further:
+        own = [shard for shard in shards if shard.arm == name]
+        one = own[0]
+        counts = (str(len({shard.dataset for shard in own})), str(sum(shard.size for shard in own)))
+        minutes = sum(_seconds(config, own, benchmarks)) / 60
+        rows.append([name, one.architecture, one.penalty, one.optimizer, one.scaling, *counts, f"{minutes:.1f}"])
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines: numbers to the right, words to the left."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        number = [cell == "-" or cell.replace(".", "").isdigit() for cell in row]
+        cells = zip(row, widths, number, strict=True)
+        return "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells).rstrip()
+
+    return "\n".join(line(row) for row in rows)
+
+
+def _detectable(root: Path, config: Config, shards: Sequence[Shard]) -> str:
+    """The smallest effect that each claim could show, as text."""
+    import pandas as pd
+
+    from l2audit.design import planned
+    from l2audit.judge import claims, power
+    from l2audit.training.results import COLUMNS
+
+    registration = claims.load(root / "config" / "claims.yaml")
+    source = _results_for_spreads(root, config.study.name)
+    verdicts, cards = (_stored(source, name) for name in ("verdicts.json", "provenance.json")) if source else ({}, {})
+    effects = power.planned_effects(
+        pd.DataFrame(planned(shards)),
+        [column.name for column in COLUMNS],
+        registration,
+        {kind: entry["stratum"] for kind, entry in config.contaminations.items()},
+        {card["name"]: card["collinear"] for card in cards.get("datasets", ()) if card["name"] in config.datasets},
+    )
+    found = power.outlooks(effects, registration, power.spreads_of(verdicts) if verdicts else {})
+    where = "the published study" if source == root / PUBLISHED else f"results/{config.study.name}"
+    return power.text(found, where if source else None, registration.constants)
+
+
+def _results_for_spreads(root: Path, study: str) -> Path | None:
+    """The study's own results, else the published ones, whose spread between datasets is the best guess there is."""
+    for name in (study, PUBLISHED_STUDY):
+        with contextlib.suppress(UserError):
+            return stored_results(root, name)
+    return None
+
+
+def _stored(folder: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
+    return found
 
 
 def _seconds(config: Config, shards: Sequence[Shard], benchmarks: Path) -> tuple[float, float]:
@@ -179,12 +250,18 @@ def stored_results(root: Path, study: str) -> Path:
     )
 
 
+def calibration_file(root: Path) -> Path | None:
+    """The trial of the judge that a page shows: the own one (`make calibrate`), else the published one, else None."""
+    found = (root / "results" / "calibration.json", root / PUBLISHED / "calibration.json")
+    return next((path for path in found if path.exists()), None)
+
+
 def _report(options: argparse.Namespace) -> None:
     from l2audit.report.files import write_page
 
     source = stored_results(options.root, options.study)
     page = options.root / "report" / f"{options.study}.html"
-    write_page(source, page)
+    write_page(source, page, calibration_file(options.root))
     print(f"{page}: rebuilt from {source}{' (the published results)' if source.name == 'published' else ''}")
 
 

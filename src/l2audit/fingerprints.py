@@ -55,10 +55,16 @@ def lock_hash(root: Path) -> str | None:
 
 
 def _data_files(folder: Path, package: Path) -> Iterator[Path]:
-    """Files beside a module, and below it, that are not Python; the package's own folder lends no subfolder."""
+    """Files beside a module, and below it, that are not Python.
+
+    A folder below that is a package lends its files only where one of its own modules is reached; the package's own
+    folder lends no subfolder.
+    """
     for path in folder.glob("*") if folder == package else folder.rglob("*"):
         if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith("."):
-            yield path
+            between = path.relative_to(folder).parents[:-1]
+            if not any((folder / parent / "__init__.py").exists() for parent in between):
+                yield path
 
 
 def _imports(path: Path, sources: Path) -> frozenset[Path]:

@@ -19,11 +19,18 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pandas", "pyarrow"
 
 
 def provenance(
-    study: Mapping[str, Any], code: Mapping[str, str], lock: str | None, claims: Path, cards: Sequence[Path], runs: Path
+    study: Mapping[str, Any],
+    code: Mapping[str, str],
+    lock: str | None,
+    claims: Path,
+    cards: Sequence[Path],
+    runs: Path,
+    kinds: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
 
-    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status.
+    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status; `contaminations`
+    are the entries of config/contaminations.yaml, from which the page explains the kinds.
     """
     status = Counter(pq.read_table(runs, columns=["status"])["status"].to_pylist())
     return {
@@ -32,6 +39,7 @@ def provenance(
         "code_sha256": dict(code),
         "lock_sha256": lock,
         "registration_sha256": sha256_of(claims),
+        "contaminations": dict(kinds),
         "datasets": [json.loads(card.read_text(encoding="utf-8")) for card in sorted(cards)],
         "runs": {"total": status.total(), "by_status": dict(sorted(status.items()))},
     }

@@ -75,6 +75,7 @@ def browser() -> Iterator[Any]:
 @pytest.mark.parametrize("width", [390, 768, 1280])
 def test_the_page_fits_its_window(browser: Any, page: Path, width: int) -> None:
     browser.open(page, width=width)
+    browser.value("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
     assert browser.value("document.documentElement.clientWidth") == width
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(OVERFLOWING) == []

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from l2audit.cli import main, show_verdicts, stored_results
+from l2audit.cli import calibration_file, main, show_verdicts, stored_results
 from l2audit.errors import UserError
+from l2audit.judge.claims import load
+from l2audit.judge.statistics import detectable_effect
 from l2audit.report.files import EVIDENCE
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,7 +40,32 @@ def test_no_command_imports_tensorflow() -> None:
 
 def test_plan_counts_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
-    assert "288 models in 8 jobs." in capsys.readouterr().out
+    assert "296 models in 9 jobs." in capsys.readouterr().out
+
+
+def test_plan_lists_the_arms_and_what_they_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
+    told = capsys.readouterr().out.split("\narm ")[1].splitlines()
+    assert told[1].split()[:9] == ["as-printed", "mlp-32", "l2", "except", "output", "adam", "clean", "1", "8"]
+    assert float(told[1].split()[9]) > 0
+
+
+def test_plan_tells_the_smallest_effects_that_a_study_could_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(REPOSITORY), "plan", "default"]) == 0
+    told = capsys.readouterr().out.split("The smallest average effect that each claim could show")[1]
+    rows = {line.split()[0]: line.split()[1:] for line in told.splitlines() if line.strip()}
+    k, factor = int(rows["g"][0]), float(rows["g"][1])
+    families = sum(claim.family == "claims" for claim in load(REPOSITORY / "config" / "claims.yaml").claims)
+    assert k == 20
+    assert factor == pytest.approx(detectable_effect(k, 1.0, families), abs=0.06)
+
+
+def test_the_own_calibration_comes_before_the_published_one(tmp_path: Path) -> None:
+    assert calibration_file(tmp_path) is None
+    for folder in ("report/published", "results"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "calibration.json").write_text("{}", encoding="utf-8")
+        assert calibration_file(tmp_path) == tmp_path / folder / "calibration.json"
 
 
 def test_datasets_are_listed_with_their_task(capsys: pytest.CaptureFixture[str]) -> None:

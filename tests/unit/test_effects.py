@@ -9,12 +9,14 @@ import pytest
 
 from l2audit.judge.claims import parse
 from l2audit.judge.effects import EFFECT_KEY, estimate, stratum_of, summarise
+from l2audit.judge.estimands import ESTIMANDS, Estimand
 
 BETAS = [0.0, 0.01, 0.1]
 SEEDS = [0, 1, 2]
 LEVELS = {"clean": ("clean", 0.0, 0.0), "vert@0.1,10": ("vert", 0.1, 10.0), "badlev@0.1,10": ("badlev", 0.1, 10.0)}
 STRATA = {"vert": "target", "badlev": "leverage", "sym": "label"}
 DELTA = {"regression": 0.02}
+ARM = {"architecture": "linear", "penalty": "l2", "optimizer": "exact", "scaling": "clean"}
 
 
 def claim(**changes):
@@ -72,7 +74,9 @@ def plan_of(losses=("squared",), datasets=("one", "two")):
                 "role": "study",
                 "dataset": dataset,
                 "task": "regression",
-                "architecture": "linear",
+                "arm": "linear",
+                "primary": True,
+                **ARM,
                 "loss": loss,
                 "level": level,
                 "kind": kind,
@@ -91,7 +95,7 @@ def plan_of(losses=("squared",), datasets=("one", "two")):
 def runs_of(plan: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     n = len(plan)
-    return plan.drop(columns=["role", "kind", "rate", "magnitude"]).assign(
+    return plan.drop(columns=["role", "arm", "primary", "kind", "rate", "magnitude"]).assign(
         status="ok",
         test_risk=random.uniform(0.2, 1.0, n),
         train_risk=random.uniform(0.0, 0.2, n),
@@ -275,3 +279,114 @@ def test_summary_means_and_shares() -> None:
     assert row["test_risk"] == pytest.approx(used.mean())
     assert row["test_risk_se"] == pytest.approx(used.std() / math.sqrt(2))
     assert summary.groupby("level")["chosen"].sum().eq(1).all()
+
+
+SLOPE_BETAS = [0.0, 0.001, 0.01, 0.1]
+
+
+def test_slopes_are_those_of_polyfit_over_the_judged_band() -> None:
+    plan = pd.concat(
+        [plan_of().query("beta != 0.01").replace({"beta": {0.1: beta}}) for beta in SLOPE_BETAS[1:]]
+    ).drop_duplicates(ignore_index=True)
+    runs = runs_of(plan)
+    outside = runs.eval("dataset == 'one' and beta == 0.1 and seed == 0 and level == 'clean'")
+    runs.loc[outside, "validation_risk"] = 0.5  # that beta leaves the band of that seed
+    lost = runs.eval("dataset == 'two' and beta in (0.001, 0.1) and seed == 1 and level == 'vert@0.1,10'")
+    runs.loc[lost, "status"] = "diverged"  # one beta is left: no slope
+    table = {(row.dataset, row.level, row.beta, row.seed): row for row in runs.itertuples(index=False)}
+    found = estimate(plan, runs, registration(claim(part={"estimand": "robustness"})), STRATA, COLLINEAR)
+    for row in found.itertuples():
+        base = table[row.dataset, row.level, 0.0, row.seed].test_risk
+        inside = [
+            beta
+            for beta in SLOPE_BETAS[1:]
+            if table[row.dataset, "clean", beta, row.seed].validation_risk < 0.3
+            and table[row.dataset, row.level, beta, row.seed].status == "ok"
+        ]
+        if len(inside) < 2:
+            assert math.isnan(row.slope)
+            continue
+        effects = [table[row.dataset, row.level, beta, row.seed].test_risk - base for beta in inside]
+        assert row.slope == pytest.approx(np.polyfit(np.log10(inside), effects, 1)[0], abs=1e-10)
+    assert found["slope"].isna().sum() == 1
+    assert found.query("dataset == 'one' and seed == 0")["slope"].notna().all()
+
+
+# Arms: a second way of training the same architecture, on the first two seeds and without one of the levels.
+DECAY = {"arm": "adamw", "primary": False, "penalty": "decay"}
+
+
+def with_an_arm() -> tuple[pd.DataFrame, pd.DataFrame]:
+    plan = plan_of()
+    arm = plan[(plan["dataset"] == "one") & (plan["seed"] < 2) & (plan["level"] != "badlev@0.1,10")].assign(**DECAY)
+    whole = pd.concat([plan, arm], ignore_index=True)
+    return whole, runs_of(whole, seed=3)
+
+
+def test_the_runs_of_another_arm_change_nothing_about_the_primary_ones() -> None:
+    plan, runs = with_an_arm()
+    primary = plan["primary"]
+    parts = ["sensitivity", "robustness", "shrinkage"]
+    registered = registration(*(claim(id=name, part={"estimand": name}) for name in parts))
+    alone = estimate(plan[primary], runs[primary], registered, STRATA, COLLINEAR)
+    pd.testing.assert_frame_equal(estimate(plan, runs, registered, STRATA, COLLINEAR), alone)
+    pd.testing.assert_frame_equal(
+        summarise(plan, runs, registered, STRATA, COLLINEAR),
+        summarise(plan[primary], runs[primary], registered, STRATA, COLLINEAR),
+    )
+
+
+def test_a_claim_that_lists_an_arm_is_judged_on_its_runs() -> None:
+    plan, runs = with_an_arm()
+    found = estimate(plan, runs, registration(claim(architectures=["adamw"])), STRATA, COLLINEAR)
+    own = found[found["architecture"] == "adamw"]
+    alone = plan[~plan["primary"]].assign(primary=True, arm="linear")
+    expected = estimate(alone, runs.loc[alone.index], registration(claim()), STRATA, COLLINEAR)
+    pd.testing.assert_frame_equal(
+        own.drop(columns="architecture").reset_index(drop=True), expected.drop(columns="architecture")
+    )
+    assert set(found["architecture"]) == {"linear", "adamw"}  # the primary ones are there for the map
+
+
+@pytest.fixture
+def rivalry():
+    """An estimand for these tests: the risk of the arm that is named, less that of the claim's own, at their betas."""
+
+    def rivalry(runs):
+        return runs.against().penalised("test_risk") - runs.penalised("test_risk")
+
+    ESTIMANDS.add("rivalry", Estimand(rivalry, "R' - R", contaminated=True, judged_band=True))
+    yield claim(architectures=["adamw"], part={"estimand": "rivalry", "parameters": {"against": "linear"}})
+    del ESTIMANDS._items["rivalry"]
+
+
+def test_an_arm_is_compared_with_another_seed_by_seed_each_at_its_own_beta(rivalry) -> None:
+    plan, runs = with_an_arm()
+    found = estimate(plan, runs, registration(rivalry), STRATA, COLLINEAR).query("architecture == 'adamw'")
+    assert set(found["level"]) == {"vert@0.1,10"}  # the arm was not planned at the other level
+    assert set(found["seed"]) == {0, 1}
+    for row in found.itertuples():
+        best = {}
+        for penalty, mine in runs[(runs["dataset"] == "one") & (runs["seed"] == row.seed)].groupby("penalty"):
+            risks = mine.query("level == 'clean' and beta > 0").set_index("beta")["validation_risk"]
+            chosen = mine[(mine["level"] == row.level) & (mine["beta"] == risks.idxmin())]
+            best[penalty] = chosen["test_risk"].item()
+        assert row.theta == pytest.approx(best["l2"] - best["decay"], abs=1e-12)
+
+
+def test_a_run_that_is_missing_in_the_other_arm_makes_a_contrast_unusable(rivalry) -> None:
+    plan, runs = with_an_arm()
+    lost = (runs["penalty"] == "l2") & (runs["seed"] == 1) & (runs["beta"] > 0) & (runs["level"] != "clean")
+    found = estimate(plan, runs[~lost], registration(rivalry), STRATA, COLLINEAR).query("architecture == 'adamw'")
+    assert dict(zip(found["seed"], found["reason"], strict=True)) == {0: "", 1: "run absent"}
+
+
+def test_an_arm_with_more_seeds_is_compared_on_those_that_both_have(rivalry) -> None:
+    plan, runs = with_an_arm()
+    turned = {**rivalry, "architectures": ["linear"]}
+    turned["parts"] = [{**rivalry["parts"][0], "parameters": {"against": "adamw"}}]
+    found = estimate(plan, runs, registration(turned), STRATA, COLLINEAR)
+    assert set(found["dataset"]) == {"one"}
+    assert {(row.seed, row.reason) for row in found.itertuples()} == {(0, ""), (1, ""), (2, "run absent")}
+    there = estimate(plan, runs, registration(rivalry), STRATA, COLLINEAR).query("architecture == 'adamw'")
+    np.testing.assert_allclose(found["theta"].dropna(), -there["theta"])

@@ -28,6 +28,8 @@ def root(tmp_path: Path) -> Path:
         "src/l2audit/part/b.py": "",
         "src/l2audit/part/words/page.html": "<p>",
         "src/l2audit/other/text.txt": "not reached",
+        "src/l2audit/part/own/__init__.py": "",
+        "src/l2audit/part/own/table.csv": "a package of its own, not reached",
         "requirements.lock": "numpy==2.0",
     }
     for name, text in files.items():
@@ -59,6 +61,7 @@ def test_the_files_behind_a_script(root: Path) -> None:
         ("requirements.lock", True),
         ("src/l2audit/c.py", False),
         ("src/l2audit/other/text.txt", False),
+        ("src/l2audit/part/own/table.csv", False),
     ],
 )
 def test_what_changes_the_hash(root: Path, name: str, changes: bool) -> None:
@@ -100,8 +103,16 @@ def test_training_does_not_depend_on_the_judge_the_page_or_the_checker() -> None
     train = reached("train")
     assert "l2audit/training/shard.py" in train
     assert "l2audit/contamination.py" in train
+    assert {f"l2audit/training/{name}.py" for name in ("levels", "predictions", "evaluate", "engines")} <= train
+    assert {"l2audit/data/split.py", "l2audit/models/penalties.py"} <= train
     assert not [name for name in train if name.startswith(("l2audit/judge", "l2audit/report", "l2audit/cli"))]
-    assert not {"l2audit/config/checks.py", "l2audit/config/schema.py"} & train
+    assert not {"l2audit/config/checks.py", "l2audit/config/schema.py", "l2audit/training/verify.py"} & train
+
+
+def test_oracles_have_their_data_in_their_hash_and_training_has_not() -> None:
+    table = "l2audit/training/oracles/stars_cyg.csv"
+    assert table in reached("oracles")
+    assert not {name for name in reached("train") if name.startswith("l2audit/training/oracles")}
 
 
 def test_the_page_depends_on_its_templates_and_not_on_training() -> None:
@@ -110,7 +121,7 @@ def test_the_page_depends_on_its_templates_and_not_on_training() -> None:
     assert not [name for name in report if name.startswith(("l2audit/training", "l2audit/models"))]
 
 
-@pytest.mark.parametrize("script", ["estimate", "judge", "report"])
+@pytest.mark.parametrize("script", ["estimate", "judge", "oracles", "report"])
 def test_every_module_that_is_loaded_is_in_the_hash(script: str) -> None:
     """Run the imports of a script in a fresh Python, and compare what was loaded with what the hash covers."""
     tree = ast.parse((REPOSITORY / "scripts" / f"{script}.py").read_bytes())

@@ -17,6 +17,7 @@ from l2audit.judge.statistics import (
     detectable_factor,
     missed_share,
     prediction_interval,
+    slope_of,
     t_interval,
 )
 from l2audit.judge.verdicts import judge
@@ -123,3 +124,23 @@ def test_published_figures_are_plain_json_without_gaps() -> None:
     found = judge(effects([3.0] * 2), registration(claim("x"), claim("y")))
     text = json.dumps(found, allow_nan=False)
     assert json.loads(text) == found
+
+
+def test_dataset_slopes_are_averaged_like_scores_and_change_no_verdict() -> None:
+    rows = effects(spread(3, 1, 6))
+    slopes = np.repeat([1.0, 2.0, 3.0, -1.0, 0.5, np.nan], len(rows) // 6) * 0.01
+    plain, sloped = (judge(table, registration(claim()))["claims"][0] for table in (rows, rows.assign(slope=slopes)))
+    found = sloped["parts"][0].pop("slope")
+    expected = stats.t.interval(0.95, 4, np.mean([1, 2, 3, -1, 0.5]), stats.sem([1, 2, 3, -1, 0.5]))
+    assert (found["mean"], found["ci_low"], found["ci_high"]) == pytest.approx((1.1, *expected))
+    assert (found["n_datasets"], found["rising"], found["falling"]) == (5, 4, 1)
+    assert plain["parts"][0].pop("slope")["n_datasets"] == 0
+    assert plain == sloped
+
+
+def test_slopes_of_columns() -> None:
+    x = np.array([-3.0, -2.0, 0.0])
+    y = np.array([[1.0, np.nan, np.nan], [2.0, 5.0, 1.0], [4.5, 1.0, np.nan]])
+    found = slope_of(x, y)
+    assert found[:2] == pytest.approx([np.polyfit(x, y[:, 0], 1)[0], -2.0])
+    assert np.isnan(found[2])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from judging import claim, effects, part, registration, spread, together
+from judging import DELTA, claim, effects, part, registration, spread, together
 from l2audit.judge.claims import Registration
+from l2audit.judge.display import DISPLAYS, number
+from l2audit.judge.estimands import ESTIMANDS
+from l2audit.judge.registered import registered
 from l2audit.judge.verdicts import judge
-from l2audit.judge.wording import number, table
+from l2audit.judge.wording import markdown, table
 
 STRATA = ["label", "target"]
 WIDE = (-5, 5, -5, 5)
@@ -55,6 +61,71 @@ def test_tasks_of_one_unit_are_pooled() -> None:
     )
     rows = together(effects([3.0] * 3), effects({c: 1.5 for c in "xyz"}, task="regression"))
     assert "the effect is +0.030 log ratio [0.030, 0.030], larger than 0.010" in sentence(rows, claim(parts=[one]))
+
+
+SHRINKAGE = part(
+    estimand="shrinkage",
+    unit={"classification": "log ratio"},
+    scale={"classification": 1},
+    delta={"classification": 0.0953},
+)
+
+
+def shrunk(*factors: float) -> pd.DataFrame:
+    """Datasets in which the norm falls to these shares of itself."""
+    return effects([math.log(1 / factor) / DELTA["classification"] for factor in factors])
+
+
+def test_a_logarithm_is_told_as_a_ratio() -> None:
+    text = sentence(shrunk(0.7, 0.8, 0.6, 0.7, 0.75, 0.65), claim(parts=[SHRINKAGE]))
+    logs = np.log([0.7, 0.8, 0.6, 0.7, 0.75, 0.65])
+    low, high = np.exp(stats.t.interval(0.95, 5, logs.mean(), stats.sem(logs)))
+    assert text.startswith(
+        f"Averaged over 6 datasets, the norm falls to {np.exp(logs.mean()):.2f} of itself [{low:.2f}, {high:.2f}], "
+        "beyond 0.91, the smallest effect that counts. A new dataset: 0.5"
+    )
+
+
+def test_a_ratio_the_other_way_round() -> None:
+    text = sentence(shrunk(1.4, 1.5, 1.45, 1.5, 1.55, 1.42), claim(parts=[SHRINKAGE]))
+    assert text.startswith("The opposite holds: averaged over 6 datasets, the norm rises to 1.5 of itself [1.4, 1.5], ")
+    assert "beyond 1.1, the smallest effect that counts." in text
+
+
+def test_an_excluded_or_small_ratio() -> None:
+    excluded = sentence(shrunk(1.0, 1.1, 0.95, 1.12, 0.93, 1.15), claim(parts=[SHRINKAGE]))
+    assert excluded.startswith("An average fall of the norm to 0.91 of itself is excluded: averaged over 6 datasets")
+    small = sentence(shrunk(1.0, 0.99, 1.01, 1.0, 1.0, 1.0), claim(parts=[SHRINKAGE]))
+    assert "less than a change to 0.91, the smallest effect that counts, either way" in small
+
+
+@pytest.mark.parametrize("name", DISPLAYS.names())
+def test_every_display_says_its_number_and_orders_its_interval(name: str) -> None:
+    show = DISPLAYS[name]
+    for template in (show.effect, show.opposite, show.amount, show.at_least, show.larger, show.reverse, show.within):
+        assert template.format(value="7.5", unit="u").count("7.5") == 1
+    low, high = (float(end.replace("\u2212", "-")) for end in show.ends(-0.5, 1.5, 0.1))
+    assert low < high
+
+
+@pytest.mark.parametrize("name", ESTIMANDS.names())
+def test_every_estimand_has_a_display(name: str) -> None:
+    assert ESTIMANDS[name].display in DISPLAYS
+
+
+def test_what_a_study_could_have_found_is_said_in_the_units_of_the_reader() -> None:
+    entry = verdicts(effects(spread(3, 0.5, 10)))["claims"][0]
+    size = f"{entry['mde']:.1f}"
+    assert entry["detectable"] == (
+        f"This study could have found an average effect of at least {size} percentage points of test error "
+        f"({size} times the smallest that counts) with 90 % power."
+    )
+    wide = verdicts(effects(spread(0, 9, 6), seeds=WIDE))["claims"][0]
+    assert wide["mde"] > 10
+    assert wide["detectable"].startswith("At this spread even an average effect of 10 times the smallest that counts")
+    ratio = verdicts(shrunk(0.7, 0.8, 0.6, 0.7, 0.75, 0.65), claim(parts=[SHRINKAGE]))["claims"][0]
+    assert f"fall of the norm to {math.exp(-ratio['mde'] * 0.0953):.2f} of itself or less" in ratio["detectable"]
+    assert verdicts(effects([3.0]))["claims"][0]["detectable"] == ""
 
 
 @pytest.mark.parametrize(
@@ -157,6 +228,15 @@ def test_the_table_fits_the_terminal_and_is_ascii(width: int) -> None:
     text = table(judge(*everything(), resamples=20), width)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_a_changed_registration_is_told_above_the_verdicts() -> None:
+    found = judge(*everything(), resamples=20)
+    assert "registration" not in table({**found, "registered": registered("a" * 64, {"a" * 64: 3})}).lower()
+    changed = {**found, "registered": registered("a" * 64, {"b" * 64: 3})}
+    told = "The registration was changed after training: 3 of 3 shards of runs were trained under bbbbbbbbbbbb, and are"
+    assert " ".join(table(changed, 60).split()).startswith(told)
+    assert markdown(changed).startswith(f"**{told}")
 
 
 def test_the_table_shows_claims_kinds_and_controls() -> None:

@@ -43,6 +43,7 @@ def test_betas_are_written_as_a_reader_expects(beta: float, text: str) -> None:
 def test_a_level_in_words() -> None:
     assert words.level("sym", 0.2, 0.0) == f"flipped labels 20{digits.THIN}%"
     assert words.level("vert", 0.1, 10.0) == f"vertical outliers 10{digits.THIN}%, 10{digits.THIN}s"
+    assert words.level("student", 1.0, 1.5) == f"heavy-tailed noise, ν{digits.THIN}={digits.THIN}1.5"
     assert words.level("my_kind", 0.05, math.nan) == f"my_kind 5{digits.THIN}%"
 
 

@@ -11,9 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from repository_copy import PERMUTED, REPOSITORY, TINY, Copy
+from repository_copy import PERMUTED, REPOSITORY, ROBUST_ARM, TINY, Copy
 
-EVIDENCE = ("runs.parquet", "effects.parquet", "summary.parquet", "identities.json", "verdicts.json", "provenance.json")
+EVIDENCE = (
+    "runs.parquet",
+    "effects.parquet",
+    "summary.parquet",
+    "identities.json",
+    "oracles.json",
+    "verdicts.json",
+    "provenance.json",
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +122,36 @@ def test_another_beta_retrains_the_shards_that_use_it(copy: Copy) -> None:
     copy.edit("config/studies/tiny.yaml", "linear:\n    betas: [0, 0.01]", "linear:\n    betas: [0, 0.1]")
     jobs = copy.jobs()
     assert jobs["train"] == 2
-    assert not {"download", "prepare", "identities"} & set(jobs)
+    assert not {"download", "prepare", "identities", "oracles"} & set(jobs)
 
 
 def test_another_dataset_trains_that_one_only(copy: Copy) -> None:
     copy.edit("config/studies/tiny.yaml", "[iris, diabetes]", "[iris, diabetes, wine]")
     jobs = copy.jobs()
     assert (jobs["download"], jobs["prepare"], jobs["train"], jobs["collect"]) == (1, 1, 1, 1)
+
+
+def test_another_arm_trains_its_own_shard_and_leaves_the_verdicts_alone(copy: Copy) -> None:
+    before = digests(copy)
+    copy.write("config/studies/tiny.yaml", TINY + ROBUST_ARM)
+    assert copy.jobs()["train"] == 1
+    outcome = copy.snakemake()
+    assert outcome.status == 0, outcome.text
+    runs = pq.read_table(copy.root / "results/tiny/runs.parquet").to_pandas()
+    robust = runs[runs["arm"] == "robust"]
+    assert len(robust) == 2 * 2 * 2
+    assert set(robust["scaling"]) == {"robust"}
+    assert len(runs) == 40 + len(robust)
+    after = digests(copy)
+    assert {name for name in before if after[name] == before[name]} >= {"effects.parquet", "summary.parquet"}
+
+
+def test_every_shard_keeps_its_predictions(finished: Copy) -> None:
+    folder = finished.root / "results/tiny"
+    shards = {path.name for path in (folder / "shards").iterdir()}
+    assert {path.name for path in (folder / "predictions").iterdir()} == shards
+    ids = [one for name in shards for one in pq.read_table(folder / "predictions" / name)["run_id"].to_pylist()]
+    assert sorted(ids) == sorted(pq.read_table(folder / "runs.parquet")["run_id"].to_pylist())
 
 
 def test_another_title_remakes_the_page_and_nothing_before_it(copy: Copy) -> None:
@@ -138,7 +169,24 @@ def test_another_registration_judges_again_and_trains_nothing(copy: Copy) -> Non
     after = json.loads(copy.read("results/tiny/verdicts.json"))
     assert after["constants"]["alpha"] == 0.01
     assert after["registration_sha256"] != before["registration_sha256"]
+    assert before["registered"]["status"] == "before training"
+    assert before["registered"]["shards"] == {before["registration_sha256"]: 3}
+    assert after["registered"]["status"] == "changed after training"
+    assert after["registered"]["shards"] == {before["registration_sha256"]: 3}
+    assert after["registered"]["present"] == after["registration_sha256"]
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
+
+
+def test_shards_trained_after_the_change_carry_the_new_registration(copy: Copy) -> None:
+    copy.edit("config/claims.yaml", "alpha: 0.05", "alpha: 0.01")
+    copy.edit("config/studies/tiny.yaml", "[iris, diabetes]", "[iris, diabetes, wine]")
+    outcome = copy.snakemake()
+    assert outcome.status == 0, outcome.text
+    verdicts = json.loads(copy.read("results/tiny/verdicts.json"))
+    assert sorted(verdicts["registered"]["shards"].values()) == [1, 3]
+    assert verdicts["registered"]["shards"][verdicts["registration_sha256"]] == 1
+    assert "The registration was changed after training" in copy.read("report/tiny.html")
+    assert "The registration was changed after training" in outcome.text
 
 
 def test_changed_science_retrains(copy: Copy) -> None:

@@ -8,9 +8,9 @@ from l2audit.contamination import CLEAN
 
 
 def runs_behind(effects: pd.DataFrame, runs: pd.DataFrame) -> dict[str, int]:
-    """Claim -> number of `runs` in the (dataset, architecture) blocks and at the levels of its effects, and clean."""
+    """Claim -> number of `runs` in the (dataset, arm) blocks and at the levels of its effects, and clean."""
     found: dict[str, int] = {}
-    owners = list(zip(runs["dataset"], runs["architecture"], strict=True))
+    owners = list(zip(runs["dataset"], runs["arm"], strict=True))
     for claim, rows in effects.groupby("claim", sort=True):
         blocks = set(zip(rows["dataset"], rows["architecture"], strict=True))
         inside = pd.Series([owner in blocks for owner in owners], index=runs.index)

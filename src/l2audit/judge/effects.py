@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
 from l2audit.judge.claims import Claim, Part, Registration
-from l2audit.judge.estimands import ESTIMANDS, PRIMARY_LOSS, Contrast
-from l2audit.judge.grid import Array, Grid, Mask, Thresholds
+from l2audit.judge.estimands import AGAINST, ESTIMANDS, PRIMARY_LOSS, Contrast
+from l2audit.judge.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, grids_of
+from l2audit.judge.statistics import slope_of
 
-BLOCK = ["role", "dataset", "task", "architecture"]
 EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
-EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active"]
+EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]
 LEVERAGE = "leverage"
 
 
@@ -43,25 +43,8 @@ def thresholds_of(registration: Registration, task: str) -> Thresholds:
     )
 
 
-def grids_of(
-    plan: pd.DataFrame, runs: pd.DataFrame, registration: Registration
-) -> dict[tuple[str, ...], dict[str, Grid]]:
-    """(role, dataset, task, architecture) -> loss -> grid, for every block that was planned."""
-    found = {key: rows for key, rows in runs.groupby(["dataset", "architecture", "loss"], sort=True)}
-    empty = runs.iloc[:0]
-    grids: dict[tuple[str, ...], dict[str, Grid]] = {}
-    for key, planned in plan.groupby([*BLOCK, "loss"], sort=True):
-        role, dataset, task, architecture, loss = map(str, key)
-        levels = sorted(planned["level"].unique(), key=lambda level: (level != CLEAN, level))
-        grids.setdefault((role, dataset, task, architecture), {})[loss] = Grid.of(
-            (dataset, task, architecture, loss),
-            found.get((dataset, architecture, loss), empty),
-            levels,
-            sorted(planned["beta"].unique()),
-            sorted(planned["seed"].unique()),
-            thresholds_of(registration, task),
-        )
-    return grids
+def _grids(plan: pd.DataFrame, runs: pd.DataFrame, registration: Registration) -> Grids:
+    return grids_of(plan, runs, {task: thresholds_of(registration, task) for task in plan["task"].unique()})
 
 
 def estimate(
@@ -73,55 +56,60 @@ def estimate(
 ) -> pd.DataFrame:
     """The effects of every registered claim over every planned contrast, sorted by key.
 
-    `plan`: the planned runs (role, dataset, task, architecture, loss, level, kind, beta, seed); `runs`: the table of
-    runs; `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card.
+    `plan`: the planned runs (role, task, arm, primary, level and the axes of each); `runs`: the table of runs;
+    `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card. A claim is about the primary
+    arms unless it lists others under `architectures`.
     """
     kinds = dict(zip(plan["level"], plan["kind"], strict=True))
-    grids = grids_of(plan, runs, registration)
+    grids = _grids(plan, runs, registration)
+    arms = {block: grids.beside(block) for block in (*grids.primary, *grids.further)}
     tables = [
-        _effects(claim, part, block, by_loss, kinds, strata, collinear)
+        _effects(claim, part, block, arms[block], kinds, strata, collinear)
         for claim in registration.claims
         for part in claim.parts
         if part.estimand
-        for block, by_loss in grids.items()
-        if _concerns(claim, part, block, by_loss)
+        for block in grids.blocks(claim.architectures)
+        if _concerns(claim, part, block, arms[block])
     ]
     rows = [row for table in tables for row in table]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS).sort_values(EFFECT_KEY, ignore_index=True)
 
 
-def _concerns(claim: Claim, part: Part, block: tuple[str, ...], by_loss: Mapping[str, Grid]) -> bool:
-    """Whether a block gives rows; architectures that a claim does not list give them too, for the map alone."""
-    role, dataset, task, _ = block
-    losses = {PRIMARY_LOSS[task], *ESTIMANDS[part.estimand].losses}
+def _concerns(claim: Claim, part: Part, block: Block, arms: Mapping[str, ByLoss]) -> bool:
+    """Whether a block gives rows; primary arms that a claim does not list give them too, for the map alone.
+
+    It does where its own arm, and the one that it is compared with, if any, were planned with the losses needed.
+    """
+    losses = {PRIMARY_LOSS[block.task], *ESTIMANDS[part.estimand].losses}
     return (
-        role == claim.role
-        and (not claim.datasets or dataset in claim.datasets)
-        and task in part.delta
-        and losses <= set(by_loss)
+        block.role == claim.role
+        and (not claim.datasets or block.dataset in claim.datasets)
+        and block.task in part.delta
+        and all(losses <= set(arms.get(arm, ())) for arm in (block.arm, part.parameters.get(AGAINST, block.arm)))
     )
 
 
 def _effects(
     claim: Claim,
     part: Part,
-    block: tuple[str, ...],
-    by_loss: Mapping[str, Grid],
+    block: Block,
+    arms: Mapping[str, ByLoss],
     kinds: Mapping[str, str],
     strata: Mapping[str, str],
     collinear: Mapping[str, bool],
 ) -> Iterable[dict[str, object]]:
-    role, dataset, task, architecture = block
-    primary = by_loss[PRIMARY_LOSS[task]]
-    for level in _levels(part, primary.levels, kinds):
+    role, dataset, task, arm = block
+    primary, rival = (arms[name][PRIMARY_LOSS[task]] for name in (arm, part.parameters.get(AGAINST, arm)))
+    for level in _levels(part, [one for one in primary.levels if one in rival.levels], kinds):
         stratum = stratum_of(kinds[level], strata, collinear[dataset])
         if claim.strata and stratum not in claim.strata:
             continue
-        contrast = Contrast(by_loss, level, part.parameters)
+        contrast = Contrast(arms[arm], level, part.parameters, arms)
         with np.errstate(all="ignore"):  # an unusable contrast is a row with its reason, not a warning
             theta = ESTIMANDS[part.estimand].theta(contrast)
         reason = _reasons(contrast, judged_band=ESTIMANDS[part.estimand].judged_band)
         active = _active(contrast)
+        slope = _slopes(part, arms, arm, level)
         for where, seed in enumerate(primary.seeds):
             ok = reason[where] == ""
             yield {
@@ -131,7 +119,7 @@ def _effects(
                 "dataset": dataset,
                 "task": task,
                 "stratum": stratum if claim.strata else "all",
-                "architecture": architecture,
+                "architecture": arm,
                 "level": level,
                 "seed": int(seed),
                 "beta": float(primary.betas[primary.chosen[where]]),
@@ -139,7 +127,24 @@ def _effects(
                 "ok": bool(ok),
                 "reason": reason[where],
                 "active": bool(active[where]),
+                "slope": float(slope[where]),
             }
+
+
+def _slopes(part: Part, arms: Mapping[str, ByLoss], arm: str, level: str) -> Array:
+    """(S,): least-squares slope of theta on log10 beta over the betas of the judged band, NaN for fewer than two.
+
+    The same contrast as the judged one, at every beta of the band in turn instead of the chosen one.
+    """
+    primary = Contrast(arms[arm], level, part.parameters).primary
+    theta = np.full((len(primary.betas), len(primary.seeds)), np.nan)
+    for b in range(1, len(primary.betas)):
+        contrast = Contrast(arms[arm], level, part.parameters, arms, at=b)
+        with np.errstate(all="ignore"):
+            effect = ESTIMANDS[part.estimand].theta(contrast)
+        usable = (_reasons(contrast, judged_band=False) == "") & primary.band[b]
+        theta[b] = np.where(usable, effect, np.nan)
+    return slope_of(np.log10(primary.betas[1:]), theta[1:])
 
 
 def _levels(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
@@ -151,6 +156,15 @@ def _levels(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list
 
 def _reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
     """Why each seed's contrast cannot be used, "" where it can; the first fault found stands."""
+    reason = _own_reasons(contrast, judged_band=judged_band)
+    for other in contrast.others:
+        theirs = _own_reasons(other, judged_band=judged_band)
+        reason = np.where(reason == "", theirs, reason)
+    return reason
+
+
+def _own_reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
+    """Likewise, of the runs of the contrast's own arm."""
     primary = contrast.primary
     seeds = np.arange(len(primary.seeds))
     faults: list[tuple[str, Mask]] = []
@@ -200,7 +214,7 @@ def summarise(
     strata: Mapping[str, str],
     collinear: Mapping[str, bool],
 ) -> pd.DataFrame:
-    """Means over seeds for the figures: one row a (role, dataset, architecture, loss, level, beta).
+    """Means over seeds of the primary arms, for the figures: a row a (role, dataset, architecture, loss, level, beta).
 
     Each measure of `SUMMARISED` as its mean and, with suffix `_se`, its standard error; `certified`, `in_band` and
     `chosen` as shares of seeds; `n_ok` of `n_planned` runs.
@@ -210,7 +224,7 @@ def summarise(
         for row in plan.drop_duplicates("level").itertuples()
     }
     rows: list[dict[str, object]] = []
-    for (role, dataset, task, architecture), by_loss in grids_of(plan, runs, registration).items():
+    for (role, dataset, task, architecture), by_loss in _grids(plan, runs, registration).primary.items():
         chosen = by_loss[PRIMARY_LOSS[task]].chosen
         for loss, grid in by_loss.items():
             for where, level in enumerate(grid.levels):

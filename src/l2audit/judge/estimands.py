@@ -16,21 +16,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
-from l2audit.judge.grid import Array, Grid, Mask
+from l2audit.judge.grid import Array, ByLoss, Grid, Mask
 from l2audit.registry import Registry
 
 PRIMARY_LOSS = {"classification": "cross_entropy", "regression": "squared"}
+AGAINST = "against"
+"""The parameter of a part that names the arm which its estimand compares the claim's own arms with."""
 
 
 @dataclass
 class Contrast:
     """Access to the runs that one contrast needs, for all seeds at once."""
 
-    grids: Mapping[str, Grid]  # by loss
+    grids: ByLoss
     level: str
     parameters: Mapping[str, Any]
+    arms: Mapping[str, ByLoss] = field(default_factory=dict)  # all of the dataset, for the same seeds
+    at: int | None = None  # index of one beta for all seeds, in place of the one that validation chose
     needs: list[tuple[str, str, bool]] = field(default_factory=list)  # (loss, level, penalised) of each read
     unusable: dict[str, Mask] = field(default_factory=dict)  # the estimand's own reasons
+    others: list[Contrast] = field(default_factory=list)  # contrasts of other arms that were asked for
 
     @property
     def primary(self) -> Grid:
@@ -46,6 +51,19 @@ class Contrast:
         """`measure` at the chosen beta, (S,)."""
         return self._read(measure, level, loss, penalised=True)
 
+    def against(self) -> Contrast:
+        """The same contrast in the arm that the parameter `against` names: its runs, and its own choice of beta.
+
+        Where one beta is wanted for all seeds it is the same beta there; without it no seed can be used.
+        """
+        other = Contrast(self.arms[self.parameters[AGAINST]], self.level, self.parameters, self.arms)
+        if self.at is not None:
+            (same,) = np.nonzero(other.primary.betas == self.primary.betas[self.at])
+            other.at = int(same[0]) if len(same) else None
+            other.require("beta not in both arms", np.full(len(other.primary.seeds), len(same) > 0))
+        self.others.append(other)
+        return other
+
     def require(self, reason: str, holds: Mask) -> None:
         """Leave out the seeds where `holds` is false, for `reason`."""
         self.unusable[reason] = ~holds
@@ -59,7 +77,8 @@ class Contrast:
     def pick(self, values: NDArray[Any], grid: Grid, level: str, *, penalised: bool) -> NDArray[Any]:
         """One entry a seed of `values` (L, B, S) at beta = 0 or at the chosen beta."""
         seeds = np.arange(len(grid.seeds))
-        beta = self.primary.chosen if penalised else np.zeros(len(seeds), dtype=int)
+        penalty = self.primary.chosen if self.at is None else np.full(len(seeds), self.at)
+        beta = penalty if penalised else np.zeros(len(seeds), dtype=int)
         picked: NDArray[Any] = values[grid.levels.index(level), beta, seeds]
         return picked
 
@@ -73,22 +92,35 @@ class Estimand:
     contaminated: bool  # one row a contaminated level, else one row at the clean level
     judged_band: bool  # the chosen beta must lie in the judged band
     losses: tuple[str, ...] = ()  # beside the primary one
+    display: str = "plain"  # how an effect is told: a name in l2audit.judge.display
 
 
 ESTIMANDS: Registry[Estimand] = Registry("estimand")
 
 
 def _estimand(
-    name: str, *, formula: str, contaminated: bool, judged_band: bool, losses: tuple[str, ...] = ()
+    name: str,
+    *,
+    formula: str,
+    contaminated: bool,
+    judged_band: bool,
+    losses: tuple[str, ...] = (),
+    display: str = "plain",
 ) -> Callable[[Callable[[Contrast], Array]], Callable[[Contrast], Array]]:
     def register(theta: Callable[[Contrast], Array]) -> Callable[[Contrast], Array]:
-        ESTIMANDS.add(name, Estimand(theta, formula, contaminated, judged_band, losses))
+        ESTIMANDS.add(name, Estimand(theta, formula, contaminated, judged_band, losses, display))
         return theta
 
     return register
 
 
-@_estimand("shrinkage", formula="log(|w(0)| / |w(b)|), clean", contaminated=False, judged_band=False)
+@_estimand(
+    "shrinkage",
+    formula="log(|w(0)| / |w(b)|), clean",
+    contaminated=False,
+    judged_band=False,
+    display="share left",
+)
 def shrinkage(runs: Contrast) -> Array:
     """Log ratio of the norms of all kernels without and with the penalty."""
     return np.asarray(np.log(runs.unpenalised("weight_norm") / runs.penalised("weight_norm")))
@@ -128,6 +160,7 @@ def robustness(runs: Contrast) -> Array:
     contaminated=True,
     judged_band=True,
     losses=("huber",),
+    display="times the damage",
 )
 def loss_against_penalty(runs: Contrast) -> Array:
     """Share of the damage that the robust loss removes against the share that the penalty removes, in log units.

@@ -72,6 +72,21 @@ def boundary_tests(k: NDArray[np.int64], mean: Array, sd: Array, k_min: int = 2)
     return Tests(k, mean, sd, supported=tail(-upper), excluded=tail(upper), reversed=tail(lower), above=tail(-lower))
 
 
+def slope_of(x: Array, y: Array) -> Array:
+    """Least-squares slope of each column of `y` (B, S) on `x` (B,), over its finite entries; NaN for fewer than two."""
+    present = np.isfinite(y)
+    count = present.sum(axis=0)
+    centre = np.where(present, x[:, None], 0.0).sum(axis=0) / np.maximum(count, 1)
+    away = np.where(present, x[:, None] - centre, 0.0)
+    found: Array = np.divide(
+        (away * np.where(present, y, 0.0)).sum(axis=0),
+        (away**2).sum(axis=0),
+        out=np.full(count.shape, np.nan),
+        where=count > 1,
+    )
+    return found
+
+
 def t_interval(k: int, mean: float, sd: float, level: float = 0.95) -> tuple[float, float]:
     """Two-sided t interval of a mean; NaN for fewer than two values."""
     if k < 2:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ import numpy as np
 from l2audit.judge import rule
 from l2audit.judge.bootstrap import intervals
 from l2audit.judge.claims import Claim, Constants, Part
+from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.rule import VERDICT_CODES, Decision, Evidence
-from l2audit.judge.scores import Array, RowScores, Scores
+from l2audit.judge.scores import Array, RowScores, Scores, scores
 from l2audit.judge.statistics import (
     between_datasets,
     decisive,
@@ -174,6 +175,7 @@ def _part_summary(
         "leave_one_out_high": float(without.max()) if without.size else math.nan,
         "bootstrap_fixed_datasets": list(fixed),
         "bootstrap_two_level": list(both),
+        "slope": _slope(judged, index, row, constants),
         "mde": detectable_effect(k, sd, members, constants.alpha) if k > 1 else math.nan,
         "n_datasets": k,
         "n_planned_datasets": int(planned.sum()),
@@ -185,6 +187,23 @@ def _part_summary(
         },
         "datasets": _dataset_summaries(judged, part, view, planned, constants),
     }
+
+
+def _slope(judged: Judged, index: int, row: int, constants: Constants) -> dict[str, Any]:
+    """Exploratory: how the effect changes with a tenfold beta over the judged band, one slope a dataset, t over them.
+
+    In units of delta. A seed counts wherever it has two betas in its band, and nothing is clipped: this is no verdict.
+    """
+    table = judged.table.parts[index]
+    everything = replace(constants, seed_share=0.0, cell_share=0.0, clip=math.inf)
+    found = scores(table.slope[None], np.zeros_like(table.slope)[None], table.planned, everything)
+    view = found.pooled() if row == 0 else found.stratum(row - 1)
+    slopes = view.raw[0]
+    k, mean, sd = summary(slopes)
+    low, high = t_interval(k, mean, sd)
+    with np.errstate(invalid="ignore"):
+        rising, falling = int((slopes > 0).sum()), int((slopes < 0).sum())
+    return {"mean": mean, "ci_low": low, "ci_high": high, "n_datasets": k, "rising": rising, "falling": falling}
 
 
 def part_reading(evidence: Evidence, index: int, level: float) -> str:
@@ -219,6 +238,7 @@ def _task_summary(part: Part, task: str, where: Any, x: Array, raw: Array, const
     low_raw, high_raw = t_interval(k_raw, mean_raw, sd_raw)
     return {
         "unit": part.unit[task],
+        "display": ESTIMANDS[part.estimand].display,
         "delta": unit,
         "n_datasets": k,
         "n_clipped": _clipped(raw[where], constants),

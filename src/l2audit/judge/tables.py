@@ -32,6 +32,8 @@ COLUMNS = (
     "reason",
     "active",
 )
+SLOPE = "slope"
+"""Of the effect on log10 beta; a table without this column is judged all the same, because no verdict depends on it."""
 KEY = ["dataset", "stratum", "architecture", "level", "seed"]
 ALL = "all"
 
@@ -45,11 +47,14 @@ UNSTATED = "no reason given"
 class PartTable:
     """One part of a claim over K datasets, S strata, A architectures, L levels and R seeds (see `scores.scores`).
 
+    slope: as u, the change of the effect per tenfold beta in units of delta; NaN where it is not known.
+
     dropped: rows that are not ok, counted by reason. unused: rows that do not enter for reasons of composition.
     """
 
     u: Array
     active: Array
+    slope: Array
     planned: Mask
     dropped: Counter[str]
     unused: Counter[str]
@@ -76,7 +81,9 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
     absent = [column for column in COLUMNS if column not in effects.columns]
     if absent:
         raise UserError(f"the effects table lacks the column '{absent[0]}'", fix="make it again with this version")
-    rows = effects.loc[(effects["claim"] == claim.id) & (effects["role"] == claim.role), list(COLUMNS)]
+    rows = effects.loc[(effects["claim"] == claim.id) & (effects["role"] == claim.role)].reindex(
+        columns=[*COLUMNS, SLOPE]
+    )
     if claim.datasets:
         rows = rows[rows["dataset"].isin(claim.datasets)]
     strata = claim.strata or (ALL,)
@@ -126,13 +133,14 @@ def _part_table(
     delta = rows["task"].map(part.delta).to_numpy(dtype=float)
 
     shape = tuple(len(values) for values in axes)
-    u, active = np.full(shape, np.nan), np.full(shape, np.nan)
+    u, active, slope = (np.full(shape, np.nan) for _ in range(3))
     u[index] = np.where(ok, theta, np.nan) / delta
     active[index] = np.where(ok, rows["active"].to_numpy(dtype=float), np.nan)
+    slope[index] = pd.to_numeric(rows[SLOPE]).to_numpy(dtype=float) / delta
     planned = np.zeros(shape[:-1], dtype=bool)
     planned[index[:-1]] = True
     reasons = np.where(flagged, NOT_FINITE, rows["reason"].astype(str).replace("", UNSTATED).to_numpy(dtype=object))
-    return PartTable(u, active, planned, Counter(reasons[~ok].tolist()), unused)
+    return PartTable(u, active, slope, planned, Counter(reasons[~ok].tolist()), unused)
 
 
 def _everywhere(rows: pd.DataFrame, unused: Counter[str]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from l2audit.judge.rule import Case, Decision, decide, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
 from l2audit.judge.tables import claim_table
-from l2audit.judge.wording import identity_sentence, sentence
+from l2audit.judge.wording import detectable, identity_sentence, sentence
 
 ABSENT = "absent"
 """Outcome of a control whose planted designs are not in the study: nothing was tested, so nothing failed."""
@@ -112,6 +112,7 @@ def _measured_entry(
     rows = [row_summary(judged, row, decision, constants, resamples) for row in range(len(judged.row_names))]
     for index, row in enumerate(rows):
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
+        row["detectable"] = detectable(rounded(row), constants)
         row["labels"] = labels(judged, index, decision, rests, constants)
     overall, *strata = rows
     first = claim.parts[0]

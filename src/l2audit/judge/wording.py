@@ -5,37 +5,27 @@ Sentences are made from the published entries alone, so a reader of verdicts.jso
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from l2audit.judge import claims
 from l2audit.judge.claims import SUPPORTED, Claim, Constants
+from l2audit.judge.display import DISPLAYS, MINUS, Display, number
+from l2audit.judge.registered import CHANGED
 from l2audit.judge.rule import MOST
 
 Entry = Mapping[str, Any]
-MINUS = "\u2212"
-
 STRATA = {
     "all": "all together",
     "label": "label noise",
     "target": "vertical outliers",
     "leverage-collinear": "bad leverage, collinear design",
     "leverage-other": "bad leverage, other designs",
+    "cellwise": "cellwise outliers",
+    "good-leverage": "good leverage (control)",
 }
 """Strata in words; one that is not listed goes by its own name."""
-
-
-def number(value: float | None, step: float, *, sign: bool = False) -> str:
-    """`value` with the decimals that show two digits of `step` and a real minus sign; "?" if not finite."""
-    if value is None or not math.isfinite(value):
-        return "?"
-    decimals = min(6, max(0, 1 - math.floor(math.log10(step))))
-    text = f"{abs(value):.{decimals}f}"
-    if float(text) == 0:
-        return text
-    return (MINUS if value < 0 else "+" if sign else "") + text
 
 
 def counted(n: int, noun: str) -> str:
@@ -58,45 +48,88 @@ def units(part: Entry) -> list[tuple[str, Entry]]:
 
 
 def estimate(part: Entry) -> str:
-    """Mean and interval of a part: in its unit if it has one, else as a multiple with each task's figures beside it."""
+    """A clause: mean and interval of a part, in its unit if it has one, else as a multiple with each task's figures."""
     found = units(part)
     if len(found) == 1:
-        return _plain(found[0][1])
-    each = "; ".join(f"{_plain(entry)} in {task}, where {_step(entry)} counts" for task, entry in found)
-    return f"{_multiple(part['m'], part['ci_low'], part['ci_high'])} times the smallest that counts ({each})"
+        (_, task), show = found[0], _display(part)
+        clause = show.effect if task["estimate"] is None or task["estimate"] >= 0 else show.opposite
+        return clause.format(value=_signed(task), unit=task["unit"]) + _interval(task)
+    each = "; ".join(f"{brief_figures(entry)} in {task}, where {_step(entry)} counts" for task, entry in found)
+    multiple = _multiple(part["m"], part["ci_low"], part["ci_high"])
+    return f"the effect is {multiple} times the smallest that counts ({each})"
 
 
 def brief(part: Entry) -> str:
     """As `estimate`, without the figures of each task."""
     found = units(part)
     if len(found) == 1:
-        return _plain(found[0][1])
+        return brief_figures(found[0][1])
     return f"{_multiple(part['m'], part['ci_low'], part['ci_high'])} times the smallest effect that counts"
 
 
-def _plain(task: Entry) -> str:
-    value = f"{number(task['estimate'], task['delta'], sign=True)} {task['unit']}"
+def brief_figures(task: Entry) -> str:
+    """Mean, unit and interval of one task."""
+    amount = Display().amount if task["display"] == "plain" else "{value}"
+    return amount.format(value=_signed(task), unit=task["unit"]) + _interval(task)
+
+
+def _signed(task: Entry) -> str:
+    return DISPLAYS[task["display"]].number(task["estimate"], task["delta"], sign=True)
+
+
+def _interval(task: Entry) -> str:
     if task["n_datasets"] < 2:
-        return value
-    return f"{value} [{number(task['ci_low'], task['delta'])}, {number(task['ci_high'], task['delta'])}]"
+        return ""
+    low, high = DISPLAYS[task["display"]].ends(task["ci_low"], task["ci_high"], task["delta"])
+    return f" [{low}, {high}]"
 
 
 def _multiple(value: float, low: float, high: float) -> str:
     return f"{number(value, 1, sign=True)} [{number(low, 1)}, {number(high, 1)}]"
 
 
-def _step(task: Entry) -> str:
-    return number(task["delta"], task["delta"])
+def _step(task: Entry, sign: int = 1) -> str:
+    """Delta as it is shown; `sign` -1: the same effect the other way round, which in a ratio is another number."""
+    return DISPLAYS[task["display"]].number(sign * task["delta"], task["delta"]).removeprefix(MINUS)
 
 
-def threshold(part: Entry) -> str:
-    """The smallest effect that counts, as a number where the part has one unit."""
+SEVERAL_UNITS = Display(
+    larger="larger than the smallest effect that counts",
+    reverse="the other way by more than the smallest effect that counts",
+    within="smaller than the smallest effect that counts either way",
+    excluded="an average effect as large as the smallest that counts is excluded",
+)
+
+
+def _display(part: Entry) -> Display:
     found = units(part)
-    return (
-        f"{_step(found[0][1])}, the smallest effect that counts,"
-        if len(found) == 1
-        else "the smallest effect that counts"
-    )
+    return DISPLAYS[found[0][1]["display"]] if len(found) == 1 else SEVERAL_UNITS
+
+
+def against_delta(part: Entry, relation: str) -> str:
+    """How a part compares with the smallest effect that counts; `relation`: a field of `Display`."""
+    found = units(part)
+    value = _step(found[0][1], -1 if relation == "reverse" else 1) if len(found) == 1 else ""
+    text: str = getattr(_display(part), relation)
+    return text.format(value=value, unit=found[0][1]["unit"] if found else "")
+
+
+def detectable(row: Entry, constants: Constants) -> str:
+    """What the row could have found; "" where there is no spread to tell it by."""
+    mde = row["mde"]
+    if mde is None or not mde < float("inf"):
+        return ""
+    if mde > constants.clip:
+        most = f"{constants.clip:g} times the smallest that counts, where scores are cut,"
+        return f"At this spread even an average effect of {most} could have been missed."
+    part = max(row["parts"], key=lambda one: one["mde"])
+    found, show = units(part), _display(part)
+    multiple = f"{number(mde, 1)} times the smallest that counts"
+    if len(found) != 1:
+        return f"This study could have found an average effect of at least {multiple} with 90 % power."
+    task = found[0][1]
+    size = show.at_least.format(value=show.number(mde * task["delta"], task["delta"]), unit=task["unit"])
+    return f"This study could have found {size} ({multiple}) with 90 % power."
 
 
 def outlook(part: Entry) -> str:
@@ -105,8 +138,8 @@ def outlook(part: Entry) -> str:
     found = units(part)
     if len(found) == 1:
         figures = found[0][1]
-        ends = (number(figures[key], figures["delta"]) for key in ("prediction_low", "prediction_high"))
-        text = " to ".join(ends)
+        ends = figures["prediction_low"], figures["prediction_high"], figures["delta"]
+        text = " to ".join(_display(part).ends(*ends))
     else:
         text = f"{number(low, 1)} to {number(high, 1)} times the smallest effect that counts"
     every = low > 1 if part["m"] > 0 else high < -1
@@ -129,7 +162,7 @@ def _part(row: Entry) -> Entry:
 
 
 def _average(row: Entry, part: Entry) -> str:
-    return f"averaged over {counted(part['n_datasets'], 'dataset')}, the effect is {estimate(part)}"
+    return f"averaged over {counted(part['n_datasets'], 'dataset')}, {estimate(part)}"
 
 
 def named(part: Entry) -> str:
@@ -154,23 +187,19 @@ def _capital(text: str) -> str:
 def _supported(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     body = _capital(_parts(row, "it holds for") + _average(row, part))
-    return f"{body}, larger than {threshold(part)}{correction(row, family)}. {outlook(part)}".replace(",.", ".")
+    return f"{body}, {against_delta(part, 'larger')}{correction(row, family)}. {outlook(part)}".replace(",.", ".")
 
 
 def _reversed(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     lead = _parts(row, "the opposite holds for") or "the opposite holds: "
-    beyond = f"the other way by more than {threshold(part)}{correction(row, family)}"
+    beyond = f"{against_delta(part, 'reverse')}{correction(row, family)}"
     return f"{_capital(lead)}{_average(row, part)}, {beyond}. {outlook(part)}".replace(",.", ".")
 
 
 def _excluded(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
-    found = units(part)
-    size = (
-        f"of {_step(found[0][1])} {found[0][1]['unit']}" if len(found) == 1 else "as large as the smallest that counts"
-    )
-    fact = f"an average effect {size} is excluded{correction(row, family)}"
+    fact = f"{against_delta(part, 'excluded')}{correction(row, family)}"
     detail = f"{_average(row, part)}; zero or reversed is not settled"
     if len(row["parts"]) == 1:
         return f"{_capital(fact)}: {detail}."
@@ -194,9 +223,7 @@ def _negligible(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     kinds = ", and in no kind of contamination estimated larger" if strata else ""
     share = f"{100 * row['missed_share']:.0f} %"
-    body = (
-        f"{_capital(_average(row, part))}: smaller than {threshold(part)} either way{kinds}{correction(row, family)}. "
-    )
+    body = f"{_capital(_average(row, part))}: {against_delta(part, 'within')}{kinds}{correction(row, family)}. "
     return f"{body}An exception in up to {share} of such datasets could have been missed.".replace(",,", ",")
 
 
@@ -273,7 +300,7 @@ def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Consta
     """The sentence of a row's verdict. `strata`: the entries of the claim's strata, for the row "all"; else empty."""
     text = SENTENCES[row["verdict"]]({**row, "k_min": constants.k_min}, family, strata)
     clipped = sum(part["n_clipped"] for part in row["parts"] if part["id"] == row["deciding_part"])
-    if clipped and "the effect is" in text:
+    if clipped and estimate(_part(row)) in text:
         times = f"{constants.clip:g} times the smallest effect that counts"
         text += f" ({_capital(counted(clipped, 'dataset'))} beyond {times} entered as {constants.clip:g} times.)"
     return text
@@ -299,12 +326,21 @@ def table(verdicts: Mapping[str, Any], width: int = 100) -> str:
     """The verdicts as text of at most `width` columns, ASCII apart from the sentences' quotes: for the terminal."""
     sections = [("Claims", verdicts["claims"]), ("Added", verdicts["added"]), ("Controls", verdicts["controls"])]
     blocks = [_section(title, entries, width) for title, entries in sections if entries]
+    if notice(verdicts):
+        blocks.insert(0, textwrap.fill(notice(verdicts), width))
     return "\n\n".join(blocks).translate({ord(MINUS): "-", ord("“"): '"', ord("”"): '"'}) + "\n"
+
+
+def notice(verdicts: Mapping[str, Any]) -> str:
+    """What must be said above all verdicts: that the registration was changed after training. Else ""."""
+    about = verdicts.get("registered")
+    return str(about["sentence"]) if about and about["status"] == CHANGED else ""
 
 
 def markdown(verdicts: Mapping[str, Any]) -> str:
     """The verdicts as a Markdown table: claim, quote and author, verdict, sentence."""
-    lines = ["| | what was said | verdict | |", "|---|---|---|---|"]
+    lines = [f"**{notice(verdicts)}**", ""] if notice(verdicts) else []
+    lines += ["| | what was said | verdict | |", "|---|---|---|---|"]
     for entry in (*verdicts["claims"], *verdicts["added"]):
         said = f"“{entry['quote']}” ({entry['author']})"
         lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")

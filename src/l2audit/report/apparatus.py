@@ -10,9 +10,10 @@ from markupsafe import Markup
 
 from l2audit.judge.claims import Constants
 from l2audit.report import words
+from l2audit.report.backing import registration
 from l2audit.report.digits import NONE, count, digits_for, percent, plain, power_of_ten
 from l2audit.report.pictures import CENTRAL, Material, Picture, forest_picture, measured_parts, one_delta
-from l2audit.report.sections import Table, check_table
+from l2audit.report.sections import Table
 
 
 def controls(controls: Sequence[Mapping[str, Any]], material: Material, *, judged: bool) -> dict[str, Any]:
@@ -60,12 +61,6 @@ def trust(effects: pd.DataFrame, summary: pd.DataFrame, provenance: Mapping[str,
         if excluded
         else None,
     }
-
-
-def oracles(entries: Sequence[Mapping[str, Any]], identities: Sequence[Mapping[str, Any]]) -> Table | None:
-    """Exact checks that belong to no claim on the page: known results that the pipeline reproduces."""
-    claims = {entry["id"] for entry in entries}
-    return check_table([check for check in identities if check["claim"] not in claims], "Known results, reproduced")
 
 
 def _certified(summary: pd.DataFrame) -> Table:
@@ -123,6 +118,15 @@ def verdict_words(constants: Constants) -> list[dict[str, Any]]:
     ]
 
 
+SINGULAR = 1e16
+"""Condition number from which a correlation matrix is singular to working precision (see `l2audit.data.prepare`)."""
+
+
+def condition(number: float) -> str:
+    """A condition number as it is printed."""
+    return "singular" if number >= SINGULAR else plain(number, 0 if number >= 10 else 1)
+
+
 def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Datasets, hashes and versions."""
     cards = sorted(
@@ -135,7 +139,7 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
             count(card["rows"]),
             count(card["columns"]),
             count(card.get("classes")),
-            plain(card["condition_number"], 0 if card["condition_number"] >= 10 else 1),
+            condition(card["condition_number"]),
             "yes" if card["collinear"] else "no",
             card["licence"],
         ]
@@ -144,6 +148,7 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
     code = provenance.get("code_sha256", {})
     hashes = [
         ["registration (config/claims.yaml)", verdicts["registration_sha256"]],
+        *registration(verdicts)["hashes"],
         *([f"code of {stage}", value] for stage, value in sorted(code.items())),
         *([["lock file", provenance["lock_sha256"]]] if provenance.get("lock_sha256") else []),
     ]
@@ -153,7 +158,7 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
         "datasets": Table("Datasets of the study and of its controls", head, rows, frozenset({2, 3, 4, 5})),
         "cards": [
             {key: card.get(key) or "" for key in ("name", "description", "citation", "source", "licence")}
-            | {"sha256": card.get("prepared_sha256", "")}
+            | {"sha256": card.get("prepared_sha256", ""), "shared": ", ".join(card.get("shares_table_with") or ())}
             for card in cards
         ],
         "hashes": Table(

@@ -27,6 +27,19 @@ LOG_LOG = (
     "All weights are multiplied by s. The points follow the line of slope 2: doubling the weights makes the "
     "penalty four times as large."
 )
+GALLERY = (
+    "Each picture is made by the function that contaminates training rows, here applied to {rows} made-up rows: left "
+    "clean, right contaminated. Orange triangles were hit, blue dots were left alone. Where there are classes, shape "
+    "and colour tell the class that the model is given, and a ring marks the rows that were hit. In formulas s is the "
+    "robust scale of the clean target (1.4826 MAD), f a linear fit to the clean rows and Σ the covariance of their "
+    "features; the line in a third panel is that fit."
+)
+BESIDE = (
+    "In units of δ: the range of the average when each dataset is left out; 95\u202f% bootstrap intervals with the "
+    "seeds within each dataset drawn again, and with the datasets drawn again, too; τ, the spread of true effects "
+    "between datasets; and the change of the effect per tenfold beta over the judged band, one slope a dataset "
+    "(exploratory)."
+)
 TABLE = (
     "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "
     "units too."

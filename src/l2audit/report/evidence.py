@@ -102,7 +102,7 @@ def maps(
         return []
     table = cells(effects, delta, constants)
     return [
-        _map(rows, f"{part['id']}, {task}: 1 δ = {words.amount(part['tasks'][task], 1.0)}", levels)
+        _map(rows, f"{part['id']}, {task}: 1 δ = {words.delta(part['tasks'][task])}", levels)
         for task, rows in table.groupby("task", sort=True)
     ]
 

@@ -11,8 +11,11 @@ import pandas as pd
 from l2audit.files import write_text
 from l2audit.report.page import build_page
 
-EVIDENCE = ("verdicts.json", "effects.parquet", "summary.parquet", "identities.json", "provenance.json")
+EVIDENCE = ("verdicts.json", "effects.parquet", "summary.parquet", "identities.json", "oracles.json", "provenance.json")
 """What the page is a function of. `report/published/` holds a copy of these of the default study."""
+
+CALIBRATION = "calibration.json"
+"""The trial of the judge, beside the evidence or elsewhere; a page without it says so."""
 
 
 def read_json(path: Path) -> Any:
@@ -20,8 +23,12 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def write_page(folder: Path, page: Path) -> None:
-    """Build the page of the study whose evidence is in `folder` and write it to `page`."""
+def write_page(folder: Path, page: Path, calibration: Path | None = None) -> None:
+    """Build the page of the study whose evidence is in `folder` and write it to `page`.
+
+    `calibration`: the trial of the judge; the file in `folder`, if there is one, where None.
+    """
+    trial = calibration or folder / CALIBRATION
     provenance = read_json(folder / "provenance.json")
     html = build_page(
         read_json(folder / "verdicts.json"),
@@ -30,5 +37,7 @@ def write_page(folder: Path, page: Path) -> None:
         read_json(folder / "identities.json"),
         provenance,
         provenance["study"],
+        read_json(folder / "oracles.json"),
+        read_json(trial) if trial.exists() else None,
     )
     write_text(page, html)

@@ -16,8 +16,9 @@ from markupsafe import Markup
 
 from l2audit import __version__
 from l2audit.judge.claims import Constants
-from l2audit.report import apparatus, evidence
+from l2audit.report import apparatus, backing, captions, evidence
 from l2audit.report.digits import THIN, count, short, vector
+from l2audit.report.gallery import ROWS, Gallery, gallery
 from l2audit.report.pictures import CENTRAL, Material, glance_picture
 from l2audit.report.sections import Section, section
 
@@ -31,26 +32,34 @@ def build_page(
     identities: Sequence[Mapping[str, Any]],
     provenance: Mapping[str, Any],
     study: Mapping[str, Any],
+    oracles: Sequence[Mapping[str, Any]],
+    calibration: Mapping[str, Any] | None = None,
 ) -> str:
     """The page of a study as one HTML document.
 
-    `verdicts`, `identities`, `provenance`: the parsed JSON files of the same names; `effects`, `summary`: the Parquet
-    tables; `study`: its `name`, `title` and `verdicts` (false: plumbing only, nothing is judged).
+    `verdicts`, `identities`, `oracles`, `provenance`, `calibration`: the parsed JSON files of the same names, the last
+    one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its `name`, `title` and
+    `verdicts` (false: plumbing only, nothing is judged).
     """
     constants = Constants(**verdicts["constants"])
     material = Material(effects, summary, identities, constants, evidence.level_words(summary))
     entries = [*verdicts["claims"], *verdicts["added"]]
     sections = [section(entry, material) for entry in entries]
+    outliers = gallery(provenance.get("contaminations", {}), set(summary["kind"]))
     page = {
-        **_head(verdicts, entries, sections, provenance, study, material),
+        **_head(verdicts, entries, sections, provenance, study, material, backing.failed_oracles(oracles)),
         **apparatus.controls(verdicts["controls"], material, judged=bool(study["verdicts"])),
         **apparatus.trust(effects, summary, provenance),
-        "oracles": apparatus.oracles(entries, identities),
+        "known": backing.oracles(oracles),
+        "calibration": backing.calibration(calibration),
+        "registration": backing.registration(verdicts),
         **apparatus.sources(verdicts, provenance),
         "claims": sections,
+        "gallery": outliers,
+        "gallery_caption": captions.GALLERY.format(rows=ROWS),
         "constants": apparatus.constants(constants, entries),
         "verdict_words": apparatus.verdict_words(constants),
-        "contents": _contents(sections),
+        "contents": _contents(sections, outliers),
         "thin": THIN,
         "version": __version__,
     }
@@ -81,6 +90,7 @@ def _head(
     provenance: Mapping[str, Any],
     study: Mapping[str, Any],
     material: Material,
+    not_reproduced: Sequence[str],
 ) -> dict[str, Any]:
     """Title, answer, stamps and the few numbers under the answer."""
     central = next((one for one in sections if one.id == CENTRAL), None)
@@ -90,6 +100,11 @@ def _head(
     stamps = [] if judged else [PLUMBING]
     if failed and judged:
         stamps.append(f"A control failed ({', '.join(failed)}): do not rely on the verdicts of this page.")
+    if not_reproduced:
+        told = "Known results were not reproduced" if len(not_reproduced) > 1 else "A known result was not reproduced"
+        stamps.append(f"{told} ({', '.join(not_reproduced)}): do not rely on the numbers of this page.")
+    if backing.registration(verdicts)["stamp"] and judged:
+        stamps.append(backing.registration(verdicts)["stamp"])
     answer = f"{central.badge.text}: {central.sentence}" if central else ""
     return {
         "title": central.question if central else "What L2 regularisation does, claim by claim",
@@ -124,8 +139,11 @@ def _citation(central: Section | None, answer: str, verdicts: Mapping[str, Any],
     return f"l2audit {__version__}, study “{study['name']}”. {question} {answer} {registration}"
 
 
-def _contents(sections: Sequence[Section]) -> list[dict[str, str]]:
+def _contents(sections: Sequence[Section], outliers: Gallery | None) -> list[dict[str, str]]:
     fixed = [
+        *([("outliers", "What an outlier is")] if outliers else []),
+        ("known", "Known results"),
+        ("calibration", "How often wrong?"),
         ("controls", "Controls"),
         ("rule", "How a verdict is reached"),
         ("trust", "What was left out"),

@@ -52,7 +52,7 @@ def anchor(claim_id: str) -> str:
 
 def one_delta(parts: Sequence[Entry]) -> str:
     """One delta in plain units, every unit that occurs once."""
-    found = (words.amount(task, 1.0) for part in parts for _, task in sorted(part["tasks"].items()))
+    found = (words.delta(task) for part in parts for _, task in sorted(part["tasks"].items()))
     return " or ".join(dict.fromkeys(found))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2audit.report import captions, evidence, words
-from l2audit.report.digits import NONE, count, digits_for, exact, interval, plain
+from l2audit.report.digits import NONE, count, exact, interval, plain
 from l2audit.report.pictures import (
     Entry,
     Material,
@@ -70,6 +70,8 @@ class Section:
     labels: Sequence[str] = ()
     dropped: Table | None = None
     dropped_summary: str = ""
+    detectable: str = ""
+    beside: Table | None = None
     scope: str = ""
 
 
@@ -98,6 +100,8 @@ def section(entry: Entry, material: Material) -> Section:
         dropped=_dropped(dropped),
         dropped_summary=_dropped_summary(dropped),
         scope=_scope(entry) if measured else "",
+        detectable=entry.get("detectable", ""),
+        beside=beside(entry) if measured else None,
     )
 
 
@@ -152,7 +156,7 @@ def _maps(entry: Entry, material: Material) -> list[evidence.Map]:
 def _estimates(entry: Entry) -> Table:
     """Averages per stratum and part in units of delta and, per task, in plain units; the claim's own row last."""
     parts = measured_parts(entry)
-    units = {task: found["unit"] for part in parts for task, found in sorted(part["tasks"].items())}
+    units = {task: words.heading(found) for part in parts for task, found in sorted(part["tasks"].items())}
     rows = [line for row in [*entry["strata"], entry] for line in _estimate_lines(row, units, several=len(parts) > 1)]
     head = [
         "Contamination",
@@ -198,8 +202,33 @@ def _in_delta(part: Entry) -> str:
 def _in_plain_units(task: Entry | None) -> str:
     if task is None or task["estimate"] is None:
         return NONE
-    digits = digits_for(task["delta"])
-    return f"{plain(task['estimate'], digits, sign=True)} {interval(task['ci_low'], task['ci_high'], digits)}"
+    return words.figures(task)
+
+
+BESIDE = ("Contamination", "Part", "One left out", "Seeds drawn again", "Datasets, too", "τ", "Per tenfold beta")
+
+
+def beside(entry: Entry) -> Table:
+    """Checks of every row that is judged, in units of delta: they are reported and never change a verdict."""
+    rows = [
+        [words.stratum(row["stratum"]) if part is row["parts"][0] else "", part["id"], *_beside(part)]
+        for row in [*entry["strata"], entry]
+        for part in measured_parts(row)
+    ]
+    return Table(captions.BESIDE, BESIDE, rows, frozenset(range(2, len(BESIDE))))
+
+
+def _beside(part: Entry) -> list[str]:
+    slope = part["slope"]
+    seeds, datasets = part["bootstrap_fixed_datasets"], part["bootstrap_two_level"]
+    tenfold = f"{plain(slope['mean'], 1, sign=True)} {interval(slope['ci_low'], slope['ci_high'], 1)}"
+    return [
+        interval(part["leave_one_out_low"], part["leave_one_out_high"], 1),
+        interval(seeds[0], seeds[1], 1),
+        interval(datasets[0], datasets[1], 1),
+        plain(part["tau"], 1),
+        f"{tenfold}, rises in {slope['rising']} of {slope['n_datasets']}" if slope["n_datasets"] else NONE,
+    ]
 
 
 def _checks(entry: Entry, material: Material) -> list[Entry]:

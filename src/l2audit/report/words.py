@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2audit.judge import claims as judged
+from l2audit.judge.display import DISPLAYS
 from l2audit.judge.wording import STRATA
-from l2audit.report.digits import THIN, digits_for, percent, plain
+from l2audit.report.digits import THIN, percent
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,21 @@ VERDICT_WORDS = {
 
 KINDS = {
     "sym": "flipped labels",
+    "pair": "labels flipped to the next class",
     "vert": "vertical outliers",
+    "vert2": "vertical outliers, both ways",
+    "shift": "systematic shift",
+    "student": "heavy-tailed noise",
     "badlev": "bad leverage",
+    "badlev_pc1": "bad leverage, first component",
+    "badlev_last": "bad leverage, last component",
+    "goodlev": "good leverage",
     "badlev_class": "bad leverage",
+    "cell": "cellwise outliers",
 }
+
+MAGNITUDES = {"student": "ν\u202f=\u202f{}"}
+"""How the magnitude of a kind is written, where it is not a multiple of s."""
 
 LOSSES = {"squared": "squared loss", "huber": "Huber loss", "cross_entropy": "cross-entropy"}
 
@@ -63,10 +75,26 @@ def stratum(name: str) -> str:
 
 def level(kind: str, rate: float, magnitude: float | None) -> str:
     """A contamination level in words, such as "vertical outliers 10 %, 10 s"."""
-    size = f", {magnitude:g}{THIN}s" if magnitude is not None and magnitude == magnitude and magnitude else ""
-    return f"{KINDS.get(kind, kind)} {percent(rate)}{size}"
+    size = ""
+    if magnitude is not None and magnitude == magnitude and magnitude:
+        size = ", " + MAGNITUDES.get(kind, f"{{}}{THIN}s").format(f"{magnitude:g}")
+    share = "" if rate == 1 else f" {percent(rate)}"
+    return f"{KINDS.get(kind, kind)}{share}{size}"
 
 
-def amount(task: Mapping[str, Any], u: float, *, sign: bool = False) -> str:
-    """`u` deltas of one task of a part in its plain unit, such as "1.0 percentage points of test error"."""
-    return f"{plain(u * task['delta'], digits_for(task['delta']), sign=sign)} {task['unit']}"
+def delta(task: Mapping[str, Any]) -> str:
+    """The smallest effect that counts in one task of a part, such as "1.0 percentage points of test error"."""
+    show = DISPLAYS[task["display"]]
+    return show.amount.format(value=show.number(task["delta"], task["delta"]), unit=task["unit"])
+
+
+def heading(task: Mapping[str, Any]) -> str:
+    """What a column of effects of one task is headed with."""
+    return DISPLAYS[task["display"]].heading.format(unit=task["unit"])
+
+
+def figures(task: Mapping[str, Any]) -> str:
+    """Mean and interval of one task of a part, without their unit."""
+    show, step = DISPLAYS[task["display"]], task["delta"]
+    low, high = show.ends(task["ci_low"], task["ci_high"], step)
+    return f"{show.number(task['estimate'], step, sign=True)} [{low}, {high}]"

@@ -1,0 +1,107 @@
+"""How an effect is told. An estimand names its display, so that a logarithm reaches the reader as a ratio.
+
+A display is words alone: delta, estimand and every test stay on the registered scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from l2audit.registry import Registry
+
+MINUS = "\u2212"
+
+
+def number(value: float | None, step: float, *, sign: bool = False) -> str:
+    """`value` with the decimals that show two digits of `step` and a real minus sign; "?" if not finite."""
+    if value is None or not math.isfinite(value):
+        return "?"
+    decimals = min(6, max(0, 1 - math.floor(math.log10(step))))
+    text = f"{abs(value):.{decimals}f}"
+    if float(text) == 0:
+        return text
+    return (MINUS if value < 0 else "+" if sign else "") + text
+
+
+def ratio(value: float | None) -> str:
+    """A positive number with two significant digits, whole from 10 on; "?" if not finite.
+
+    >>> ratio(0.4213), ratio(2.31), ratio(14.3), ratio(0.0071)
+    ('0.42', '2.3', '14', '0.0071')
+    """
+    if value is None or not math.isfinite(value):
+        return "?"
+    return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
+
+
+@dataclass(frozen=True)
+class Display:
+    """Words for an effect; `{value}` is a number, `{unit}` the registered unit.
+
+    effect, opposite   a mean effect of either sign, before its interval
+    amount    the smallest effect that counts, as a noun
+    larger, reverse, within   beyond it, beyond it the other way, smaller than it either way
+    at_least  an average effect of some size or more, as a noun
+    excluded  that an average effect of that size is ruled out
+    heading   of a column of such numbers
+    of        the number shown for an effect on the registered scale; a falling one swaps the ends of an interval
+    """
+
+    effect: str = "the effect is {value} {unit}"
+    opposite: str = "the effect is {value} {unit}"
+    amount: str = "{value} {unit}"
+    at_least: str = "an average effect of at least {value} {unit}"
+    larger: str = "larger than {value}, the smallest effect that counts,"
+    reverse: str = "the other way by more than {value}, the smallest effect that counts,"
+    within: str = "smaller than {value}, the smallest effect that counts, either way"
+    excluded: str = "an average effect of {value} {unit} is excluded"
+    heading: str = "{unit}"
+    of: Callable[[float], float] | None = None
+
+    def number(self, value: float | None, step: float, *, sign: bool = False) -> str:
+        """One figure as it is shown; `step` is delta."""
+        if self.of is None:
+            return number(value, step, sign=sign)
+        return ratio(None if value is None else self.of(value))
+
+    def ends(self, low: float | None, high: float | None, step: float) -> tuple[str, str]:
+        """The two ends of an interval, the smaller number first."""
+        falling = self.of is not None and self.of(1.0) < self.of(0.0)
+        first, second = (high, low) if falling else (low, high)
+        return self.number(first, step), self.number(second, step)
+
+
+DISPLAYS: Registry[Display] = Registry("display")
+DISPLAYS.add("plain", Display())
+DISPLAYS.add(
+    "share left",
+    Display(
+        effect="the norm falls to {value} of itself",
+        opposite="the norm rises to {value} of itself",
+        amount="a fall of the norm to {value} of itself",
+        at_least="an average fall of the norm to {value} of itself or less",
+        larger="beyond {value}, the smallest effect that counts,",
+        reverse="beyond {value}, the smallest effect that counts,",
+        within="less than a change to {value}, the smallest effect that counts, either way",
+        excluded="an average fall of the norm to {value} of itself is excluded",
+        heading="norm with the penalty / without",
+        of=lambda effect: math.exp(-effect),
+    ),
+)
+DISPLAYS.add(
+    "times the damage",
+    Display(
+        effect="the best penalty leaves {value} times the damage that Huber loss leaves",
+        opposite="the best penalty leaves {value} times the damage that Huber loss leaves",
+        amount="{value} times the damage",
+        at_least="an average of {value} times the damage or more",
+        larger="more than {value} times, the smallest effect that counts,",
+        reverse="less than {value} times, the smallest effect that counts,",
+        within="less than {value} times, the smallest effect that counts, either way",
+        excluded="an average of {value} times the damage is excluded",
+        heading="damage left: penalty / Huber loss",
+        of=math.exp,
+    ),
+)

@@ -1,0 +1,87 @@
+"""What a study could show, told before it is run, against what the judge says after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from judging import claim, effects, part, registration, spread, together
+from l2audit.judge.claims import Registration
+from l2audit.judge.power import outlooks, planned_effects, rows_in_families, spreads_of, text
+from l2audit.judge.statistics import detectable_factor
+from l2audit.judge.verdicts import judge
+from report_example import ARM, AXES, STRATA, cards, example, runs_table
+from report_example import registration as own_registration
+
+
+@pytest.fixture(scope="module")
+def planned() -> pd.DataFrame:
+    """The effects of the example study, known from its plan alone."""
+    runs = runs_table()
+    collinear = {card["name"]: card["collinear"] for card in cards()}
+    return planned_effects(runs[[*AXES, *ARM, "beta", "seed"]], list(runs), own_registration(), STRATA, collinear)
+
+
+def test_the_plan_has_the_contrasts_of_the_study_and_none_is_usable(planned: pd.DataFrame) -> None:
+    key = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
+    pd.testing.assert_frame_equal(planned[key], example()["effects"][key], check_dtype=False)
+    assert not planned["ok"].any()
+
+
+def test_at_the_spread_of_a_study_the_outlook_is_what_that_study_reports(planned: pd.DataFrame) -> None:
+    verdicts: dict[str, Any] = example()["verdicts"]
+    entries = {one["id"]: one for one in (*verdicts["claims"], *verdicts["controls"])}
+    found = outlooks(planned, own_registration(), spreads_of(verdicts))
+    assert [one.claim for one in found] == [c.id for c in own_registration().claims if c.family != "identity"]
+    complete = [one for one in found if entries[one.claim]["n_datasets"] == one.datasets]
+    assert len(complete) > 2
+    for one in complete:
+        assert one.seen == pytest.approx(entries[one.claim]["mde"])
+        assert one.rows == entries[one.claim]["rows_in_family"]
+
+
+def settings() -> Registration:
+    return registration(
+        claim("x", parts=[part("p"), part("q")], strata=["label", "target"]),
+        claim("y"),
+        claim("added", family="added", strata=["label", "target"]),
+        claim("pc", family="control", role="control", expects=["supported"]),
+    )
+
+
+def test_families_count_as_the_judge_counts_them() -> None:
+    families = judge(effects([1.0] * 5), settings(), resamples=20)["families"]
+    assert rows_in_families(settings()) == {"claims": families["claims"], "added": families["added"], "control": 1}
+    assert families["control pc 0"] == 1
+
+
+def test_factors_come_from_the_family_and_the_datasets() -> None:
+    rows = together(
+        effects(spread(0, 1, 12), part="p", stratum="label"), effects(spread(0, 1, 8), part="q", stratum="target")
+    )
+    (x, y, *_) = outlooks(rows, settings(), {("x", "p"): 0.5, ("x", "q"): 3.0})
+    assert x.datasets == 8
+    factor = detectable_factor(8, 0.05 / (2 * 2))
+    assert x.assumed == pytest.approx((1 + factor, 1 + 2 * factor))
+    assert (x.spread, x.seen) == (3.0, pytest.approx(1 + 3 * factor))
+    assert (y.datasets, y.assumed, y.seen) == (0, (), None)
+
+
+def test_the_text_says_where_a_spread_comes_from_and_what_cannot_be_judged() -> None:
+    rows = effects(spread(0, 1, 12), part="p")
+    found = outlooks(rows, registration(claim("x"), claim("y")), {("x", "p"): 9.0})
+    shown = text(found, "the published study", settings().constants)
+    lines = shown.splitlines()
+    assert "spread seen in the published study" in " ".join(lines)
+    row = next(line for line in lines if line.startswith("x ")).split()
+    factor = detectable_factor(12, 0.05 / (2 * 2))
+    assert row == ["x", "12", f"{1 + factor:.1f}", f"{1 + 2 * factor:.1f}", "over", "10", "(SD", "9.0)"]
+    assert next(line for line in lines if line.startswith("y ")).split()[:4] == ["y", "0", "too", "few"]
+    assert lines[-1] == "too few: a claim needs 5 datasets"
+    assert max(map(len, lines)) <= 100
+    unknown = text(outlooks(rows, registration(claim("x")), {}), None, settings().constants)
+    assert "no stored study tells better" in " ".join(unknown.split())
+    assert "SD = 1" in unknown
+    assert "as seen" not in unknown
