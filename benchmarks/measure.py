@@ -23,6 +23,7 @@ Say = Callable[[str], None]
 
 SIDES = (8, 14, 28)
 JAX_CHUNKS = (8, 16, 32)
+MOST_SECONDS = 240
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
@@ -249,10 +250,14 @@ def convolutions(logs: Path, plan: Plan, say: Say) -> dict[int, Rounds]:
 def cost(logs: Path, plan: Plan, say: Say) -> list[dict[str, float]]:
     """Studies of growing size, each by fresh processes: core-milliseconds a model and the highest memory of a process.
 
-    Such a study is what the workflow makes of it: jobs side by side, one shard after another.
+    Such a study is what the workflow makes of it: jobs side by side, one shard after another. A size that would take
+    more than MOST_SECONDS, by the one before it, is left out.
     """
-    found = []
+    found: list[dict[str, float]] = []
     for models in plan.cost_models:
+        if found and models * found[-1]["milliseconds_a_model"] / 1e3 / cores() > MOST_SECONDS:
+            say(f"  {models} models would take more than {MOST_SECONDS} s: left out")
+            break
         with teams(logs, ours=engine()) as crew:
             share = -(-models // cores())
             ours(crew["ours"], mlp(64), "momentum", 2, plan.cost_passes)()

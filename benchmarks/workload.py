@@ -25,7 +25,7 @@ OUTPUTS = 10
 BETA = 1e-3
 MOMENTUM = 0.9
 ADAM = (0.9, 0.95, 1e-8)
-RATES = {"sgd": 0.05, "momentum": 0.05, "adam": 0.003}
+RATES = {"sgd": 0.02, "momentum": 0.02, "adam": 0.003}
 """Learning rate of the first step. It falls to zero along half a cosine, but not in scikit-learn, which has no such."""
 
 SHARD = 320

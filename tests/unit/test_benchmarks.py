@@ -21,7 +21,7 @@ from sklearn.metrics import log_loss
 from benchmarks import figures, study
 from benchmarks.__main__ import BEGIN, END, PAGE, THROUGHPUT, assembled, with_tables
 from benchmarks.measure import FULL, QUICK, SIDES, take_turns
-from benchmarks.processes import Contender, plain_environment, teams
+from benchmarks.processes import Contender, job_environment, plain_environment, teams
 from benchmarks.workload import cross_entropy, digits, flop_of_step, mlp, network_of
 from l2audit.errors import UserError
 from l2audit.jobs import WALL, note_wall
@@ -189,7 +189,7 @@ def test_contenders_take_turns() -> None:
 
 
 def test_a_team_answers_and_tells_why_it_ended(tmp_path: Path) -> None:
-    contender = Contender("sklearn_mlp", plain_environment(), count=2)
+    contender = Contender("sklearn_mlp", job_environment(), count=2)
     with teams(tmp_path, sklearn=contender) as crew:
         answer = crew["sklearn"].ask("train", width=4, optimizer="momentum", models=1, passes=2)
         assert len(answer.replies) == 2
