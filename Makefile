@@ -43,7 +43,7 @@ calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, in
 	$(PYTHON) -m l2audit.judge.calibration --studies 2000 --out results/calibration.json
 
 .PHONY: bench
-bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (about 12 minutes; QUICK=1: 2)
+bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (about 10 minutes; QUICK=1: 2)
 	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) $(if $(STUDY_RUN),--study-run) $(if $(CHECK),--check) \
 		$(if $(BENCH_JAX_PYTHON),--jax-python $(BENCH_JAX_PYTHON))
 

@@ -46,8 +46,8 @@ class Plan:
 
 
 FULL = Plan(
-    rounds=5,
-    short_rounds=3,
+    rounds=3,
+    short_rounds=2,
     models=96,
     wide_models=16,
     conv_models=2,
