@@ -109,7 +109,7 @@ def test_layers_that_look_across_a_batch_do_not_look_across_models() -> None:
 
 
 def test_a_chunk_fits_the_cache_and_does_not_depend_on_how_many_there_are() -> None:
-    assert chunk_of(MLP.network(64, 10), 64) == 32
+    assert chunk_of(MLP.network(64, 10), 64) == 16
     assert chunk_of(Architecture("wide", ["dense 256", "relu", "dense 256", "relu"]).network(64, 10), 64) == 4
     assert chunk_of(Architecture("huge", ["dense 4096", "relu", "dense 4096"]).network(64, 10), 64) == 2
     by_default = fit(some(whole(), [4]), MLP, "cross_entropy", L2, "adam", SCHEDULE)
@@ -119,3 +119,14 @@ def test_a_chunk_fits_the_cache_and_does_not_depend_on_how_many_there_are() -> N
 def test_never_a_program_for_one_model() -> None:
     with pytest.raises(ValueError, match="use 2 or more"):
         fit(some(whole(), [0]), MLP, "cross_entropy", L2, "adam", SCHEDULE, 1)
+
+
+def test_the_loss_after_half_the_steps_is_that_of_a_schedule_of_half_the_steps() -> None:
+    given = whole()
+    halved = fit(given, MLP, "cross_entropy", L2, "adam", dataclasses.replace(SCHEDULE, steps=20), CHUNK)
+    told = trained(ALL).certificates["train_loss_half"]
+    asked = (given.beta == 0) & (given.seed == 0)
+    assert asked.any()
+    assert np.array_equal(np.isfinite(told), asked)
+    np.testing.assert_allclose(told[asked], halved.certificates["train_loss"][asked], rtol=1e-4)
+    assert (told[asked] > trained(ALL).certificates["train_loss"][asked]).all()

@@ -72,11 +72,11 @@ def test_without_data_loss_every_kernel_shrinks_as_predicted_and_no_bias_moves(a
     x, y, everything = np.zeros((4, 16), np.float32), np.zeros(4, np.float32), np.arange(4, dtype=np.int32)
     if stacked:
         rows = np.stack([everything] * 2)
-        after = run(flat, x, y, rows, rows[None], betas)["flat"].numpy()
+        after = run(flat, x, y, rows, rows[None], betas, np.full(2, 25, np.float32))["flat"].numpy()
     else:
         after = np.stack(
             [
-                run(one, x, y, everything, everything[None], beta)["flat"].numpy()
+                run(one, x, y, everything, everything[None], beta, np.float32(25))["flat"].numpy()
                 for one, beta in zip(flat, betas, strict=True)
             ]
         )

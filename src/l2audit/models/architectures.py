@@ -24,11 +24,15 @@ STACKED_PIXELS = 100
 
 @dataclass(frozen=True)
 class Parameter:
-    """One tensor of a network: the number of its layer, its name there (`kernel`, `bias`, ...) and its shape."""
+    """One tensor of a network: the number of its layer, its name there (`kernel`, `bias`, ...) and its shape.
+
+    turned: whether its layer computes with its transpose.
+    """
 
     layer: int
     name: str
     shape: Shape
+    turned: bool = False
 
     @property
     def size(self) -> int:
@@ -64,7 +68,7 @@ class Network:
     def parameters(self) -> tuple[Parameter, ...]:
         """All parameters: the kernels, input to output, then the other ones likewise."""
         kernels = [
-            Parameter(number, "kernel", shape)
+            Parameter(number, "kernel", shape, layer.turned)
             for number, (layer, inputs) in enumerate(zip(self.layers, self.shapes, strict=False))
             if (shape := layer.kernel_shape(inputs)) is not None
         ]

@@ -22,6 +22,9 @@ Shape = tuple[int, ...]
 Own = Mapping[str, Any]
 
 LAYERS = Registry[type["Layer"]]("layer")
+NARROW = 16
+"""Units up to which a dense layer is computed with the rows of a batch along its last axis (docs/training.md)."""
+
 EPSILON = 1e-5  # added to a variance before it divides (Ba et al. 2016; Keras has 1e-3)
 
 
@@ -41,6 +44,11 @@ class Layer:
     images: ClassVar[bool | None] = None
     centred: ClassVar[bool] = False
     homogeneous: ClassVar[bool] = True
+
+    @property
+    def turned(self) -> bool:
+        """Whether `compute` wants its kernel transposed; everywhere else kernels are input to output."""
+        return False
 
     @classmethod
     def read(cls, words: list[str]) -> Layer:
@@ -102,8 +110,16 @@ class Dense(Layer):
         """(units,)."""
         return (self.units,)
 
+    @property
+    def turned(self) -> bool:
+        """Where the units are few: an axis of three numbers leaves a processor's vectors nearly empty."""
+        return self.units <= NARROW
+
     def compute(self, tf: Any, x: Any, own: Own, inputs: Shape, moments: Any = None) -> Any:
         """X @ kernel + bias, for each model."""
+        if self.turned:
+            across = tf.matmul(own["kernel"], x, transpose_b=True) + own["bias"][..., None]
+            return tf.linalg.matrix_transpose(across)
         return tf.matmul(x, own["kernel"]) + _across_rows(tf, own["bias"], (self.units,))
 
 

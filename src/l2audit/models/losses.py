@@ -38,8 +38,15 @@ LOSSES = Registry[Loss]("loss of a network")
 
 
 def cross_entropy(outputs: Any, labels: Any, scale: Any) -> Any:
-    """Softmax cross-entropy in nats: log sum_k exp f_k - f_label; labels int32 in 0 .. k - 1."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+    """Softmax cross-entropy in nats: log sum_k exp f_k - f_label; labels int32 in 0 .. k - 1.
+
+    Rows lie along the last axis while it is computed: there are more of them than classes (docs/training.md).
+    """
+    across = tf.linalg.matrix_transpose(outputs)
+    classes = tf.range(outputs.shape[-1])[:, None]
+    highest = tf.stop_gradient(tf.reduce_max(across, axis=-2, keepdims=True))
+    log_sum = tf.math.log(tf.reduce_sum(tf.exp(across - highest), axis=-2)) + highest[..., 0, :]
+    return log_sum - tf.reduce_sum(tf.where(classes == labels[..., None, :], across, 0.0), axis=-2)
 
 
 def squared(outputs: Any, targets: Any, scale: Any) -> Any:

@@ -125,6 +125,6 @@ OPTIMIZERS.add("momentum", Momentum(0.9))
 OPTIMIZERS.add("sgd", Momentum(0.0))
 
 
-def cosine(rate: float, t: Any, steps: int) -> Any:
-    """Learning rate of step `t` (0 .. steps - 1): from `rate` to zero along half a cosine (Loshchilov, Hutter 2017)."""
-    return rate * 0.5 * (1 + tf.cos(math.pi * t / steps))
+def cosine(rate: float, t: Any, steps: Any) -> Any:
+    """Learning rate of step `t`: from `rate` to 0 along half a cosine (Loshchilov, Hutter 2017), 0 from `steps` on."""
+    return tf.where(t < steps, rate * 0.5 * (1 + tf.cos(math.pi * t / steps)), 0.0)

@@ -12,18 +12,22 @@ LEAST_WINDOW = 0.1
 MOST_WINDOW = 0.15
 
 
-def order(schedule: Schedule, rows: int, dataset: str, seed: int) -> NDArray[np.int32]:
+def order(schedule: Schedule, rows: int, dataset: str, seed: int, steps: int | None = None) -> NDArray[np.int32]:
     """Row numbers of every step: (steps, batch) int32, or (1, rows) where each step takes all `rows`.
 
     Pass after pass over the rows, each in a fresh random order, cut into batches wherever they fall. The last pass is a
     whole one: the rows missing for that are left out of the first. Keyed by (dataset, seed) alone.
+
+    `steps`: of a model that takes fewer than the schedule's; its last batch then stands for those that are left.
     """
     if schedule.batch >= rows:
         return np.arange(rows, dtype=np.int32)[None]
-    wanted = schedule.steps * schedule.batch
+    steps = schedule.steps if steps is None else steps
+    wanted = steps * schedule.batch
     rng = generator("order", dataset, seed)
     passes = [rng.permutation(rows) for _ in range(-(-wanted // rows))]
-    return np.concatenate(passes)[-wanted:].reshape(schedule.steps, schedule.batch).astype(np.int32)
+    taken = np.concatenate(passes)[-wanted:].reshape(steps, schedule.batch).astype(np.int32)
+    return np.concatenate([taken, np.repeat(taken[-1:], schedule.steps - steps, axis=0)])
 
 
 def window(schedule: Schedule, rows: int) -> int:

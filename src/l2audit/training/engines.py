@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -37,20 +37,38 @@ def fit(
 
         return fit_linear(problem, loss, penalty)
     network = architecture.network(problem.X.shape[2], problem.outputs, problem.image)
-    fitted = _fit_network(problem, network, loss, penalty, optimizer, schedule, chunk)
-    fitted.certificates["train_loss_half"] = _half(problem, network, loss, penalty, optimizer, schedule)
+    again = np.flatnonzero((problem.beta == 0) & (problem.seed == HALF_SEED))
+    models = np.concatenate([np.arange(len(problem.data)), again])
+    steps = np.full(len(models), schedule.steps)
+    steps[len(problem.data) :] = max(1, schedule.steps // 2)
+    twice = replace(problem, data=problem.data[models], beta=problem.beta[models], seed=problem.seed[models])
+    trained = _train(twice, network, loss, penalty, optimizer, schedule, steps, chunk)
+    half = np.full(len(problem.data), np.nan)
+    half[again] = trained["train_loss"][len(problem.data) :]
+    fitted = assemble(network, problem, penalty, {name: one[: len(problem.data)] for name, one in trained.items()})
+    fitted.certificates["train_loss_half"] = half
     return fitted
 
 
-def _fit_network(
+HALF_SEED = 0
+"""The replicate whose models at beta = 0 are trained once more with half the steps.
+
+At beta = 0 nothing certifies convergence (on separable data there is no minimum): what twice the steps change has to be
+looked at.
+"""
+
+
+def _train(
     problem: Problem,
     network: Network,
     loss: str,
     penalty: Penalty,
     optimizer: str,
     schedule: Schedule,
+    steps: Array,
     chunk: int | None,
-) -> Fitted:
+) -> dict[str, Array]:
+    """What `training.program.program` returns, for all models along axis 0; steps: (M,), how many each one takes."""
     from l2audit.models.losses import LOSSES
     from l2audit.training.graph import train_one_by_one
     from l2audit.training.stacked import train_stacked
@@ -58,41 +76,20 @@ def _fit_network(
     if LOSSES[loss].task != problem.task:
         raise ValueError(f"loss '{loss}' is for {LOSSES[loss].task}, not for {problem.task}")
     if network.stackable:
-        pieces = train_stacked(problem, network, loss, penalty, optimizer, schedule, chunk)
+        pieces = list(train_stacked(problem, network, loss, penalty, optimizer, schedule, steps, chunk))
     else:
-        pieces = train_one_by_one(problem, network, loss, penalty, optimizer, schedule)
-    return assemble(network, problem, penalty, pieces)
+        pieces = list(train_one_by_one(problem, network, loss, penalty, optimizer, schedule, steps))
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
-HALF_SEED, HALF_CHUNK = 0, 4
-"""Which replicate is trained once more with half the steps, and how many models at a time."""
-
-
-def _half(problem: Problem, network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule) -> Array:
-    """(M,): training loss where the schedule has half the steps, at beta = 0 and seed 0; NaN elsewhere.
-
-    At beta = 0 nothing certifies convergence (on separable data there is no minimum): what twice the steps change has
-    to be looked at.
-    """
-    found = np.full(len(problem.data), np.nan)
-    chosen = np.flatnonzero((problem.beta == 0) & (problem.seed == HALF_SEED))
-    if len(chosen):
-        few = replace(problem, data=problem.data[chosen], beta=problem.beta[chosen], seed=problem.seed[chosen])
-        shorter = replace(schedule, steps=max(1, schedule.steps // 2))
-        halves = _fit_network(few, network, loss, penalty, optimizer, shorter, HALF_CHUNK)
-        found[chosen] = halves.certificates["train_loss"]
-    return found
-
-
-def assemble(network: Network, problem: Problem, penalty: Penalty, pieces: Iterable[dict[str, Array]]) -> Fitted:
-    """Fitted models from what the programs returned, piece after piece along axis 0."""
-    collected = list(pieces)
-    trained = {name: np.concatenate([piece[name] for piece in collected]) for name in collected[0]}
-    flat, moments = trained.pop("flat"), trained.pop("moments")
-    exposure = trained.pop("exposure").astype(np.float64)
+def assemble(network: Network, problem: Problem, penalty: Penalty, trained: dict[str, Array]) -> Fitted:
+    """Fitted models from what the programs returned, models along axis 0."""
+    named = dict(trained)
+    flat, moments = named.pop("flat"), named.pop("moments")
+    exposure = named.pop("exposure").astype(np.float64)
     kernels, biases = network.unpack(flat)
     acts = (problem.beta > 0) & any(penalty.covers(len(kernels)))
-    certificates = {name: values.astype(np.float64) for name, values in trained.items()}
+    certificates: dict[str, Array] = {name: values.astype(np.float64) for name, values in named.items()}
     certificates["balance"] = balance(kernels) if balances(network, penalty) else np.full(len(flat), np.nan)
     certificates["decay_exposure"] = np.where(acts, exposure * problem.beta.astype(np.float64), 0.0)
     certificates["finite"] = np.isfinite(flat).all(axis=1) & np.isfinite(certificates["train_loss"])

@@ -22,20 +22,31 @@ logger = logging.getLogger(__name__)
 
 
 def train_one_by_one(
-    problem: Problem, network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule
+    problem: Problem,
+    network: Network,
+    loss: str,
+    penalty: Penalty,
+    optimizer: str,
+    schedule: Schedule,
+    steps: Array,
 ) -> Iterator[dict[str, Array]]:
-    """Train the models of `problem` one after the other; yields what `program` returns, with an axis of one model."""
+    """Train the models of `problem` one after the other; yields what `program` returns, with an axis of one model.
+
+    steps: (M,), how many each model takes, at most the schedule's.
+    """
     rows = problem.X.shape[1]
     run = program(network, loss, penalty, optimizer, schedule, rows, stacked=False)
     everything = tf.range(rows)
-    for model, (data, beta, seed) in enumerate(zip(problem.data, problem.beta, problem.seed, strict=True)):
+    each = zip(problem.data, problem.beta, problem.seed, steps, strict=True)
+    for model, (data, beta, seed, own) in enumerate(each):
         logger.info("%s: model %d of %d", network.name, model + 1, len(problem.data))
         trained = run(
             tf.constant(network.initial(int(seed))),
             tf.constant(problem.X[data]),
             tf.constant(problem.y[data]),
             everything,
-            tf.constant(order(schedule, rows, problem.dataset, int(seed))),
+            tf.constant(order(schedule, rows, problem.dataset, int(seed), int(own))),
             tf.constant(np.float32(beta)),
+            tf.constant(np.float32(own)),
         )
         yield {name: value.numpy()[None] for name, value in trained.items()}

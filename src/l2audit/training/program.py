@@ -45,17 +45,29 @@ def one_thread() -> None:
 
 
 def tensors(network: Network, flat: Tensor) -> list[Tensor]:
-    """Parameters `flat` (..., sum of sizes) as one tensor (..., *shape) each, in the order of `network.parameters`."""
+    """Parameters `flat` (..., sum of sizes) as one tensor each, in the order of `network.parameters`.
+
+    (..., *shape), its last two axes exchanged where it is `turned`.
+    """
     parts = tf.split(flat, network.sizes, axis=-1)
-    return [
+    whole = [
         tf.reshape(part, [*flat.shape[:-1], *one.shape]) for part, one in zip(parts, network.parameters, strict=True)
+    ]
+    return _turned(network, whole)
+
+
+def _turned(network: Network, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """To and fro between kernels as they are told (input to output) and as layers compute with them."""
+    return [
+        tf.linalg.matrix_transpose(tensor) if one.turned else tensor
+        for one, tensor in zip(network.parameters, parameters, strict=True)
     ]
 
 
 def flatten(network: Network, parameters: Sequence[Tensor]) -> Tensor:
     """The inverse of `tensors`."""
     lead = parameters[0].shape[: -len(network.parameters[0].shape)]
-    return tf.concat([tf.reshape(one, [*lead, -1]) for one in parameters], axis=-1)
+    return tf.concat([tf.reshape(one, [*lead, -1]) for one in _turned(network, parameters)], axis=-1)
 
 
 def through(
@@ -151,66 +163,112 @@ def axes_of(shape: Sequence[int]) -> tuple[int, ...]:
 Program = Callable[..., dict[str, Tensor]]
 Batch = tuple[Tensor, Tensor]
 
+SEGMENT = 16e6
+"""Bytes of rows that are gathered at a time, for the steps that take them; chosen by measurement (docs/training.md)."""
+
 
 @cache
 def program(
     network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule, rows: int, *, stacked: bool
 ) -> Program:
-    """The compiled training run of models with `rows` training rows each.
+    """The training run of models with `rows` training rows each, as one TensorFlow function.
 
     It takes, with lead = (models,) if `stacked`, else ():
     flat: lead + (sum of sizes,) float32, initial parameters.
     X, y: (any number of rows, features) float32 and (that number,), the rows of all training sets.
     everything: lead + (rows,) int32, each model's rows in X. batches: (steps,) + lead + (batch,) int32, likewise, of
         every step (one entry only where each step takes all rows).
-    beta: lead.
+    beta: lead. steps: lead, float32, after how many the learning rate of a model is 0; at most the schedule's.
     It returns flat (trained) and moments (see `moments_of`, over all training rows), and, each of shape lead:
     train_loss, point_gradient_ratio, gradient_ratio and exposure, the sum over steps of the rate at which the penalty
     pulls (times beta: the decay exposure).
+
+    Rows are gathered for many steps at a time outside of the compiled steps: TensorFlow copies a row at once, where XLA
+    computes the place of each number in it.
     """
     one_thread()
-    last = window(schedule, rows)
+    whole_batches = schedule.batch >= rows
+    late_from = schedule.steps - window(schedule, rows)
 
-    def run(flat: Tensor, X: Tensor, y: Tensor, everything: Tensor, batches: Tensor, beta: Tensor) -> dict[str, Tensor]:
-        whole = tf.gather(X, everything), tf.gather(y, everything)
-        training = Training(network, loss, penalty, optimizer, schedule, whole, beta)
+    def training_of(whole: Batch, beta: Tensor, steps: Tensor) -> Training:
+        return Training(network, loss, penalty, optimizer, schedule, whole, beta, steps)
 
-        def batch_of(t: Tensor) -> Batch:
-            return whole if schedule.batch >= rows else (tf.gather(X, batches[t]), tf.gather(y, batches[t]))
+    def compiled(body: Callable[..., Any]) -> Callable[..., Any]:
+        return tf.function(body, jit_compile=stacked, autograph=False)  # type: ignore[no-any-return]
 
-        def early(t: Tensor, *state: Any) -> tuple[Any, ...]:
-            return t + 1, *training.step(t, batch_of(t), *state)[0]
+    @compiled
+    def advance(
+        t: Tensor, stop: Tensor, batches: Batch, whole: Batch, beta: Tensor, steps: Tensor, state: Any, sums: Any
+    ) -> Any:
+        """Steps t .. stop - 1 on `batches` (segment, ...); sums: over steps of what is certified, or [] for none."""
+        training = training_of(whole, beta, steps)
 
-        def late(t: Tensor, state: Any, sums: Any) -> tuple[Any, ...]:
-            weights = training.kernels(state[0])
-            state, settled = training.step(t, batch_of(t), *state)
-            added = [[a + b for a, b in zip(*pair, strict=True)] for pair in zip(sums, (settled, weights), strict=True)]
-            return t + 1, state, added
+        def step(now: Tensor, state: Any, sums: Any) -> tuple[Any, ...]:
+            batch = whole if whole_batches else tuple(tf.gather(one, now - t) for one in batches)
+            before = training.kernels(state[0])
+            state, settled = training.step(now, batch, *state)
+            added = [
+                [total + one for total, one in zip(*both, strict=True)]
+                for both in zip(sums, (settled, before), strict=False)
+            ]
+            return now + 1, state, added
 
-        t, *state = tf.while_loop(
-            lambda t, *_: t < schedule.steps - last, early, (tf.constant(0), *training.start(tensors(network, flat)))
-        )
-        nothing = [tf.zeros_like(one) for one in training.kernels(state[0])]
-        _, (parameters, _, exposure, scale), (slopes, weights) = tf.while_loop(
-            lambda t, *_: t < schedule.steps, late, (t, state, [nothing, nothing])
-        )
+        return tf.while_loop(lambda now, *_: now < stop, step, (t, state, sums))[1:]
+
+    @compiled
+    def end(whole: Batch, beta: Tensor, steps: Tensor, state: Any, sums: Any) -> dict[str, Tensor]:
+        training = training_of(whole, beta, steps)
+        parameters, _, exposure, scale = state
         scale, final = training.rescaled(parameters, scale), training.kernels(parameters)
+        slopes, weights = [[one / (schedule.steps - late_from) for one in each] for each in sums]
         return {
             "flat": flatten(network, parameters),
             "moments": moments_of(network, parameters, whole[0]),
             "train_loss": mean_loss(network, loss, parameters, *whole, scale),
             "point_gradient_ratio": training.ratio(training.slopes(parameters, whole, scale), final, final),
-            "gradient_ratio": training.ratio([one / last for one in slopes], [one / last for one in weights], final),
+            "gradient_ratio": training.ratio(slopes, weights, final),
             "exposure": exposure,
         }
 
-    return tf.function(run, jit_compile=stacked, autograph=False)  # type: ignore[no-any-return]
+    def run(
+        flat: Tensor, X: Tensor, y: Tensor, everything: Tensor, batches: Tensor, beta: Tensor, steps: Tensor
+    ) -> dict[str, Tensor]:
+        whole = tf.gather(X, everything), tf.gather(y, everything)
+        training = training_of(whole, beta, steps)
+        state = training.start(tensors(network, flat))
+        length = schedule.steps if whole_batches else segment(batches.shape[1:], X.shape[-1])
+
+        def batches_from(t: Tensor) -> Batch:
+            if whole_batches:
+                return whole
+            taken = tf.gather(batches, tf.minimum(tf.range(length) + t, schedule.steps - 1))
+            return tf.gather(X, taken), tf.gather(y, taken)
+
+        def through_to(last: int, t: Tensor, state: Any, sums: Any) -> Any:
+            def segments(t: Tensor, state: Any, sums: Any) -> tuple[Any, ...]:
+                stop = tf.minimum(t + length, last)
+                return stop, *advance(t, stop, batches_from(t), whole, beta, steps, state, sums)
+
+            return tf.while_loop(lambda t, *_: t < last, segments, (t, state, sums))
+
+        t, state, _ = through_to(late_from, tf.constant(0), state, [])
+        zeros = [tf.zeros_like(one) for one in training.kernels(state[0])]
+        _, state, sums = through_to(schedule.steps, t, state, [zeros, zeros])
+        return end(whole, beta, steps, state, sums)  # type: ignore[no-any-return]
+
+    return tf.function(run, autograph=False)  # type: ignore[no-any-return]
+
+
+def segment(batch: Sequence[int], features: int) -> int:
+    """How many steps' rows are gathered at a time; batch: shape of one step's row numbers, of all models."""
+    return max(1, int(SEGMENT / (4 * math.prod(batch) * features)))
 
 
 class Training:
     """The steps of one training run, and what certifies its end.
 
-    whole: all training rows of each model. A state is (parameters, the optimizer's states, exposure (...), residual
+    whole: all training rows of each model; steps: as `program` takes them.
+    A state is (parameters, the optimizer's states, exposure (...), residual
     scale (...)); the exposure is the sum over steps of the rate at which the penalty pulls, over beta.
     """
 
@@ -223,15 +281,18 @@ class Training:
         schedule: Schedule,
         whole: Batch,
         beta: Tensor,
+        steps: Tensor,
     ) -> None:
         self.network, self.loss, self.penalty, self.schedule = network, loss, penalty, schedule
-        self.whole, self.beta = whole, beta
+        self.whole, self.beta, self.steps = whole, beta, steps
         self.optimizer, self.pull = OPTIMIZERS[optimizer], PULLS[penalty.word]
-        self.forces = [
-            tf.reshape(beta * float(reaches), [*beta.shape, *[1] * len(one.shape)])
-            for one, reaches in zip(network.parameters, covered(network, penalty), strict=True)
-        ]
+        reached = covered(network, penalty)
+        self.forces = [force * float(reaches) for force, reaches in zip(self.each(beta), reached, strict=True)]
         self.axes = [axes_of(one.shape) for one in self.kernels(network.parameters)]
+
+    def each(self, number: Tensor) -> list[Tensor]:
+        """One number a model, in the shape that multiplies each of the parameters."""
+        return [tf.reshape(number, [*number.shape, *[1] * len(one.shape)]) for one in self.network.parameters]
 
     def kernels(self, parameters: Sequence[Any]) -> Sequence[Any]:
         """Those of the parameters that are kernels: the first ones."""
@@ -260,15 +321,16 @@ class Training:
     ) -> tuple[tuple[Any, ...], Sequence[Tensor]]:
         """The state after step `t` on `batch`, and of each kernel what the certificate averages."""
         time = tf.cast(t, tf.float32)
-        rate = cosine(self.schedule.learning_rate, time, self.schedule.steps)
+        rate = cosine(self.schedule.learning_rate, time, self.steps)
         if LOSSES[self.loss].scaled:
             scale = tf.cond(t % RESCALE == 0, lambda: self.rescaled(parameters, scale), lambda: scale)
         slopes = self.slopes(parameters, batch, scale)
         moves = [self.optimizer.step(slope, state, time) for slope, state in zip(slopes, states, strict=True)]
         after, settled = [], []
-        for old, slope, (direction, state), force in zip(parameters, slopes, moves, self.forces, strict=True):
+        each = zip(parameters, slopes, moves, self.forces, self.each(rate), strict=True)
+        for old, slope, (direction, state), force, step in each:
             gain = self.optimizer.gain(state, time)
-            after.append(self.pull.after(old - rate * direction, old, rate, gain, force))
+            after.append(self.pull.after(old - step * direction, old, step, gain, force))
             settled.append(self.pull.certified(slope, direction, old, force))
         states = [state for _, state in moves]
         gain = self.pull.rate_of(

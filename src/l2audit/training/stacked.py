@@ -25,11 +25,11 @@ logger = logging.getLogger(__name__)
 WORKING_SET = 10e6
 """Bytes that the models of a chunk may work on together; chosen by measurement (docs/training.md)."""
 
-LARGEST = 32
+LARGEST = 16
 
 
 def chunk_of(network: Network, batch: int) -> int:
-    """How many models a chunk has: a power of two from 2 to 32 whose working set fits into WORKING_SET.
+    """How many models a chunk has: a power of two from 2 to 16 whose working set fits into WORKING_SET.
 
     A model works on its parameters with their gradients and an optimizer's two moments, and on the batch at each layer,
     forward and backward; a convolution sees each of its inputs nine times.
@@ -51,10 +51,12 @@ def train_stacked(
     penalty: Penalty,
     optimizer: str,
     schedule: Schedule,
+    steps: Array,
     chunk: int | None = None,
 ) -> Iterator[dict[str, Array]]:
     """Train the models of `problem`, `chunk` (>= 2) at a time; yields what `program` returns, models along axis 0.
 
+    steps: (M,), how many each model takes, at most the schedule's.
     Memory is that of one chunk: its training sets, its batch order and four numbers a parameter.
     """
     chunk = chunk_of(network, schedule.batch) if chunk is None else chunk
@@ -67,11 +69,13 @@ def train_stacked(
         models = np.arange(start, min(start + chunk, len(problem.data)))
         logger.info("%s: chunk %d of %d, %d models", network.name, number, len(starts), len(models))
         padded = np.concatenate([models, np.repeat(models[:1], chunk - len(models))])
-        trained = run(*_inputs(problem, network, schedule, padded))
+        trained = run(*_inputs(problem, network, schedule, steps, padded))
         yield {name: value.numpy()[: len(models)] for name, value in trained.items()}
 
 
-def _inputs(problem: Problem, network: Network, schedule: Schedule, models: Array) -> tuple[tf.Tensor, ...]:
+def _inputs(
+    problem: Problem, network: Network, schedule: Schedule, steps: Array, models: Array
+) -> tuple[tf.Tensor, ...]:
     """The program's arguments for `models`, whose shapes depend on nothing but their number.
 
     Models that share a training set share its rows, which keeps them in the cache; as many sets are set aside as there
@@ -83,9 +87,10 @@ def _inputs(problem: Problem, network: Network, schedule: Schedule, models: Arra
     y = np.zeros((len(models), rows), problem.y.dtype)
     X[: len(sets)], y[: len(sets)] = problem.X[sets], problem.y[sets]
     first = (slot * rows).astype(np.int32)[:, None]
-    seeds, which = np.unique(problem.seed[models], return_inverse=True)
-    orders = np.stack([order(schedule, rows, problem.dataset, int(seed)) for seed in seeds], axis=1)
-    initial = np.stack([network.initial(int(seed)) for seed in seeds])
+    keys = np.stack([problem.seed[models], steps[models]], axis=1)
+    ways, which = np.unique(keys, axis=0, return_inverse=True)
+    orders = np.stack([order(schedule, rows, problem.dataset, int(seed), int(own)) for seed, own in ways], axis=1)
+    initial = np.stack([network.initial(int(seed)) for seed, _ in ways])
     return (
         tf.constant(initial[which]),
         tf.constant(X.reshape(-1, features)),
@@ -93,4 +98,5 @@ def _inputs(problem: Problem, network: Network, schedule: Schedule, models: Arra
         tf.constant(first + np.arange(rows, dtype=np.int32)),
         tf.constant(orders[:, which] + first),
         tf.constant(problem.beta[models].astype(np.float32)),
+        tf.constant(steps[models].astype(np.float32)),
     )
