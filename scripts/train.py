@@ -23,7 +23,7 @@ with job(snakemake.log[0]):
         "shard": json.loads(params.shard),
         # Neither an input nor a parameter of the rule: no number depends on it, and a new claim must not train again.
         # The shard says under which registration it was trained, so that a change made afterwards can be seen.
-        KEY: sha256_of("config/claims.yaml"),
+        KEY: sha256_of(snakemake.config["registration"]),
     }
     shard = Shard.from_json(json.loads(params.shard))
     trained = train_shard(

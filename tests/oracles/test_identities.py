@@ -12,9 +12,21 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from l2audit.models import layers
 from l2audit.models.beta import keras_l2
-from l2audit.training import identities as module
-from l2audit.training.identities import Identity, identities
+from l2audit.training.identities import (
+    Identity,
+    gaussian_prior,
+    growth,
+    identities,
+    intercept,
+    normalisation,
+    outliers,
+    quoted_code,
+    weight_decay,
+)
+from l2audit.training.linear.huber import solve_huber
+from l2audit.training.linear.squared import solve_squared
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,21 +101,28 @@ def evaluated_in_place(w: Any) -> Any:
 @pytest.mark.parametrize(
     "spoilt",
     [
-        lambda: module.l2_loss_is_half_the_sum_of_squares(whole),
-        lambda: module.gradient_is_the_weight(whole),
-        lambda: module.penalty_adds_to_a_vector_loss(summed),
-        lambda: module.penalty_adds_to_a_vector_loss(doubled),
-        lambda: module.penalty_adds_to_a_scalar_loss(doubled),
-        lambda: module.evaluating_leaves_the_weights(evaluated_in_place),
-        lambda: module.plain_sgd_equals_weight_decay(whole),
-        lambda: module.quoted_code_step_by_step(whole),
-        lambda: module.quoted_code_step_by_step(absolute),
-        lambda: module.penalty_is_quadratic(cubed),
-        lambda: module.penalty_is_quadratic(exponential),
-        lambda: module.pull_is_linear(cubed),
-        lambda: module.bayesian_ridge_is_ridge(lambda prior, noise: noise / prior),
-        lambda: module.ridge_maximises_the_posterior(lambda rows, beta: beta),
-        lambda: module.ridge_maximises_the_posterior(lambda rows, beta: rows * keras_l2(beta)),
+        lambda: quoted_code.l2_loss_is_half_the_sum_of_squares(whole),
+        lambda: quoted_code.gradient_is_the_weight(whole),
+        lambda: quoted_code.penalty_adds_to_a_vector_loss(summed),
+        lambda: quoted_code.penalty_adds_to_a_vector_loss(doubled),
+        lambda: quoted_code.penalty_adds_to_a_scalar_loss(doubled),
+        lambda: quoted_code.evaluating_leaves_the_weights(evaluated_in_place),
+        lambda: weight_decay.plain_sgd_equals_weight_decay(whole),
+        lambda: quoted_code.quoted_code_step_by_step(whole),
+        lambda: quoted_code.quoted_code_step_by_step(absolute),
+        lambda: growth.penalty_is_quadratic(cubed),
+        lambda: growth.penalty_is_quadratic(exponential),
+        lambda: growth.pull_is_linear(cubed),
+        lambda: gaussian_prior.bayesian_ridge_is_ridge(lambda prior, noise: noise / prior),
+        lambda: gaussian_prior.ridge_maximises_the_posterior(lambda rows, beta: beta),
+        lambda: gaussian_prior.ridge_maximises_the_posterior(lambda rows, beta: rows * keras_l2(beta)),
+        lambda: normalisation.batch_norm_ignores_scale("relu"),
+        lambda: normalisation.layer_norm_ignores_scale("relu"),
+        lambda: normalisation.scaled_kernel_gets_the_inverse_gradient([("relu", ("kernel",))]),
+        lambda: outliers.ridge_shift_is_unbounded_at_every_beta(solve_huber),
+        lambda: outliers.huber_shift_is_bounded(solve_squared),
+        lambda: intercept.penalised_intercept_is_biased("l2"),
+        lambda: intercept.free_intercept_is_not("l2 with biases"),
     ],
 )
 def test_a_spoilt_subject_fails(spoilt: Callable[[], Identity]) -> None:
@@ -111,21 +130,46 @@ def test_a_spoilt_subject_fails(spoilt: Callable[[], Identity]) -> None:
 
 
 def test_boundaries_fail_where_there_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_l2_against_decay", lambda *_: 1e-9)
-    assert module.momentum_departs_from_weight_decay()["holds"] is False
-    assert module.adam_departs_from_weight_decay()["holds"] is False
+    monkeypatch.setattr(weight_decay, "l2_against_decay", lambda *_: 1e-9)
+    assert weight_decay.momentum_departs_from_weight_decay()["holds"] is False
+    assert weight_decay.adam_departs_from_weight_decay()["holds"] is False
+
+
+def test_layer_norm_needs_the_bias_to_be_scaled_along() -> None:
+    """Each unit has a bias of its own, and their mean over units is not what the kernel alone is scaled against."""
+    assert normalisation.layer_norm_ignores_scale(scaled=("kernel",))["holds"] is False
+    assert normalisation.layer_norm_ignores_scale()["holds"] is True
+
+
+def test_a_large_epsilon_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "EPSILON", 0.1)
+    assert normalisation.batch_norm_ignores_scale()["holds"] is False
+    assert normalisation.layer_norm_ignores_scale()["holds"] is False
+    assert normalisation.scaled_kernel_gets_the_inverse_gradient()["holds"] is False
+
+
+def test_the_shortfall_by_the_normal_equations() -> None:
+    """X'(y - Xw - b) = n beta w and 1'(y - Xw - b) = n beta b as one system: any centred X gives the formula."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(30, 4))
+    X -= X.mean(axis=0)
+    y = rng.normal(size=30)
+    design = np.column_stack([X, np.ones(30)])
+    for beta, told in zip(intercept.BETAS, intercept.shortfall("l2 with biases"), strict=True):
+        base = np.linalg.solve(design.T @ design + 30 * beta * np.eye(5), design.T @ y)[-1]
+        assert 1 - base / y.mean() == pytest.approx(told, abs=intercept.SINGLE)
 
 
 def test_an_exponential_penalty_would_be_recognised() -> None:
     def of_scale(w: Any) -> Any:
         return tf.exp(tf.linalg.norm(tf.reshape(w, [-1])) * 1e-3)
 
-    found = module.penalty_is_exponential(lambda w: of_scale(w) if tf.size(w) == 36 else tf.zeros([], tf.float64))
+    found = growth.penalty_is_exponential(lambda w: of_scale(w) if tf.size(w) == 36 else tf.zeros([], tf.float64))
     assert found["holds"] is True
 
 
 def test_the_trace_adds_up(entries: dict[str, Identity]) -> None:
-    trace = entries["l2_loss_is_half_the_sum_of_squares"]["trace"]
+    trace = entries["quoted_code_step_by_step"]["trace"]
     assert list(trace["weights"]) == ["w_conv1", "w_conv2", "w_conv3", "w_conv4", "w_conv5", "w_fc1"]
     for name, weights in trace["weights"].items():
         w, rate = np.array(weights), trace["learning_rate"]
@@ -135,15 +179,17 @@ def test_the_trace_adds_up(entries: dict[str, Identity]) -> None:
         np.testing.assert_allclose(trace["updated"][name], w - rate * pulled, rtol=1e-12)
     assert trace["reg"] == pytest.approx(sum(trace["l2_loss"].values()), rel=1e-12)
     assert trace["mean_loss"] == pytest.approx(np.mean(trace["loss"]), rel=1e-12)
+    assert trace["penalised_loss"] == pytest.approx([one + trace["beta"] * trace["reg"] for one in trace["loss"]])
+    assert trace["objective"] == pytest.approx(np.mean(trace["penalised_loss"]), rel=1e-12)
     assert trace["objective"] == pytest.approx(trace["mean_loss"] + trace["beta"] * trace["reg"], rel=1e-12)
 
 
 def test_the_data_part_of_the_trace_is_the_derivative_of_the_loss(entries: dict[str, Identity]) -> None:
-    trace = entries["l2_loss_is_half_the_sum_of_squares"]["trace"]
+    trace = entries["quoted_code_step_by_step"]["trace"]
 
     def mean_loss(weights: dict[str, list[float]]) -> float:
         """The traced network by hand: one pixel, so that a convolution is a product of matrices."""
-        hidden = np.array(module.TRACED_INPUTS)[:, None]
+        hidden = np.array(quoted_code.TRACED_INPUTS)[:, None]
         for name, shape in (
             ("w_conv1", (1, 2)),
             ("w_conv2", (2, 1)),
@@ -153,7 +199,7 @@ def test_the_data_part_of_the_trace_is_the_derivative_of_the_loss(entries: dict[
         ):
             hidden = np.maximum(hidden @ np.reshape(weights[name], shape), 0)
         logits = hidden @ np.reshape(weights["w_fc1"], (1, 2))
-        chosen = logits[[0, 1], module.TRACED_LABELS]
+        chosen = logits[[0, 1], quoted_code.TRACED_LABELS]
         return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - chosen))
 
     assert mean_loss(trace["weights"]) == pytest.approx(trace["mean_loss"], rel=1e-12)

@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 from l2audit.config.study import Arm, Config, Contamination, Controls, Study
-from l2audit.design import JOB_SECONDS, SHARD_SECONDS, Run, Shard, expected_seconds, plan, planned, shards_by_id
+from l2audit.design import (
+    EXACT_JOB_SECONDS,
+    JOB_SECONDS,
+    SHARD_SECONDS,
+    Run,
+    Shard,
+    expected_seconds,
+    plan,
+    planned,
+    shards_by_id,
+)
 
 LEVELS = {
     "classification": (Contamination("sym", 0.1), Contamination("sym", 0.2)),
@@ -199,6 +209,23 @@ def test_a_larger_image_is_expected_to_take_longer() -> None:
         return sum(expected_seconds(each, shard) - JOB_SECONDS for shard in plan(each) if shard.arm == "conv")
 
     assert seconds(16) == pytest.approx(4 * seconds(8))
+
+
+def test_a_linear_model_of_more_columns_is_expected_to_take_longer_and_l1_longer_still() -> None:
+    l1 = arm("linear", name="l1", penalty="l1 with biases", betas=(0.0, 0.1, 1.0))
+    unused = arm("linear", name="unused", penalty="placebo", betas=(0.0, 0.1, 1.0))
+
+    def seconds(columns: int) -> dict[str, float]:
+        each = config(further={"l1": l1, "unused": unused})
+        each = replace(
+            each, datasets={**each.datasets, "diabetes": {"task": "regression", "facts": {"columns": columns}}}
+        )
+        return {one.arm: expected_seconds(each, one) for one in plan(each) if one.dataset == "diabetes"}
+
+    few, many = seconds(10), seconds(50)
+    assert all(EXACT_JOB_SECONDS < few[name] < many[name] for name in ("linear", "l1", "unused"))
+    assert few["linear"] == few["unused"] < few["l1"]
+    assert many["linear"] == many["unused"] < many["l1"]
 
 
 def test_a_long_shard_is_split_by_seed_and_by_nothing_else() -> None:

@@ -9,11 +9,20 @@ import pytest
 
 from l2audit.contamination import fgsm_l2
 from l2audit.data.arrays import Prepared
-from l2audit.data.split import Sizes
+from l2audit.data.split import Sizes, split
 from l2audit.design import CLEAN, Contamination
 from l2audit.measures import MEASURES, Part
 from l2audit.training import evaluate as under_test
-from l2audit.training.evaluate import STRENGTH, ablation_rows, clean_runs, evaluate, live_inputs, perturb, steepest
+from l2audit.training.evaluate import (
+    STRENGTH,
+    ablation_rows,
+    clean_runs,
+    evaluate,
+    live_inputs,
+    perturb,
+    steepest,
+    unpenalised_runs,
+)
 from l2audit.training.levels import Level, level_of, replicate_of
 from l2audit.training.problem import Fitted, Problem
 from made_up import problem
@@ -93,15 +102,21 @@ def test_a_confident_model_has_no_gradient_left_and_a_direction_still() -> None:
 
 
 CAPS = Sizes(60, 40, 50)
+COMPARES = {"prediction_shift", "prediction_shift_relative", "selectivity"}
+"""Measures that look at a second run."""
 
 
-def shard(task: str, scaling: str = "clean") -> tuple[Problem, list[Level]]:
-    """Two seeds, clean and contaminated, at two betas."""
+def made_up(task: str) -> Prepared:
     random = np.random.default_rng(11)
     X = random.normal(size=(160, 9)) * np.arange(1, 10)
     signal = np.tanh(X[:, 0]) + 0.3 * X[:, 1] + random.normal(size=160)
     y = np.digitize(signal, [-0.5, 0.5]) if task == "classification" else signal
-    prepared = Prepared(name="made up", task=task, X=X, y=y, image=None)
+    return Prepared(name="made up", task=task, X=X, y=y, image=None)
+
+
+def shard(task: str, scaling: str = "clean") -> tuple[Problem, list[Level]]:
+    """Two seeds, clean and contaminated, at two betas."""
+    prepared = made_up(task)
     kind = Contamination("sym", 0.2) if task == "classification" else Contamination("badlev", 0.1, 10.0)
     levels = [
         level_of("made up", seed, one, replicate, scaling)
@@ -135,14 +150,36 @@ def test_a_runs_measures_do_not_depend_on_its_company(task: str, name: str) -> N
     on, levels = shard(task)
     fitted = linear(on) if name == "linear" else untrained(name, on)
     whole = evaluate(fitted, on, levels)
-    chosen = [7, 5]  # the second seed at the second beta, contaminated and clean
+    chosen = [7, 5, 6]  # the second seed at the second beta, contaminated and clean, and contaminated at the first beta
     apart = evaluate(*some(on, fitted, chosen), levels)
     alone = evaluate(*some(on, fitted, [7]), levels)
     for measure in MEASURES.names():
-        together = MEASURES[measure].compute(whole)
-        assert together[chosen].tobytes() == MEASURES[measure].compute(apart).tobytes(), measure
-        if not measure.startswith("prediction_shift"):
+        together, few = MEASURES[measure].compute(whole), MEASURES[measure].compute(apart)
+        assert together[[7]].tobytes() == few[:1].tobytes(), measure
+        if measure not in COMPARES:
+            assert together[chosen].tobytes() == few.tobytes(), measure
             assert together[[7]].tobytes() == MEASURES[measure].compute(alone).tobytes(), measure
+    assert np.isfinite(MEASURES["selectivity"].compute(apart)[0])
+
+
+@pytest.mark.parametrize("scaling", ["clean", "robust"])
+def test_each_part_has_the_rows_of_its_level(scaling: str) -> None:
+    on, levels = shard("regression", scaling)
+    fitted = linear(on)
+    found = evaluate(fitted, on, levels)
+    for model, where in enumerate(on.data):
+        level = levels[where]
+        for part, rows in (
+            (found.train, level.train),
+            (found.validation, level.clean.validation),
+            (found.validation_contaminated, level.validation),
+            (found.test, level.clean.test),
+        ):
+            assert np.array_equal(part.y[model], rows.y.astype(np.float32))
+            expected = rows.X @ fitted.kernels[0][model, :, 0] + fitted.biases[0][model, 0]
+            assert part.outputs[model, :, 0] == pytest.approx(expected, rel=1e-4, abs=1e-4)
+        assert np.array_equal(found.relabelled[model], level.train.relabelled)
+        assert np.array_equal(found.test_noise.y[model], found.test_fgsm.y[model])
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -151,16 +188,18 @@ def test_a_diverged_model_disturbs_no_other(task: str) -> None:
     fitted = untrained("normed", on)
     flat = fitted.flat.copy()
     flat[3] = np.nan
-    flat[6, ::7] = np.inf
+    flat[7, ::7] = np.inf
     with np.errstate(all="raise"):  # by no warning either
         broken = evaluate(fitted_of(fitted.network, flat, fitted.moments), on, levels)
     sound = evaluate(fitted, on, levels)
-    kept = [model for model in range(8) if model not in (3, 6)]
+    kept = [
+        model for model in range(8) if model not in (3, 7)
+    ]  # neither clean nor unpenalised: no other is compared with them
     for name in MEASURES.names():
         with np.errstate(all="ignore"):
             found = MEASURES[name].compute(broken)
         assert found[kept].tobytes() == MEASURES[name].compute(sound)[kept].tobytes(), name
-    assert np.isnan(MEASURES["ablation_share"].compute(broken)[[3, 6]]).all()
+    assert np.isnan(MEASURES["ablation_share"].compute(broken)[[3, 7]]).all()
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
@@ -184,6 +223,15 @@ def test_the_clean_run_is_the_same_seed_and_beta() -> None:
     assert clean_runs(few, levels).tolist() == [-1, -1, -1, -1, 2, 3]
 
 
+def test_the_unpenalised_run_is_the_same_seed_and_contamination() -> None:
+    on, _ = shard("classification")
+    assert unpenalised_runs(on).tolist() == [-1, 0, -1, 2, -1, 4, -1, 6]
+    few = replace(on, data=on.data[3:], beta=on.beta[3:], seed=on.seed[3:])
+    assert unpenalised_runs(few).tolist() == [-1, -1, 1, -1, 3]
+    redrawn = replace(on, seed=np.arange(8))  # a placebo's
+    assert unpenalised_runs(redrawn).tolist() == unpenalised_runs(on).tolist()
+
+
 def test_a_contaminated_run_shifts_by_what_its_predictions_changed() -> None:
     on, levels = shard("regression")
     fitted = linear(on)
@@ -202,6 +250,37 @@ def test_scaling_changes_no_least_squares_fit_and_so_no_shift() -> None:
         runs = evaluate(linear(on), on, levels)
         found.append([MEASURES[name].compute(runs)[[2, 6]] for name in ("prediction_shift", "test_risk_noise")])
     assert np.allclose(found[0], found[1], rtol=1e-3)
+
+
+def targets_of_test_rows(seed: int) -> np.ndarray:
+    """Those of the test rows of a seed as they stand in the file."""
+    prepared = made_up("regression")
+    return prepared.y[split(prepared.name, prepared.task, prepared.y, seed, CAPS).test]
+
+
+@pytest.mark.parametrize("scaling", ["contaminated", "robust"])
+def test_a_shift_under_any_scaling_is_that_of_predictions_in_units_of_the_file(scaling: str) -> None:
+    """The clean run and the contaminated one are scaled by different rows: their outputs are no units to compare in."""
+    on, levels = shard("regression", scaling)
+    fitted = linear(on)
+    runs = evaluate(fitted, on, levels)
+    shift, relative = (MEASURES[name].compute(runs) for name in ("prediction_shift", "prediction_shift_relative"))
+    for contaminated, clean in ((2, 0), (3, 1), (6, 4), (7, 5)):  # at beta = 0 and above, of both seeds
+        values = {}
+        for model in (contaminated, clean):
+            level = levels[on.data[model]]
+            # What the level's scaler made of the targets, from the test rows that all levels of a seed share.
+            own, file = level.clean.test.y, targets_of_test_rows(level.seed)
+            slope, base = np.polyfit(own, file, 1)
+            assert slope * own + base == pytest.approx(file)
+            kernel, bias = fitted.kernels[0][model, :, 0].astype(float), fitted.biases[0][model, 0]
+            values[model] = slope * (level.clean.test.X @ kernel + bias) + base
+        moved = np.mean((values[contaminated] - values[clean]) ** 2)
+        assert shift[contaminated] == pytest.approx(moved / np.var(file), rel=1e-3)
+        assert relative[contaminated] == pytest.approx(moved / np.var(values[clean]), rel=1e-3)
+        outputs = runs.test.outputs[[contaminated, clean], :, 0].astype(float)
+        as_they_are = np.mean((outputs[0] - outputs[1]) ** 2) / np.var(runs.test.y[clean])
+        assert abs(as_they_are / shift[contaminated] - 1) > 0.05  # there was something to bring back
 
 
 def test_noise_is_a_share_of_each_features_spread_and_the_same_at_every_level() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,12 +18,16 @@ from l2audit.measures.weights import (
     ALL,
     LIVE,
     LIVE_INPUTS,
+    VANISHING,
     entries,
     gini,
     hoyer,
     layer_norms,
     participation,
 )
+from l2audit.models.penalties import read_penalty
+from l2audit.training.linear import fit_linear
+from l2audit.training.problem import Problem
 from measured import evaluation
 
 Statistic = Callable[[np.ndarray], float]
@@ -161,6 +166,110 @@ def test_feature_gini_is_of_the_live_rows_of_the_first_kernel() -> None:
     for model in range(3):
         norms = np.linalg.norm(runs.kernels[0][model].astype(float), axis=1)
         assert of("feature_gini", runs)[model] == pytest.approx(gini(norms[runs.live_inputs[model]]))
+
+
+def shrunk(before: list[np.ndarray], after: list[np.ndarray]) -> Evaluation:
+    """Kernels (inputs, outputs) at beta = 0, as model 0 and 1, and at a beta, as model 2."""
+    kernels = [np.stack([w0, w0, w]) for w0, w in zip(before, after, strict=True)]
+    live = np.ones((3, before[0].shape[0]), bool)
+    return replace(evaluation("regression", units=()), kernels=kernels, live_inputs=live)
+
+
+def selectivity(before: list[np.ndarray], after: list[np.ndarray]) -> float:
+    found = of("selectivity", shrunk(before, after))
+    assert np.isnan(found[:2]).all()  # at beta = 0
+    return float(found[2])
+
+
+def test_selectivity_by_hand() -> None:
+    before, after = np.array([[1.0], [-10.0], [100.0]]), np.array([[1.0], [-5.0], [25.0]])
+    assert selectivity([before], [after]) == pytest.approx(np.log10(2))  # halved with each factor of ten
+    assert selectivity([after], [before]) == pytest.approx(-1 / np.log10(5) * np.log10(2))
+
+
+SIZES = st.lists(st.floats(0.01, 100), min_size=2, max_size=8, unique=True).filter(
+    lambda one: max(one) > 1.01 * min(one)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(SIZES, min_size=1, max_size=3), st.floats(-2, 2), st.lists(st.floats(0.01, 100), min_size=6, max_size=6)
+)
+def test_selectivity_is_the_exponent_whatever_the_kernels_scales_and_signs(
+    sizes: list[list[float]], exponent: float, scales: list[float]
+) -> None:
+    before = [scale * np.array([one]) for scale, one in zip(scales[:3], sizes, strict=False)]
+    after = [-scale * w0 ** (1 - exponent) for scale, w0 in zip(scales[3:], before, strict=False)]
+    assert selectivity(before, after) == pytest.approx(exponent, abs=1e-9)
+
+
+def test_selectivity_is_the_slope_of_an_analysis_of_covariance() -> None:
+    random = np.random.default_rng(4)
+    shapes = [(6, 5), (5, 4), (4, 1)]
+    before = [layer * random.standard_normal(shape) for layer, shape in enumerate(shapes, 1)]
+    after = [w0 * random.uniform(0.1, 1, w0.shape) / layer**2 for layer, w0 in enumerate(before, 1)]
+    size, ratio = (np.log(np.abs(np.concatenate([one.ravel() for one in part]))) for part in (before, after))
+    groups = np.repeat(np.eye(3), [w0.size for w0 in before], axis=0)
+    slope = sm.OLS(ratio - size, np.column_stack([size, groups])).fit().params[0]
+    assert selectivity(before, after) == pytest.approx(-slope)
+
+
+@pytest.mark.parametrize("beta", [0.1, 3.0])
+def test_ridge_selects_by_curvature_and_not_by_size(beta: float) -> None:
+    """Orthogonal features of curvature s shrink by s / (s + beta), all by one factor if s is 1."""
+    random = np.random.default_rng(7)
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(64), random.standard_normal((64, 5))]))
+    weights = np.array([0.3, -1.0, 2.0, 5.0, -20.0])
+    for curvature in (np.ones(5), np.array([3.0, 0.5, 1.0, 2.0, 0.1])):
+        X = (8 * basis[:, 1:] * np.sqrt(curvature)).astype(np.float32)
+        problem = Problem(
+            task="regression",
+            outputs=1,
+            X=X[None],
+            y=(X @ weights)[None].astype(np.float32),
+            data=np.zeros(3, np.int64),
+            beta=np.array([0.0, beta, 10 * beta]),
+            seed=np.zeros(3, np.int64),
+            dataset="made up",
+        )
+        kernels = fit_linear(problem, "squared", read_penalty("l2")).kernels
+        runs = replace(shrunk([kernels[0][0]], [kernels[0][1]]), kernels=kernels, unpenalised_run=np.array([-1, 0, 0]))
+        expected = [
+            -np.polyfit(np.log(np.abs(weights)), np.log(curvature / (curvature + one)), 1)[0]
+            for one in (beta, 10 * beta)
+        ]
+        assert of("selectivity", runs)[1:] == pytest.approx(expected, abs=2e-6)
+
+
+def test_selectivity_leaves_out_what_has_no_logarithm_and_what_no_input_feeds() -> None:
+    before, after = np.array([[1.0], [10.0], [100.0]]), np.array([[1.0], [5.0], [25.0]])
+    exponent = selectivity([before], [after])
+    more = [(0.0, 3.0), (3.0, 0.0), (0.0, 0.0), (VANISHING / 2, 1.0)]
+    padded = [np.concatenate([part, [[one[at]] for one in more]]) for at, part in enumerate((before, after))]
+    assert selectivity(padded[:1], padded[1:]) == pytest.approx(exponent)
+    runs = shrunk([np.concatenate([before, [[7.0]]])], [np.concatenate([after, [[7.0]]])])
+    assert of("selectivity", runs)[2] != pytest.approx(exponent)
+    dead = replace(runs, live_inputs=np.array([[True, True, True, False]] * 3))
+    assert of("selectivity", dead)[2] == pytest.approx(exponent)
+
+
+def test_selectivity_is_not_there_where_nothing_could_be_selected() -> None:
+    one = np.array([[2.0], [2.0]])
+    assert np.isnan(selectivity([one], [one * [[1.0], [0.5]]]))  # all alike
+    assert np.isnan(selectivity([one[:1]], [one[:1] / 2]))  # a single weight
+    assert np.isnan(selectivity([np.array([[1.0], [2.0]])], [np.zeros((2, 1))]))
+    assert np.isnan(selectivity([np.array([[1.0], [2.0]])], [np.array([[1.0], [np.nan]])]))  # diverged, or its twin
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(selectivity([np.array([[np.inf], [2.0]])], [np.array([[1.0], [1.0]])]))
+    alone = replace(shrunk([one * [[1.0], [3.0]]], [one]), unpenalised_run=np.full(3, -1))
+    assert np.isnan(of("selectivity", alone)).all()
+
+
+def test_selectivity_of_unrelated_weights_is_one() -> None:
+    """Regression to the mean, which docs/results.md warns of."""
+    before, after = GAUSSIAN[:50_000, None], GAUSSIAN[50_000:100_000, None]
+    assert selectivity([before], [after]) == pytest.approx(1, abs=0.02)
 
 
 def test_importance_by_loops() -> None:

@@ -62,17 +62,20 @@ def test_units_silenced_one_at_a_time_by_keras(name: str, task: str) -> None:
     assert np.abs(total).max() > 1e-3  # there was something to see
 
 
-@pytest.mark.parametrize(("name", "dead"), [("relu", -50.0), ("smooth", -50.0), ("normed-images", None)])
-def test_a_unit_that_never_acts_is_dead_and_its_loss_is_nothing(name: str, dead: float | None) -> None:
+@pytest.mark.parametrize(
+    ("name", "vector", "value"),
+    [("relu", "bias", -50.0), ("smooth", "bias", 50.0), ("smooth", "bias", -50.0), ("normed-images", "shift", -50.0)],
+)
+def test_a_unit_that_never_acts_is_dead_and_its_loss_is_nothing(name: str, vector: str, value: float) -> None:
     on = given(name, "regression")
     fitted = untrained(name, on)
     network, flat = fitted.network, fitted.flat.copy()
-    first = next(at for at, one in enumerate(network.parameters) if one.name == ("bias" if dead else "shift"))
+    first = next(at for at, one in enumerate(network.parameters) if one.name == vector)
     kernel = network.parameters[0].size
     start = sum(network.sizes[:first])
-    if name == "smooth":  # tanh of a constant
+    if name == "smooth":  # tanh of a constant, dead at 1 as at -1
         flat[0, :kernel].reshape(9, -1)[:, 0] = 0
-    flat[0, start] = dead or -50.0
+    flat[0, start] = value
     found = hidden_layers(fitted_of(network, flat, fitted.moments), on, on.X, on.y, on.data)
     intact = hidden_layers(fitted, on, on.X, on.y, on.data)
     assert not found[0].live[0, 0]
@@ -132,6 +135,7 @@ def seen(fitted: Fitted, on: Problem, hidden: list) -> np.ndarray:
         **dict.fromkeys(("train", "validation", "validation_contaminated", "test", "test_noise", "test_fgsm"), part),
         relabelled=np.zeros((1, 1), bool),
         clean_run=np.zeros(1, int),
+        unpenalised_run=np.zeros(1, int),
         input_gradient=np.zeros(1),
         kernels=fitted.kernels,
         live_inputs=np.ones((len(on.data), 9), bool),

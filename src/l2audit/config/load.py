@@ -32,9 +32,13 @@ def studies(root: Path) -> list[str]:
     return sorted(path.stem for path in (root / "config" / "studies").glob("*.yaml"))
 
 
-def load(root: Path, study: str) -> Config:
-    """Read config/ under `root` and the study `study` (a name or a path). ConfigError: lists every fault found."""
-    documents, faults = _read_all({name: root / "config" / f"{name}.yaml" for name in TABLES})
+def load(root: Path, study: str, registration: Path | None = None) -> Config:
+    """Read config/ under `root` and the study `study` (a name or a path). ConfigError: lists every fault found.
+
+    registration: a file of claims in place of config/claims.yaml.
+    """
+    paths = {name: root / "config" / f"{name}.yaml" for name in TABLES}
+    documents, faults = _read_all(paths if registration is None else {**paths, "claims": registration})
     try:
         document = read(study_path(root, study))
     except ConfigError as error:

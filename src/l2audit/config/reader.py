@@ -41,7 +41,7 @@ def read(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
-        fix = "check the name; config/studies/ holds the studies that come with the project"
+        fix = "check the name and the folder; the files that come with the project are in config/"
         raise ConfigError([Fault(file, 0, "", f"cannot be read ({error.strerror})", fix)]) from None
     except UnicodeDecodeError:
         raise ConfigError([Fault(file, 0, "", "is not UTF-8 text", "save it as UTF-8")]) from None

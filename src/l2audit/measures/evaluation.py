@@ -47,6 +47,8 @@ class Evaluation:
     relabelled: (M, n) training rows whose label was replaced and whose features stayed
     clean_run: (M,) which of the M models differs in nothing but being trained on clean rows; -1 for one that is itself
         trained on clean rows, or where that run is not among the M
+    unpenalised_run: (M,) which of the M models differs in nothing but beta = 0; -1 for one at beta = 0 itself, or where
+        that run is not among the M
     input_gradient: (M,) mean over the test rows of the norm of the gradient of the row's loss in its features
     kernels: one a layer with weights, input to output, (M, inputs, outputs) or (M, 3, 3, channels in, channels out)
     live_inputs: (M, inputs of the first kernel)
@@ -62,6 +64,7 @@ class Evaluation:
     test_fgsm: Part
     relabelled: Mask
     clean_run: NDArray[np.int64]
+    unpenalised_run: NDArray[np.int64]
     input_gradient: Array
     kernels: list[NDArray[np.float32]]
     live_inputs: Mask

@@ -1,4 +1,4 @@
-"""Measures of weights: their size, and how evenly they are spread within and across layers.
+"""Measures of weights: their size, how evenly they are spread within and across layers, and which of them shrink.
 
 Spread is told by numbers that do not change with the scale of the weights, since shrinkage alone must not count. Each
 is taken for every layer and averaged over the layers, in three accountings: `all` entries; `live_inputs`, which leaves
@@ -18,6 +18,12 @@ from numpy.typing import NDArray
 from l2audit.measures.evaluation import MEASURES, Array, Evaluation, Mask, Measure, measure, not_there
 
 Values = NDArray[np.floating[Any]]
+
+VANISHING = 1e-8
+"""An unpenalised weight below this is not one that a penalty could be said to shrink."""
+
+ALIKE = 1e-6
+"""SD of log |w| up to which weights are all alike: ten times what rounding to float32 leaves of equal ones."""
 
 ALL, LIVE_INPUTS, LIVE = ACCOUNTINGS = ("all", "live_inputs", "live")
 _ENTRIES = {
@@ -143,3 +149,38 @@ def feature_gini(runs: Evaluation) -> Array:
         return not_there(len(kernel))
     norms = np.sqrt((kernel.astype(np.float64) ** 2).sum(axis=2))
     return np.array([gini(one[live]) for one, live in zip(norms, runs.live_inputs, strict=True)])
+
+
+@measure(
+    "selectivity",
+    "minus the least-squares slope of log |w / w_0| on log |w_0|, w_0 the weight of the same run at beta = 0, over the"
+    " entries at live inputs, pooled over kernels after centring in each; entries with w = 0 or |w_0| < 1e-8 left out;"
+    " null at beta = 0 and where all |w_0| are alike",
+)
+def selectivity(runs: Evaluation) -> Array:
+    """How much more the penalty shrinks larger weights, (M,): one s times larger by a further factor of s^selectivity.
+
+    0 where all shrink by one factor, which may be another in each kernel; below 0 where the smaller ones shrink more.
+    The slope within groups of an analysis of covariance, groups the kernels. What a run at beta > 0 has lost of its
+    relation to the run at beta = 0 for other reasons counts too, as regression to the mean: 1 where it has lost all.
+    """
+    return np.array([_selectivity(runs, model, int(twin)) for model, twin in enumerate(runs.unpenalised_run)])
+
+
+def _selectivity(runs: Evaluation, model: int, twin: int) -> float:
+    if twin < 0:
+        return np.nan
+    sizes, changes = [], []
+    for layer in range(len(runs.kernels)):
+        before, after = (np.abs(entries(runs, one, layer, LIVE_INPUTS)).astype(np.float64) for one in (twin, model))
+        counted = ~((before < VANISHING) | (after == 0))  # a diverged weight stays, and leaves no number
+        if counted.any():
+            size = np.log(before[counted])
+            change = np.log(after[counted]) - size
+            sizes.append(size - size.mean())
+            changes.append(change - change.mean())
+    if not sizes:
+        return np.nan
+    size, change = np.concatenate(sizes), np.concatenate(changes)
+    spread = size @ size
+    return float(-(size @ change) / spread) if spread > len(size) * ALIKE**2 else np.nan

@@ -61,6 +61,7 @@ def evaluate(fitted: Fitted, problem: Problem, levels: Sequence[Level]) -> Evalu
         test_fgsm=Part(against, test.y),
         relabelled=np.stack([level.train.relabelled for level in levels])[problem.data],
         clean_run=clean_runs(problem, levels),
+        unpenalised_run=unpenalised_runs(problem),
         input_gradient=gradient,
         kernels=fitted.kernels,
         live_inputs=live_inputs(fitted, problem, levels)[problem.data],
@@ -102,12 +103,19 @@ def clean_runs(problem: Problem, levels: Sequence[Level]) -> NDArray[np.int64]:
     return np.array([-1 if clean[model] else found.get(one, -1) for model, one in enumerate(axes)])
 
 
+def unpenalised_runs(problem: Problem) -> NDArray[np.int64]:
+    """For each model the one of the same training set at beta = 0, (M,); -1 as in `Evaluation`."""
+    found = {problem.data[model]: model for model in np.flatnonzero(problem.beta == 0)}
+    axes = zip(problem.data, problem.beta, strict=True)
+    return np.array([found.get(data, -1) if beta > 0 else -1 for data, beta in axes])
+
+
 def live_inputs(fitted: Fitted, problem: Problem, levels: Sequence[Level]) -> NDArray[np.bool_]:
     """Which inputs of the first kernel vary over the rows fitted, (D, inputs).
 
     A pixel does if its variance is above PIXEL_VARIANCE of its squared range over the clean training rows (standardised
-    features do not tell their range in the file); any other feature, or one that is constant over the clean rows, if it
-    is not constant. Where a convolution or pooling comes first the kernel's inputs are channels, and all count.
+    features do not tell their range in the file); any other feature if it is not constant. Where a convolution or
+    pooling comes first the kernel's inputs are channels, and all count.
     """
     inputs = fitted.kernels[0].shape[-2]
     if inputs != problem.X.shape[2]:
@@ -117,10 +125,9 @@ def live_inputs(fitted: Fitted, problem: Problem, levels: Sequence[Level]) -> ND
 
 def _varying(fitted: Floats, clean: Floats, pixels: bool) -> NDArray[np.bool_]:
     varies = np.ptp(fitted, axis=0) > ROUNDING
-    extent = np.ptp(clean, axis=0)
-    if not pixels:
-        return np.asarray(varies)
-    return np.asarray(varies & ((extent <= ROUNDING) | (fitted.var(axis=0) > PIXEL_VARIANCE * extent**2)))
+    if pixels:
+        varies &= fitted.var(axis=0) > PIXEL_VARIANCE * np.ptp(clean, axis=0) ** 2
+    return np.asarray(varies)
 
 
 def perturb(

@@ -16,7 +16,7 @@ from l2audit.seeds import canonical
 from l2audit.training.results import PROVENANCE, provenance_of
 
 KEY = "registration_sha256"
-"""Where a shard's provenance has the SHA-256 of config/claims.yaml as it was when the shard was trained."""
+"""Where a shard's provenance has the SHA-256 of the registration as it was when the shard was trained."""
 
 COUNTS = "registrations"
 UNKNOWN = "unknown"

@@ -32,7 +32,7 @@ def solve_absolute_l1(X: Array, y: Array, beta: Array, intercept: bool = True) -
     """Minimise mean(|y - b - X w|) + beta * sum|w| (Wang, Li and Jiang, 2007; Wu and Liu, 2009).
 
     X: (n, p); y: (n,); beta: (m,), each > 0. Returns weights (m, p), zeros exact, and intercepts (m,), 0 without one. A
-    linear program: where its solution is not unique, this is one inside the set of solutions.
+    linear program: where its solution is not unique, this is one of them.
     """
 
     def solve(columns: Columns, y: Array, unit: float, beta: float) -> Array:

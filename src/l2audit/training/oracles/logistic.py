@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from l2audit.seeds import generator
+from l2audit.training.checks import above, agrees, at_most
 from l2audit.training.linear.arrays import Array, Labels
 from l2audit.training.linear.cross_entropy import solve_cross_entropy
-from l2audit.training.oracles.entries import ORACLES, Oracle, above, agrees, at_most
+from l2audit.training.oracles.entries import ORACLES, Oracle
 
 Logistic = Callable[[Array, Labels, Array, int], tuple[Array, Array]]
 """(X (n, p), y (n,), beta (m,), classes) to kernels (m, p, classes) and biases (m, classes)."""

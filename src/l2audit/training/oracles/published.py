@@ -9,10 +9,11 @@ from importlib import resources
 import numpy as np
 import statsmodels.api as sm
 
+from l2audit.training.checks import agrees
 from l2audit.training.linear.arrays import Array
 from l2audit.training.linear.huber import residual_scale, solve_huber
 from l2audit.training.linear.squared import solve_squared
-from l2audit.training.oracles.entries import ORACLES, Oracle, agrees
+from l2audit.training.oracles.entries import ORACLES, Oracle
 from l2audit.training.oracles.ridge import Ridge
 
 Robust = Callable[[Array, Array, Array], tuple[Array, Array]]

@@ -12,9 +12,10 @@ from scipy import optimize
 
 from l2audit.contamination import Reference, Rows, contaminate
 from l2audit.seeds import generator
+from l2audit.training.checks import above, agrees, at_most, below, farthest, largest
 from l2audit.training.linear.arrays import Array
 from l2audit.training.linear.squared import solve_squared
-from l2audit.training.oracles.entries import ORACLES, Oracle, above, agrees, at_most, below, largest
+from l2audit.training.oracles.entries import ORACLES, Oracle
 
 Ridge = Callable[[Array, Array, Array], tuple[Array, Array]]
 """(X (n, p), y (n,), beta (m,)) to weights (m, p) and intercepts (m,)."""
@@ -105,7 +106,7 @@ def ridge_unbounded_in_y(solve: Ridge = solve_squared) -> Oracle:
         "At every beta the shift of the weights grows in proportion to one vertical outlier:"
         " log-log slope farthest from 1 (0 would mean a bounded influence)"
     )
-    return agrees(statement, INFLUENCE, expected=1.0, obtained=slopes[np.argmax(np.abs(slopes - 1))], tolerance=1e-6)
+    return agrees(statement, INFLUENCE, expected=1.0, obtained=farthest(slopes, 1.0), tolerance=1e-6)
 
 
 @ORACLES.register("ridge_gain_falls")
@@ -180,7 +181,7 @@ def intercept_shift(solve: Ridge = solve_squared) -> Oracle:
         " every beta, because the intercept is free: shift farthest from 1"
     )
     source = "computed; the mean residual of a fit with a free intercept is zero"
-    return agrees(statement, source, expected=1.0, obtained=shifts[np.argmax(np.abs(shifts - 1))])
+    return agrees(statement, source, expected=1.0, obtained=farthest(shifts, 1.0))
 
 
 @ORACLES.register("isotropic_optimum")
