@@ -21,7 +21,7 @@ with job(snakemake.log[0]):
         effects,
         registration,
         json.loads(Path(snakemake.input.identities).read_text(encoding="utf-8")),
-        n_runs=runs_behind(effects, pd.read_parquet(snakemake.input.runs)),
+        n_runs=runs_behind(effects, pd.read_parquet(snakemake.input.runs), registration),
     )
     verdicts["study"] = snakemake.params.study
     verdicts["registered"] = registered(registration.sha256, of_runs(snakemake.input.runs))

@@ -1,4 +1,4 @@
-"""Constructed registrations and effects tables for the tests of the judge."""
+"""Constructed registrations, runs and effects tables for the tests of the judge."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 
 from l2audit.judge.claims import Registration, parse
+from l2audit.judge.effects import estimate
 from l2audit.judge.tables import COLUMNS
+from l2audit.measures import MEASURES
 
 CONSTANTS = {
     "alpha": 0.05,
@@ -122,3 +124,74 @@ def spread(mean: float, sd: float, k: int) -> list[float]:
     """`k` scores with exactly this mean and standard deviation."""
     steps = np.linspace(-1, 1, k)
     return list(mean + sd * steps / steps.std(ddof=1))
+
+
+# Constructed runs: a plan of arms, and a table in which every measure of every run is a number drawn at random.
+LEVELS = {"clean": ("clean", 0.0, 0.0), "vert@0.1,10": ("vert", 0.1, 10.0), "vert@0.2,10": ("vert", 0.2, 10.0)}
+STRATUM_OF = {"vert": "target", "badlev": "leverage", "sym": "label"}
+
+
+def arm_plan(
+    arm: str = "net",
+    *,
+    primary: bool = True,
+    penalty: str = "l2",
+    betas: Sequence[float] = (0.0, 0.01, 0.1),
+    seeds: Sequence[int] = (0, 1, 2),
+    levels: Sequence[str] = tuple(LEVELS),
+    losses: Sequence[str] = ("squared",),
+    datasets: Sequence[str] = ("one",),
+) -> pd.DataFrame:
+    """The planned runs of one arm, regression throughout."""
+    axes = {"role": "study", "task": "regression", "architecture": "net", "optimizer": "adam", "scaling": "clean"}
+    return pd.DataFrame(
+        [
+            {
+                **axes,
+                "arm": arm,
+                "primary": primary,
+                "penalty": penalty,
+                "dataset": dataset,
+                "loss": loss,
+                "level": level,
+                **dict(zip(("kind", "rate", "magnitude"), LEVELS[level], strict=True)),
+                "beta": beta,
+                "seed": seed,
+            }
+            for dataset in datasets
+            for loss in losses
+            for level in levels
+            for beta in betas
+            for seed in seeds
+        ]
+    )
+
+
+def drawn_runs(plan: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """A run for every row of `plan`: all of them converged, in the judged band and active, every measure drawn."""
+    rng = np.random.default_rng(seed)
+    measured = {
+        name: rng.uniform(0.2, 1.0, len(plan))
+        for name in (*MEASURES.names(), "train_loss", "validation_risk_contaminated")
+    }
+    penalised = plan["beta"] > 0
+    settled = {
+        "validation_risk": rng.uniform(0.2, 0.21, len(plan)),
+        "train_risk": rng.uniform(0.0, 0.1, len(plan)),
+        "weight_norm": np.where(penalised, 1.0, 2.0),
+        "status": "ok",
+        "gradient_ratio": np.where(penalised, 0.001, 1.0),
+        "balance": np.nan,
+        "decay_exposure": np.where(penalised, 100.0, 0.0),
+    }
+    return plan.assign(**{**measured, **settled})
+
+
+def contrasts(
+    plan: pd.DataFrame, runs: pd.DataFrame, estimand: str, parameters: Mapping[str, Any] | None = None, **changes: Any
+) -> pd.DataFrame:
+    """The effects of a claim with one part over `estimand`, about the arm `net` unless `changes` says otherwise."""
+    regression = {name: {"regression": 1} for name in ("scale", "delta")}
+    one = part(estimand=estimand, parameters=dict(parameters or {}), unit={"regression": "u"}, **regression)
+    registered = registration(claim(**{"parts": [one], "architectures": ["net"], **changes}))
+    return estimate(plan, runs, registered, STRATUM_OF, dict.fromkeys(plan["dataset"], False))

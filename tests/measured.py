@@ -21,7 +21,7 @@ def part(task: str, models: int = 3, seed: int = 0) -> Part:
 
 
 def evaluation(task: str, units: tuple[int, ...] = (5, 7), live: bool = True) -> Evaluation:
-    """Three models with hidden layers of so many units: a clean one, the same contaminated, and another clean one.
+    """Three models with hidden layers of so many units: a clean one at beta = 0, the same contaminated, and penalised.
 
     All inputs and units are live, or a random half of them.
     """
@@ -47,6 +47,7 @@ def evaluation(task: str, units: tuple[int, ...] = (5, 7), live: bool = True) ->
         test_fgsm=fgsm,
         relabelled=np.zeros((3, ROWS), bool),
         clean_run=np.array([-1, 0, -1]),
+        unpenalised_run=np.array([-1, -1, 0]),
         input_gradient=np.array([0.5, 1.0, 2.0]),
         kernels=kernels,
         live_inputs=mask(FEATURES),

@@ -15,14 +15,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from l2audit.config.load import table
 from l2audit.judge.claims import Registration, load
 from l2audit.judge.counts import runs_behind
 from l2audit.judge.effects import estimate, summarise
 from l2audit.judge.registered import registered
+from l2audit.judge.specifications import Choices, specify
+from l2audit.judge.specifications.choices import parse
 from l2audit.judge.verdicts import judge
-from l2audit.seeds import generator
+from l2audit.seeds import canonical, generator
 
 ROOT = Path(__file__).resolve().parents[1]
 BETAS = [0.0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
@@ -153,8 +156,33 @@ def _runs_of(block: Block) -> Iterator[pd.DataFrame]:
                 "gradient_ratio": 0.004 / (strength + 0.08) * draw.uniform(0.5, 1.5, beta.size),
                 "balance": np.nan if block.linear else np.where(beta > 0, 0.01, 0.6),
                 "decay_exposure": np.where(beta > 0, np.inf, 0.0) if block.linear else beta * 3000.0,
+                **_measures_of(block, level, strength, damage),
             }
         )
+
+
+def _measures_of(block: Block, level: str, strength: np.ndarray, damage: np.ndarray | float) -> dict[str, np.ndarray]:
+    """What is measured of weights, units and predictions: smooth functions of the penalty's strength, and noise."""
+    draw = generator("example measures", block.dataset, block.architecture, block.loss, level)
+
+    def noisy(values: np.ndarray, sd: float, *, networks: bool = False) -> np.ndarray:
+        noise = draw.normal(0, sd, strength.size)
+        return np.full(strength.size, np.nan) if networks and block.linear else values + noise
+
+    return {
+        "train_loss": noisy(0.1 + 0.3 * strength, 0.005),
+        "validation_risk_contaminated": noisy(0.3 + 0.1 * strength + np.asarray(damage), 0.01),
+        "test_risk_fgsm": noisy(0.6 - 0.2 * strength, 0.01),
+        "input_gradient": noisy(np.exp(-strength), 0.01),
+        "gini_live_inputs": noisy(0.5 - 0.08 * strength, 0.01),
+        "feature_gini": noisy(0.4 - 0.02 * strength, 0.01),
+        "layer_spread": noisy(0.4 - 0.38 * strength, 0.01, networks=True),
+        "dead_fraction": noisy(0.1 * strength, 0.005, networks=True),
+        "effective_neurons": noisy(0.8 - 0.1 * strength, 0.01, networks=True),
+        "ablation_share": noisy(0.4 + 0.02 * strength, 0.02, networks=True),
+        "prediction_shift": noisy(0.5 * np.abs(np.asarray(damage)) * (1 - 0.4 * strength), 0.004),
+        "selectivity": noisy(0.02 * strength, 0.01),
+    }
 
 
 def runs_table() -> pd.DataFrame:
@@ -246,6 +274,7 @@ TRACE = {
     "reg": 7.0,
     "beta": 0.01,
     "loss": [0.5, 1.5],
+    "penalised_loss": [0.57, 1.57],
     "mean_loss": 1.0,
     "objective": 1.07,
     "learning_rate": 0.1,
@@ -284,19 +313,27 @@ def registration() -> Registration:
     return load(ROOT / "config" / "claims.yaml")
 
 
+def choices() -> Choices:
+    """The project's own choices, but one measure and one rule for beta: the page needs no more of them."""
+    raw = yaml.safe_load((ROOT / "config" / "specifications.yaml").read_text(encoding="utf-8"))
+    return parse({**raw, **{axis: raw[axis][:1] for axis in ("metric", "margin", "beta")}})
+
+
 @lru_cache(maxsize=1)
-def _tables() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int]]:
+def _tables() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int], str]:
     runs = runs_table()
     collinear = {card["name"]: card["collinear"] for card in cards()}
     plan = runs[[*AXES, *ARM, "beta", "seed"]]
     effects = estimate(plan, runs, registration(), STRATA, collinear)
     summary = summarise(plan, runs, registration(), STRATA, collinear)
-    return effects, summary, runs["status"].value_counts().sort_index().to_dict(), runs_behind(effects, runs)
+    behind = runs_behind(effects, runs, registration())
+    curves = specify(plan, runs, effects, registration(), STRATA, collinear, choices())
+    return effects, summary, runs["status"].value_counts().sort_index().to_dict(), behind, canonical(curves)
 
 
 def example(*, verdicts: bool = True) -> dict[str, Any]:
     """The keyword arguments of `build_page`, on made-up data."""
-    effects, summary, statuses, behind = _tables()
+    effects, summary, statuses, behind, curves = _tables()
     study = {"name": "example", "title": "made-up example data, no model was trained", "verdicts": verdicts}
     provenance = {
         "study": study,
@@ -318,5 +355,6 @@ def example(*, verdicts: bool = True) -> dict[str, Any]:
         "provenance": provenance,
         "study": study,
         "oracles": oracles(),
+        "specifications": json.loads(curves),
         "calibration": json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8")),
     }

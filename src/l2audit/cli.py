@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import json
 import shutil
 import sys
@@ -29,6 +28,7 @@ EPILOG = """\
 examples:
   python -m l2audit check                         every file under config/
   python -m l2audit check --study my_study.yaml   one study of your own, and the tables that it refers to
+  python -m l2audit check --registration my_claims.yaml    claims of your own
   python -m l2audit plan smoke                    how many models, how many minutes, how small an effect it could find
   python -m l2audit datasets                      what can be put under `datasets:`
   python -m l2audit report default                the page again, from stored results
@@ -37,6 +37,7 @@ examples:
 Training is done by Snakemake, from the repository's folder:
   snakemake --cores all                           the default study
   snakemake --cores all --config study=smoke      another one
+  snakemake --cores all --config registration=my_claims.yaml    judged by claims of your own
 """
 
 
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="find mistakes in the configuration; trains nothing")
     check.add_argument("--study", metavar="STUDY", help="a name in config/studies/ or a YAML file (default: all)")
+    _takes_registration(check)
     check.set_defaults(run=_check)
 
     plan = commands.add_parser(
@@ -82,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     plan.add_argument("study", metavar="STUDY", help="a name in config/studies/ or a YAML file")
     plan.add_argument("--cores", type=int, default=2, help="jobs at once (default: 2)")
+    _takes_registration(plan)
     plan.set_defaults(run=_plan)
 
     datasets = commands.add_parser("datasets", help="list the datasets that a study can name")
@@ -98,24 +101,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _takes_registration(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--registration", metavar="FILE", type=Path, help="claims in place of those in config/claims.yaml"
+    )
+
+
+def _registration(options: argparse.Namespace) -> Path:
+    path: Path = options.registration or options.root / "config" / "claims.yaml"
+    return path
+
+
 def _check(options: argparse.Namespace) -> int:
     from l2audit.config.faults import ConfigError
     from l2audit.config.load import load, studies, study_path
     from l2audit.config.reader import shown
-    from l2audit.judge.claims import load as load_claims
+    from l2audit.judge.specifications import load as load_choices
+    from l2audit.judge.verify import load_verified
     from l2audit.training.verify import verify
 
+    registration = _registration(options)
     faults = []
     for study in [options.study] if options.study else studies(options.root):
         try:
-            verify(load(options.root, study))
+            verify(load(options.root, study, registration))
             print(f"ok  {shown(study_path(options.root, study))}")
         except ConfigError as error:
             faults += error.faults
     if faults:
         raise ConfigError(faults)
-    load_claims(options.root / "config" / "claims.yaml")
-    print("ok  the tables in config/: datasets, architectures, contaminations, claims")
+    load_verified(registration)
+    load_choices(options.root / "config" / "specifications.yaml")
+    print("ok  the tables in config/: datasets, architectures, contaminations, specifications")
+    print(f"ok  {shown(registration)}")
     return 0
 
 
@@ -123,7 +141,8 @@ def _plan(options: argparse.Namespace) -> None:
     from l2audit.config.load import load
     from l2audit.design import plan
 
-    config = load(options.root, options.study)
+    registration = _registration(options)
+    config = load(options.root, options.study, registration)
     shards = plan(config)
     benchmarks = options.root / "results" / config.study.name / "benchmarks" / "train"
     print(f"{config.study.name}: {config.study.title}\n")
@@ -135,7 +154,7 @@ def _plan(options: argparse.Namespace) -> None:
     minutes = (measured + expected) / 60 / max(1, options.cores)
     print(f"About {minutes:.1f} minutes of training with {options.cores} jobs at once", end=" ")
     print("(from earlier runs)." if not expected else "(from typical speeds, where no earlier run tells).")
-    print(f"\n{_detectable(options.root, config, shards)}")
+    print(f"\n{_detectable(options.root, registration, config, shards)}")
 
 
 def _models_of_primary_arms(config: Config, shards: Sequence[Shard]) -> str:
@@ -172,15 +191,16 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line(row) for row in rows)
 
 
-def _detectable(root: Path, config: Config, shards: Sequence[Shard]) -> str:
+def _detectable(root: Path, registered: Path, config: Config, shards: Sequence[Shard]) -> str:
     """The smallest effect that each claim could show, as text."""
     import pandas as pd
 
     from l2audit.design import planned
-    from l2audit.judge import claims, power
+    from l2audit.judge import power
+    from l2audit.judge.verify import load_verified
     from l2audit.training.results import COLUMNS
 
-    registration = claims.load(root / "config" / "claims.yaml")
+    registration = load_verified(registered)
     source = _results_for_spreads(root, config.study.name)
     verdicts, cards = (_stored(source, name) for name in ("verdicts.json", "provenance.json")) if source else ({}, {})
     effects = power.planned_effects(
@@ -211,13 +231,13 @@ def _stored(folder: Path, name: str) -> dict[str, Any]:
 def _seconds(config: Config, shards: Sequence[Shard], benchmarks: Path) -> tuple[float, float]:
     """Seconds on one core: as measured by earlier runs, and as expected for the shards without one."""
     from l2audit.design import expected_seconds
+    from l2audit.jobs import benchmarked_seconds
 
     measured = expected = 0.0
     for shard in shards:
         path = benchmarks / f"{shard.shard_id}.tsv"
         if path.exists():
-            with path.open(encoding="utf-8", newline="") as stream:
-                measured += float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+            measured += benchmarked_seconds(path)
         else:
             expected += expected_seconds(config, shard)
     return measured, expected

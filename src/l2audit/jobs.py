@@ -150,11 +150,12 @@ def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str
         "cores": cores,
         "jobs": len(files),
         "seconds": round(finished - started, 1),
-        "training_seconds": round(sum(_benchmarked_seconds(file) for file in files), 1),
+        "training_seconds": round(sum(benchmarked_seconds(file) for file in files), 1),
     }
     write_text(path, json.dumps(wall, sort_keys=True, indent=1) + "\n")
 
 
-def _benchmarked_seconds(table: Path) -> float:
+def benchmarked_seconds(table: Path) -> float:
+    """Seconds that one job took, from Snakemake's benchmark of it."""
     with table.open(encoding="utf-8", newline="") as stream:
         return float(next(csv.DictReader(stream, delimiter="\t"))["s"])

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from l2audit.fingerprints import code_hash
 from l2audit.judge import calibration, rule
 from l2audit.judge.calibration import TARGETS, evaluate, rate, report, run, wrong
 from l2audit.judge.claims import Constants
 from l2audit.judge.scenarios import OTHERS, Scenario, everywhere, scenarios, simulate
 
+ROOT = Path(__file__).parents[2]
 CONSTANTS = Constants()
 STUDIES = 400
 
@@ -121,10 +123,24 @@ def test_the_command_writes_one_row_a_scenario(tmp_path: Path, monkeypatch: pyte
     few = [s for s in scenarios() if s.group in ("placebo", "conjunction")][:4]
     monkeypatch.setattr(calibration, "scenarios", lambda: few)
     out = tmp_path / "calibration.json"
-    assert calibration.main(["--studies", "50", "--out", str(out)]) == 0
+    command = ["--studies", "50", "--root", str(ROOT), "--out"]
+    assert calibration.main([*command, str(out)]) == 0
     found = json.loads(out.read_text())
+    assert found["judge_sha256"] == code_hash(ROOT, "judge")
+    assert calibration.main([*command, str(tmp_path / "again.json")]) == 0
+    assert (tmp_path / "again.json").read_bytes() == out.read_bytes()
     assert [row["scenario"] for row in found["scenarios"]] == [s.id for s in few]
     for row in found["scenarios"]:
         assert sum(value["rate"] for value in row["rates"].values()) == pytest.approx(1.0)
         assert {"truth", "K", "tau", "seed_noise", "studies", "rates"} <= set(row)
     assert report(found).count("\n") == len(found["targets"])
+
+
+def test_elsewhere_than_in_the_repository_it_ends_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        calibration.main(["--root", str(tmp_path), "--out", str(tmp_path / "calibration.json")])
+    assert ended.value.code == 2
+    assert "this is not the folder of the repository" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from judging import claim, part, raw_registration
 from l2audit.config.faults import ConfigError
 from l2audit.judge.claims import load, matches, parse
+from l2audit.judge.estimands import ESTIMANDS, parameter_faults
 
 REGISTERED = Path(__file__).parents[2] / "config/claims.yaml"
 
@@ -53,6 +55,12 @@ IDENTITY = {"id": "b1", "statement": "s", "checks": ["c"], "holds_means": "suppo
         (raw_registration(claim(expects=["supported"])), "only a control expects a verdict"),
         (raw_registration(claim(family="control")), r"expects: a control needs the verdicts that pass"),
         (raw_registration(claim(family="control", expects=["refused"])), "unknown value 'refused'"),
+        (raw_registration(claim(gate=False)), r"claims\[0\].gate: only a control can do without the gate"),
+        (raw_registration(claim(family="added-identities")), "did you mean 'added-identity'"),
+        (raw_registration(claim(family="added-identity")), r"parts\[0\].checks: needed in family added-identity"),
+        (raw_registration(claim(parts=[part(parameters={"match": 0})])), r"parameters.match: 0 is out of range"),
+        (raw_registration(claim(parts=[part(parameters={"kinds": "sym"})])), r"kinds: .* where a list is wanted"),
+        (raw_registration(claim(parts=[part(parameters={"gap": {"all": 1}})])), r"gap.all: unknown key"),
         (raw_registration(claim(parts=[part(delta={"regression": 0.02})])), "name different tasks"),
         (raw_registration(claim(parts=[part(delta={"regression": 0.0})])), "out of range"),
         (raw_registration(claim(parts=[IDENTITY])), r"parts\[0\].estimand: needed in family claims"),
@@ -64,6 +72,61 @@ def test_faults_name_the_key_and_the_fix(raw: dict[str, Any], message: str) -> N
     with pytest.raises(ConfigError, match=message) as caught:
         parse(raw if "version" in raw else raw_registration(raw))
     assert "fix:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("estimand", "parameters", "faults"),
+    [
+        ("robustness", {}, []),
+        ("robustness", {"kinds": ["sym"]}, []),
+        ("evenness", {"measure": "gini_all"}, []),
+        ("evenness", {}, [("measure", "the estimand 'evenness' needs this parameter", "add `measure:`")]),
+        ("evenness", {"measure": "gini_al"}, [("measure", "unknown measure 'gini_al'", "did you mean 'gini_all'?")]),
+        (
+            "evenness",  # a claim about clean rows has no kinds of contamination
+            {"measure": "gini_all", "kinds": ["sym"]},
+            [("kinds", "the estimand 'evenness' has no such parameter", "use one of measure")],
+        ),
+        ("shrinkage", {"gap": 1}, [("gap", "the estimand 'shrinkage' has no such parameter", "remove it")]),
+        (
+            "omission",
+            {"agaisnt": "x"},
+            [
+                ("against", "the estimand 'omission' needs this parameter", "add `against:`"),
+                ("agaisnt", "the estimand 'omission' has no such parameter", "did you mean 'against'?"),
+            ],
+        ),
+    ],
+)
+def test_parameters_are_those_that_the_estimand_takes(
+    estimand: str, parameters: dict[str, Any], faults: list[tuple[str, str, str]]
+) -> None:
+    assert list(parameter_faults(estimand, parameters)) == faults
+
+
+def test_the_registered_parts_give_the_parameters_that_their_estimands_take() -> None:
+    parts = [one for claim in load(REGISTERED).claims for one in claim.parts if one.estimand]
+    assert [fault for one in parts for fault in parameter_faults(one.estimand, one.parameters)] == []
+    assert all(ESTIMANDS[one.estimand].losses == () or set(one.delta) == {"regression"} for one in parts)
+
+
+def test_what_the_thread_says_is_quoted_and_what_is_added_is_not() -> None:
+    for one in load(REGISTERED).claims:
+        if one.family in ("claims", "identity"):
+            assert one.quote and one.author != "this study", one.id
+        else:
+            assert one.quote == "" and one.author.startswith("this study"), one.id
+
+
+def test_the_page_of_claims_has_every_part_and_every_estimand() -> None:
+    text = (REGISTERED.parents[1] / "docs/claims.md").read_text(encoding="utf-8")
+    head, _, estimands = text.partition("## The estimands there are")
+    claims = [line.split("|")[1] for line in head.splitlines() if line.startswith("| ")]
+    listed = {word for cell in claims for word in re.findall(r"\w+", cell)}
+    missing = {one.id for c in load(REGISTERED).claims if c.family != "control" for one in c.parts} - listed
+    assert not missing
+    assert all(c.id in text for c in load(REGISTERED).claims)
+    assert sorted(re.findall(r"^\| `(\w+)` \| [^0-9]", estimands.split("**Against")[0], re.M)) == ESTIMANDS.names()
 
 
 def test_a_file_fault_names_the_file_and_the_line(tmp_path: Path) -> None:

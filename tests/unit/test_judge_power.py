@@ -8,11 +8,15 @@ import pandas as pd
 import pytest
 
 from judging import claim, effects, part, registration, spread, together
-from l2audit.judge.claims import Registration
+from l2audit.config.load import load as load_study
+from l2audit.design import plan
+from l2audit.design import planned as planned_runs
+from l2audit.judge.claims import MEASURED, Registration
 from l2audit.judge.power import outlooks, planned_effects, rows_in_families, spreads_of, text
 from l2audit.judge.statistics import detectable_factor
 from l2audit.judge.verdicts import judge
-from report_example import ARM, AXES, STRATA, cards, example, runs_table
+from l2audit.training.results import COLUMNS
+from report_example import ARM, AXES, ROOT, STRATA, cards, example, runs_table
 from report_example import registration as own_registration
 
 
@@ -32,14 +36,34 @@ def test_the_plan_has_the_contrasts_of_the_study_and_none_is_usable(planned: pd.
 
 def test_at_the_spread_of_a_study_the_outlook_is_what_that_study_reports(planned: pd.DataFrame) -> None:
     verdicts: dict[str, Any] = example()["verdicts"]
-    entries = {one["id"]: one for one in (*verdicts["claims"], *verdicts["controls"])}
+    entries = {one["id"]: one for one in (*verdicts["claims"], *verdicts["added"], *verdicts["controls"])}
     found = outlooks(planned, own_registration(), spreads_of(verdicts))
-    assert [one.claim for one in found] == [c.id for c in own_registration().claims if c.family != "identity"]
+    assert [one.claim for one in found] == [c.id for c in own_registration().claims if c.family in MEASURED]
     complete = [one for one in found if entries[one.claim]["n_datasets"] == one.datasets]
     assert len(complete) > 2
     for one in complete:
         assert one.seen == pytest.approx(entries[one.claim]["mde"])
         assert one.rows == entries[one.claim]["rows_in_family"]
+
+
+def in_study(name: str) -> pd.DataFrame:
+    config = load_study(ROOT, name)
+    strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
+    columns = [column.name for column in COLUMNS]
+    return planned_effects(pd.DataFrame(planned_runs(plan(config))), columns, own_registration(), strata, {})
+
+
+def test_the_default_study_has_the_arms_that_every_claim_takes() -> None:
+    found = outlooks(in_study("default"), own_registration(), {})
+    assert {one.claim for one in found if not one.assumed} == set()
+
+
+def test_a_study_without_the_arms_of_a_claim_judges_none_and_says_so() -> None:
+    effects = in_study("smoke")
+    assert not set(effects["claim"]) & {"A1", "A1s", "e"}
+    entries = {one["id"]: one for one in judge(effects, own_registration(), resamples=20)["added"]}
+    assert entries["A1"]["verdict"] == "inconclusive (too few datasets)"
+    assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in entries["A1"]["sentence"]
 
 
 def settings() -> Registration:

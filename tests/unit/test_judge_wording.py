@@ -88,8 +88,10 @@ def test_a_logarithm_is_told_as_a_ratio() -> None:
 
 def test_a_ratio_the_other_way_round() -> None:
     text = sentence(shrunk(1.4, 1.5, 1.45, 1.5, 1.55, 1.42), claim(parts=[SHRINKAGE]))
-    assert text.startswith("The opposite holds: averaged over 6 datasets, the norm rises to 1.5 of itself [1.4, 1.5], ")
-    assert "beyond 1.1, the smallest effect that counts." in text
+    assert text.startswith(
+        "The opposite holds: averaged over 6 datasets, the norm rises to 1.47 of itself [1.41, 1.53], "
+    )
+    assert "beyond 1.10, the smallest effect that counts." in text
 
 
 def test_an_excluded_or_small_ratio() -> None:
@@ -97,6 +99,57 @@ def test_an_excluded_or_small_ratio() -> None:
     assert excluded.startswith("An average fall of the norm to 0.91 of itself is excluded: averaged over 6 datasets")
     small = sentence(shrunk(1.0, 0.99, 1.01, 1.0, 1.0, 1.0), claim(parts=[SHRINKAGE]))
     assert "less than a change to 0.91, the smallest effect that counts, either way" in small
+
+
+def told(estimand: str, *effects_in_delta: float, delta: float, unit: str, **parameters: str) -> str:
+    """The sentence of datasets with these effects."""
+    both = dict.fromkeys(DELTA, 1)
+    one = part(
+        estimand=estimand,
+        parameters=parameters,
+        unit=dict.fromkeys(DELTA, unit),
+        scale=both,
+        delta=dict.fromkeys(DELTA, delta),
+    )
+    return sentence(effects([size * delta / DELTA["classification"] for size in effects_in_delta]), claim(parts=[one]))
+
+
+SIX = (5.0, 5.1, 4.9, 5.0, 5.0, 5.0)
+
+
+def negative(effects_in_delta: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(-size for size in effects_in_delta)
+
+
+def test_best_betas_are_told_as_a_ratio() -> None:
+    text = told("optimal_beta", *(0.6 * size for size in SIX), delta=0.5, unit="decades of beta")
+    assert "the best beta is 32 times the one for clean rows [30, 33], more than 3.2 times, the smallest" in text
+    text = told("optimal_beta", *(0.6 * size for size in negative(SIX)), delta=0.5, unit="decades of beta")
+    assert "the best beta is 0.032 times the one for clean rows" in text
+    assert "less than 0.32 times, the smallest effect that counts." in text
+
+
+def test_gradients_and_selective_shrinking_are_told_as_factors() -> None:
+    assert "the gradient falls to 0.62 of itself" in told("input_gradient", *SIX, delta=0.0953, unit="log ratio")
+    assert "the gradient rises to 1.61 of itself" in told(
+        "input_gradient", *negative(SIX), delta=0.0953, unit="log ratio"
+    )
+    assert (
+        "a weight ten times larger shrinks by a further factor of 3.2 [3.1, 3.2], more than 1.26, the smallest"
+        in told("selectivity", *SIX, delta=0.1, unit="per unit of log weight")
+    )
+    assert "shrinks by only 0.32 times the factor of the smaller one" in told(
+        "selectivity", *negative(SIX), delta=0.1, unit="per unit of log weight"
+    )
+
+
+def test_one_estimand_tells_logarithms_as_factors_and_indices_as_they_are() -> None:
+    layers = told("evenness", *SIX, delta=0.0953, unit="log units", measure="layer_spread")
+    assert (
+        "the norms of the layers come closer by a factor of 1.61 [1.60, 1.62], more than 1.10, the smallest" in layers
+    )
+    gini = told("evenness", *SIX, delta=0.05, unit="of the Gini index", measure="gini_all")
+    assert "the effect is +0.250 of the Gini index [0.247, 0.253], larger than 0.050, the smallest" in gini
 
 
 @pytest.mark.parametrize("name", DISPLAYS.names())
@@ -206,6 +259,18 @@ def test_identities() -> None:
 )
 def test_numbers_show_two_digits_of_their_step(value: float | None, step: float, expected: str) -> None:
     assert number(value, step) == expected
+
+
+def test_an_added_claim_is_listed_by_its_question_and_its_checks_count() -> None:
+    one = {"id": "A", "statement": "It is so.", "checks": ["c"], "holds_means": "supported"}
+    exact = claim("A", family="added-identity", quote="", author="this study", parts=[one])
+    measured = claim("B", family="added", quote="", author="this study", question="Does it rise?")
+    check = {"claim": "A", "check": "c", "expected": 2, "obtained": 2, "holds": True}
+    found = verdicts(effects(spread(3, 0.5, 10), name="B"), claim(), exact, measured, identities=[check])
+    assert [entry["id"] for entry in found["claims"]] == ["x"]
+    assert [(entry["id"], entry["verdict"]) for entry in found["added"]] == [("A", "supported"), ("B", "supported")]
+    assert found["families"] == {"claims": 1, "added": 1}
+    assert "| B | Does it rise? (added) | **supported** |" in markdown(found)
 
 
 def everything() -> tuple[pd.DataFrame, Registration]:

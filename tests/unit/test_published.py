@@ -44,6 +44,20 @@ def test_the_readme_prints_the_published_verdicts() -> None:
     assert shown.strip() == markdown(published("verdicts.json")).strip()
 
 
-@pytest.mark.parametrize("name", ["default.html", "verdicts.json", "effects.parquet", "summary.parquet"])
+def test_the_registered_specification_of_each_claim_has_its_verdict() -> None:
+    verdicts = published("verdicts.json")
+    stated = {entry["id"]: entry["verdict"] for entry in (*verdicts["claims"], *verdicts["added"])}
+    found = published("specifications.json")
+    assert found["registration_sha256"] == verdicts["registration_sha256"]
+    assert found["specifications_sha256"] == sha256_of(ROOT / "config" / "specifications.yaml")
+    assert found["claims"]
+    assert {one["id"]: one["verdict"] for one in found["claims"]} == {
+        one["id"]: stated[one["id"]] for one in found["claims"]
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["default.html", "verdicts.json", "specifications.json", "effects.parquet", "summary.parquet"]
+)
 def test_it_stays_small_enough_for_git(name: str) -> None:
     assert (PUBLISHED / name).stat().st_size < 4_000_000

@@ -29,7 +29,8 @@ def arguments() -> dict[str, Any]:
     """The example without the claims that have figures: they take seconds to draw."""
     found = example()
     drawn = {**found["verdicts"], "claims": found["verdicts"]["claims"][:1], "controls": []}
-    return {**found, "verdicts": copy.deepcopy(drawn), "oracles": oracles()}
+    no_curves = {**found["specifications"], "claims": []}
+    return {**found, "verdicts": copy.deepcopy(drawn), "oracles": oracles(), "specifications": no_curves}
 
 
 def test_known_results_are_shown_with_expected_obtained_tolerance_and_source(arguments: dict[str, Any]) -> None:
@@ -89,17 +90,34 @@ def test_every_target_has_its_question() -> None:
 def test_a_missed_demand_is_shown_as_missed() -> None:
     missed = copy.deepcopy(CALIBRATION)
     missed["targets"][0]["met"] = False
-    found = backing.calibration(missed)
+    found = backing.calibration(missed, None)
     assert found is not None
     assert found["targets"].rows[0][-1] == "NO"
     assert (found["met"], found["of"]) == (len(missed["targets"]) - 1, len(missed["targets"]))
+
+
+def test_it_is_told_whether_the_judge_of_the_page_was_the_one_on_trial(arguments: dict[str, Any]) -> None:
+    judge = arguments["provenance"]["code_sha256"]["judge"]
+
+    def told(tried: dict[str, str]) -> str:
+        table = {key: value for key, value in CALIBRATION.items() if key != "judge_sha256"} | tried
+        return build_page(**{**arguments, "calibration": table})
+
+    assert f"The judge on trial was the very one that made the verdicts here, {judge[:12]}." in told(
+        {"judge_sha256": judge}
+    )
+    other = told({"judge_sha256": "9" * 64})
+    assert (
+        f"<b>Another version of the judge was on trial: {'9' * 12}, and the verdicts here are by {judge[:12]}." in other
+    )
+    assert "<b>It is not known whether the judge on trial was the one of this page" in told({})
 
 
 def test_a_page_takes_the_calibration_that_it_is_given_or_that_lies_beside_it(
     arguments: dict[str, Any], tmp_path: Path
 ) -> None:
     evidence = arguments
-    for name in ("verdicts", "identities", "provenance", "oracles"):
+    for name in ("verdicts", "identities", "provenance", "oracles", "specifications"):
         (tmp_path / f"{name}.json").write_text(json.dumps(evidence[name]), encoding="utf-8")
     for name in ("effects", "summary"):
         evidence[name].to_parquet(tmp_path / f"{name}.parquet")

@@ -208,6 +208,45 @@ def test_a_failed_control_stamps_the_page(html: str) -> None:
     assert str(description).startswith("A control failed (planted-isotropic)")
 
 
+def between(html: str, start: str, end: str) -> str:
+    """The text after the first `start` and before the next `end`."""
+    return html.partition(start)[2].partition(end)[0]
+
+
+def test_what_is_added_is_listed_apart_and_by_its_question(html: str) -> None:
+    listed = between(html, 'id="h-claims"', "</table>")
+    said, added = listed.split('id="added"')
+    for claim in registration().claims:
+        if claim.family in ("claims", "identity"):
+            assert f'href="#claim-{claim.id}"' in said
+        elif claim.family != "control":
+            assert f'href="#claim-{claim.id}"' in added and claim.question in added
+            assert claim.question not in said
+    assert "<q></q>" not in html
+    assert html.count("nobody in the thread said so") == len(registration().family("added", "added-identity"))
+
+
+def test_a_claim_whose_arms_are_not_in_the_study_says_so_and_shows_no_empty_table(html: str) -> None:
+    own = between(html, 'id="claim-A1"', "</section>")
+    assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in own
+    assert "Models that enter the verdict: mlp-64-64, compared with adamw on the same datasets." in own
+    assert "<table" not in own and "δ" not in own
+
+
+def test_parts_of_different_units_name_them_and_parts_of_one_unit_leave_it_to_the_head(html: str) -> None:
+    several, one = (between(html, f'id="claim-{name}"', "</section>") for name in ("f", "g"))
+    assert "f1: percentage points of test error | nRMSE on test rows</td>" in several
+    assert "f2: of each further unit of gap</td>" in several
+    assert "Classification, percentage points of test error</th>" in one and "<td>g1</td>" in one
+
+
+def test_a_control_whose_arm_is_not_in_the_study_was_not_run(html: str) -> None:
+    (question,) = (claim.question for claim in registration().claims if claim.id == "placebo")
+    row = between(html, f'<th scope="row">{question}</th>', "</tr>")
+    assert "<td>–</td><td>not run</td>" in row
+    assert 'id="claim-placebo-figure"' not in html and 'id="claim-planted-collinear-figure"' in html
+
+
 def test_what_was_left_out_is_counted_by_reason(document: Document) -> None:
     text = " ".join(" ".join(document.text).split())
     effects: pd.DataFrame = example()["effects"]

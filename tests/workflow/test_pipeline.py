@@ -20,6 +20,7 @@ EVIDENCE = (
     "identities.json",
     "oracles.json",
     "verdicts.json",
+    "specifications.json",
     "provenance.json",
 )
 
@@ -163,7 +164,7 @@ def test_another_registration_judges_again_and_trains_nothing(copy: Copy) -> Non
     copy.edit("config/claims.yaml", "alpha: 0.05", "alpha: 0.01")
     before = json.loads(copy.read("results/tiny/verdicts.json"))
     shards = {path: path.stat().st_mtime_ns for path in (copy.root / "results/tiny/shards").iterdir()}
-    assert set(copy.jobs()) == {"estimate", "judge", "provenance", "report"}
+    assert set(copy.jobs()) == {"estimate", "judge", "specify", "provenance", "report"}
     outcome = copy.snakemake("results/tiny/verdicts.json")
     assert outcome.status == 0, outcome.text
     after = json.loads(copy.read("results/tiny/verdicts.json"))
@@ -175,6 +176,13 @@ def test_another_registration_judges_again_and_trains_nothing(copy: Copy) -> Non
     assert after["registered"]["shards"] == {before["registration_sha256"]: 3}
     assert after["registered"]["present"] == after["registration_sha256"]
     assert {path: path.stat().st_mtime_ns for path in shards} == shards
+
+
+def test_other_choices_are_judged_again_and_nothing_else(copy: Copy) -> None:
+    copy.edit(
+        "config/specifications.yaml", "name: double, times: 2, reason: only", "name: double, times: 2.5, reason: only"
+    )
+    assert copy.jobs() == {"specify": 1, "report": 1}
 
 
 def test_shards_trained_after_the_change_carry_the_new_registration(copy: Copy) -> None:

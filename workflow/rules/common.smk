@@ -15,9 +15,19 @@ from l2audit.training.verify import verify
 
 prepare_environment(ROOT / "src")
 
+CHOICES = "config/specifications.yaml"
+REGISTRATION = str(config.setdefault("registration", "config/claims.yaml"))
+
 with tell():
-    CONFIG = load(ROOT, str(config.get("study", "default")))
+    CONFIG = load(ROOT, str(config.get("study", "default")), Path(REGISTRATION))
     verify(CONFIG)
+    # Every job reads this file too, and pandas is slow to import.
+    if workflow.is_main_process:
+        from l2audit.judge import specifications
+        from l2audit.judge.verify import load_verified
+
+        load_verified(Path(REGISTRATION))
+        specifications.load(CHOICES)
 
 STUDY = CONFIG.study
 SHARDS = shards_by_id(CONFIG)

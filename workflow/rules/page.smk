@@ -1,6 +1,7 @@
 # What people see. The page is a function of the files in `evidence`, so it can be rebuilt from the published copies of them.
 EVIDENCE = [
     "verdicts.json",
+    "specifications.json",
     "effects.parquet",
     "summary.parquet",
     "identities.json",

@@ -1,7 +1,6 @@
 # From runs to verdicts: effects are paired contrasts of runs, identities are exact checks, oracles known results that the
-# code must reproduce, the rule is in config/claims.yaml.
+# code must reproduce, the rule is in the registration.
 # A change of the registration comes through here and trains nothing again.
-CLAIMS = "config/claims.yaml"
 
 
 rule identities:
@@ -34,7 +33,7 @@ rule estimate:
     input:
         runs=f"{RESULTS}/runs.parquet",
         cards=CARDS,
-        claims=CLAIMS,
+        claims=REGISTRATION,
     output:
         effects=f"{RESULTS}/effects.parquet",
         summary=f"{RESULTS}/summary.parquet",
@@ -57,7 +56,7 @@ rule judge:
         effects=f"{RESULTS}/effects.parquet",
         identities=f"{RESULTS}/identities.json",
         runs=f"{RESULTS}/runs.parquet",
-        claims=CLAIMS,
+        claims=REGISTRATION,
     output:
         f"{RESULTS}/verdicts.json",
     log:
@@ -71,11 +70,35 @@ rule judge:
         "../../scripts/judge.py"
 
 
+# How much hangs on the choices of the analysis: the verdicts again, under every other one. It changes none of them.
+rule specify:
+    input:
+        runs=f"{RESULTS}/runs.parquet",
+        effects=f"{RESULTS}/effects.parquet",
+        cards=CARDS,
+        claims=REGISTRATION,
+        choices=CHOICES,
+    output:
+        f"{RESULTS}/specifications.json",
+    log:
+        f"{RESULTS}/logs/specify.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/specify.tsv"
+    params:
+        plan=[shard.to_json() for shard in SHARDS.values()],
+        strata=canonical(
+            {kind: entry["stratum"] for kind, entry in CONFIG.contaminations.items()}
+        ),
+        code=CODE["specify"],
+    script:
+        "../../scripts/specify.py"
+
+
 rule provenance:
     input:
         runs=f"{RESULTS}/runs.parquet",
         cards=CARDS,
-        claims=CLAIMS,
+        claims=REGISTRATION,
     output:
         f"{RESULTS}/provenance.json",
     log:

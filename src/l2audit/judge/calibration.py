@@ -1,7 +1,8 @@
 """The judge on trial: how often each verdict is returned when the truth is known, against targets set beforehand.
 
 `python -m l2audit.judge.calibration --studies 2000 --out calibration.json` runs every scenario through the rule that
-judges the real study, conjunctions, gate and labels included.
+judges the real study, conjunctions, gate and labels included. The table carries the SHA-256 of the judging code, as the
+provenance of a study does: a trial speaks of no other judge.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import special
 
 from l2audit.files import write_text
+from l2audit.fingerprints import code_hash
 from l2audit.judge import rule
 from l2audit.judge.claims import Constants
 from l2audit.judge.rule import VERDICT_CODES, Codes, Decision
@@ -24,6 +27,9 @@ from l2audit.judge.scenarios import KINDS, Scenario, scenarios, simulate
 from l2audit.judge.scores import Mask, Scores
 
 STUDIES = 2000
+
+JUDGE = "judge"
+"""The stage of the workflow whose code is on trial."""
 
 
 def rate(hits: Mask | int, studies: int | None = None) -> dict[str, float]:
@@ -243,12 +249,15 @@ def report(found: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the calibration, print the targets, write the table; 1 if a target is missed."""
+    """Run the calibration, print the targets, write the table with `judge_sha256`; 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m l2audit.judge.calibration", description="Put the judge on trial.")
     parser.add_argument("--studies", type=int, default=STUDIES, help="per scenario (default %(default)s)")
     parser.add_argument("--out", required=True, help="where to write the table, JSON")
+    parser.add_argument("--root", type=Path, default=Path(), help="folder of the repository (default: here)")
     options = parser.parse_args(arguments)
-    found = calibrate(options.studies)
+    if not (options.root / "scripts" / f"{JUDGE}.py").exists():
+        parser.error("this is not the folder of the repository: go there, or give --root")
+    found = {"judge_sha256": code_hash(options.root, JUDGE), **calibrate(options.studies)}
     write_text(options.out, json.dumps(found, indent=1, sort_keys=True) + "\n")
     print(report(found))
     return 0 if all(target["met"] for target in found["targets"]) else 1

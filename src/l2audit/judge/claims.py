@@ -25,6 +25,10 @@ INCONCLUSIVE = "inconclusive"
 INACTIVE = "inconclusive (L2 inactive)"
 TOO_FEW = "inconclusive (too few datasets)"
 
+MEASURED = ("claims", "added", "control")
+IDENTITIES = ("identity", "added-identity")
+"""Families of claims that runs decide, and that calculation settles."""
+
 VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW)
 
 
@@ -92,8 +96,9 @@ class Part:
 class Claim:
     """A registered claim: a conjunction of its parts, judged overall and in each registered stratum.
 
-    family is `claims` | `added` | `identity` | `control`; role (`study` | `control`) says which datasets enter;
-    `datasets` narrows them; `strata == ()` means one row, "all"; `expects` (controls) lists the verdicts that pass.
+    family: see MEASURED and IDENTITIES; role (`study` | `control`) says which datasets enter; `datasets` narrows them;
+    architectures: names of arms; `strata == ()` means one row, "all"; `expects` (controls) lists the verdicts that
+    pass; `gate` (controls): whether a negative verdict needs a penalty that acted.
     """
 
     id: str
@@ -108,6 +113,7 @@ class Claim:
     expects: tuple[str, ...] = ()
     note: str = ""
     datasets: tuple[str, ...] = ()
+    gate: bool = True
 
 
 @dataclass(frozen=True)
@@ -168,8 +174,9 @@ def _part(entry: Mapping[str, Any]) -> Part:
     return Part(**{**entry, "checks": tuple(entry.get("checks", ()))})
 
 
-MEASURED = ("estimand", "unit", "scale", "delta", "reason")
-CHECKED = ("checks", "holds_means")
+KEYS_OF_MEASURED = ("estimand", "unit", "scale", "delta", "reason")
+KEYS_OF_CHECKED = ("checks", "holds_means")
+OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
 
 def _faults(document: Document) -> Iterator[Fault]:
@@ -179,17 +186,22 @@ def _faults(document: Document) -> Iterator[Fault]:
     for index, claim in enumerate(claims):
         key: Key = ("claims", index)
         yield from _repeated(document, (*key, "parts"), claim["parts"])
-        exact = claim["family"] == "identity"
+        exact = claim["family"] in IDENTITIES
         if not exact:
             yield from _absent(document, key, claim, ("architectures", "strata"), "a measured claim needs this key")
         if claim["family"] == "control":
             yield from _absent(document, key, claim, ("expects",), "a control needs the verdicts that pass")
-        elif "expects" in claim:
-            yield document.fault((*key, "expects"), "only a control expects a verdict", "remove the key")
+        else:
+            for name in OF_CONTROLS.keys() & claim.keys():
+                yield document.fault((*key, name), OF_CONTROLS[name], "remove the key")
         for where, part in enumerate(claim["parts"]):
             place = (*key, "parts", where)
             yield from _absent(
-                document, place, part, CHECKED if exact else MEASURED, f"needed in family {claim['family']}"
+                document,
+                place,
+                part,
+                KEYS_OF_CHECKED if exact else KEYS_OF_MEASURED,
+                f"needed in family {claim['family']}",
             )
             tasks = [set(part.get(name, {})) for name in ("delta", "unit", "scale")]
             if any(other != tasks[0] for other in tasks):

@@ -26,14 +26,14 @@ def number(value: float | None, step: float, *, sign: bool = False) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """A positive number with two significant digits, whole from 10 on; "?" if not finite.
+    """A positive number with two significant digits, whole from 10 on, and two decimals near 1; "?" if not finite.
 
-    >>> ratio(0.4213), ratio(2.31), ratio(14.3), ratio(0.0071)
-    ('0.42', '2.3', '14', '0.0071')
+    >>> ratio(0.4213), ratio(1.047), ratio(2.31), ratio(14.3), ratio(0.0071)
+    ('0.42', '1.05', '2.3', '14', '0.0071')
     """
     if value is None or not math.isfinite(value):
         return "?"
-    return f"{value:.{max(0, 1 - math.floor(math.log10(value)))}f}"
+    return f"{value:.{max(2 if round(value, 2) < 2 else 0, 1 - math.floor(math.log10(value)))}f}"
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,65 @@ DISPLAYS.add(
         excluded="an average of {value} times the damage is excluded",
         heading="damage left: penalty / Huber loss",
         of=math.exp,
+    ),
+)
+DISPLAYS.add(
+    "gradient left",
+    Display(
+        effect="the gradient falls to {value} of itself",
+        opposite="the gradient rises to {value} of itself",
+        amount="a fall of the gradient to {value} of itself",
+        at_least="an average fall of the gradient to {value} of itself or less",
+        larger="beyond {value}, the smallest effect that counts,",
+        reverse="beyond {value}, the smallest effect that counts,",
+        within="less than a change to {value}, the smallest effect that counts, either way",
+        excluded="an average fall of the gradient to {value} of itself is excluded",
+        heading="gradient with the penalty / without",
+        of=lambda effect: math.exp(-effect),
+    ),
+)
+DISPLAYS.add(
+    "layers closer",
+    Display(
+        effect="the norms of the layers come closer by a factor of {value}",
+        opposite="the norms of the layers come closer by a factor of {value}, which is further apart",
+        amount="a factor of {value} between the norms of the layers",
+        at_least="norms of the layers that come closer by an average factor of {value} or more",
+        larger="more than {value}, the smallest effect that counts,",
+        reverse="less than {value}, the smallest effect that counts the other way,",
+        within="nearer to 1 than a factor of {value}, the smallest effect that counts, either way",
+        excluded="an average factor of {value} between the norms of the layers is excluded",
+        heading="typical ratio of layer norms: without the penalty / with",
+        of=math.exp,
+    ),
+)
+DISPLAYS.add(
+    "times the beta",
+    Display(
+        effect="the best beta is {value} times the one for clean rows",
+        opposite="the best beta is {value} times the one for clean rows",
+        amount="{value} times the beta",
+        at_least="an average of {value} times the beta or more",
+        larger="more than {value} times, the smallest effect that counts,",
+        reverse="less than {value} times, the smallest effect that counts,",
+        within="nearer to 1 than a factor of {value}, the smallest effect that counts, either way",
+        excluded="an average of {value} times the beta is excluded",
+        heading="best beta: outliers / clean",
+        of=lambda effect: 10.0**effect,
+    ),
+)
+DISPLAYS.add(
+    "tenfold weights",
+    Display(
+        effect="a weight ten times larger shrinks by a further factor of {value}",
+        opposite="a weight ten times larger shrinks by only {value} times the factor of the smaller one",
+        amount="a further factor of {value} for a weight ten times larger",
+        at_least="an average further factor of {value} or more for a weight ten times larger",
+        larger="more than {value}, the smallest effect that counts,",
+        reverse="less than {value}, the smallest effect that counts the other way,",
+        within="nearer to 1 than a factor of {value}, the smallest effect that counts, either way",
+        excluded="an average further factor of {value} for a weight ten times larger is excluded",
+        heading="shrinking factor: weight ten times larger / smaller",
+        of=lambda effect: 10.0**effect,
     ),
 )

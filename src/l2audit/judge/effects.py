@@ -6,7 +6,8 @@ Every *planned* row is present: a contrast whose runs are missing, diverged, unc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
 from l2audit.judge.claims import Claim, Part, Registration
-from l2audit.judge.estimands import AGAINST, ESTIMANDS, PRIMARY_LOSS, Contrast
-from l2audit.judge.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, grids_of
+from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS, Contrast
+from l2audit.judge.estimands import ESTIMANDS
+from l2audit.judge.estimands.base import BOTH, CONTAMINATED, KINDS
+from l2audit.judge.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, at_common_seeds, grids_of
 from l2audit.judge.statistics import slope_of
+from l2audit.judge.tables import NOT_FINITE
 
 EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
 EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]
@@ -57,8 +61,8 @@ def estimate(
     """The effects of every registered claim over every planned contrast, sorted by key.
 
     `plan`: the planned runs (role, task, arm, primary, level and the axes of each); `runs`: the table of runs;
-    `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card. A claim is about the primary
-    arms unless it lists others under `architectures`.
+    `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card. A claim is about the arms
+    that it lists; a part that names another arm compares the two over the levels and seeds of both.
     """
     kinds = dict(zip(plan["level"], plan["kind"], strict=True))
     grids = _grids(plan, runs, registration)
@@ -69,24 +73,68 @@ def estimate(
         for part in claim.parts
         if part.estimand
         for block in grids.blocks(claim.architectures)
-        if _concerns(claim, part, block, arms[block])
+        if concerns(claim, part, block, arms[block])
     ]
     rows = [row for table in tables for row in table]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS).sort_values(EFFECT_KEY, ignore_index=True)
 
 
-def _concerns(claim: Claim, part: Part, block: Block, arms: Mapping[str, ByLoss]) -> bool:
-    """Whether a block gives rows; primary arms that a claim does not list give them too, for the map alone.
+def concerns(claim: Claim, part: Part, block: Block, arms: Mapping[str, ByLoss]) -> bool:
+    """Whether a block gives rows: its own arm, and the one it is compared with, were planned with the losses needed.
 
-    It does where its own arm, and the one that it is compared with, if any, were planned with the losses needed.
+    Primary arms that a claim does not list give them too where the claim has strata and so a map, for the map alone.
     """
     losses = {PRIMARY_LOSS[block.task], *ESTIMANDS[part.estimand].losses}
+    on_the_map = bool(claim.strata) and AGAINST not in part.parameters
     return (
         block.role == claim.role
         and (not claim.datasets or block.dataset in claim.datasets)
         and block.task in part.delta
-        and all(losses <= set(arms.get(arm, ())) for arm in (block.arm, part.parameters.get(AGAINST, block.arm)))
+        and (block.arm in claim.architectures or on_the_map)
+        and all(losses <= set(arms.get(arm, ())) for arm in arms_of(part, block.arm))
     )
+
+
+def arms_of(part: Part, arm: str) -> tuple[str, str]:
+    """The two arms of a contrast: the claim's own, and the one that it is compared with (itself, if none)."""
+    return arm, part.parameters.get(AGAINST, arm)
+
+
+class Measured(NamedTuple):
+    """A contrast of a part at one level of a block: theta, why a seed cannot be used, activity, each (S,)."""
+
+    level: str
+    stratum: str
+    contrast: Contrast
+    theta: Array
+    reason: NDArray[np.object_]
+    active: Mask
+
+
+def measured(
+    claim: Claim,
+    part: Part,
+    block: Block,
+    arms: Mapping[str, ByLoss],
+    kinds: Mapping[str, str],
+    strata: Mapping[str, str],
+    collinear: Mapping[str, bool],
+) -> Iterator[Measured]:
+    """The contrasts of a part at every level of a block that the claim is about; `arms`: see `Grids.beside`."""
+    _, dataset, task, arm = block
+    estimand = ESTIMANDS[part.estimand]
+    arms = at_common_seeds({name: arms[name] for name in arms_of(part, arm)})
+    primary, rival = (arms[name][PRIMARY_LOSS[task]] for name in arms_of(part, arm))
+    for level in _levels(part, [one for one in primary.levels if one in rival.levels], kinds):
+        stratum = stratum_of(kinds[level], strata, collinear[dataset])
+        if claim.strata and stratum not in claim.strata:
+            continue
+        contrast = Contrast(arms[arm], level, part.parameters, arms)
+        with np.errstate(all="ignore"):  # an unusable contrast is a row with its reason, not a warning
+            theta = estimand.theta(contrast)
+        reason = _reasons(contrast, judged_band=estimand.judged_band)
+        reason = np.where((reason == "") & ~np.isfinite(theta), NOT_FINITE, reason)
+        yield Measured(level, stratum if claim.strata else "all", contrast, theta, reason, _active(contrast))
 
 
 def _effects(
@@ -99,17 +147,9 @@ def _effects(
     collinear: Mapping[str, bool],
 ) -> Iterable[dict[str, object]]:
     role, dataset, task, arm = block
-    primary, rival = (arms[name][PRIMARY_LOSS[task]] for name in (arm, part.parameters.get(AGAINST, arm)))
-    for level in _levels(part, [one for one in primary.levels if one in rival.levels], kinds):
-        stratum = stratum_of(kinds[level], strata, collinear[dataset])
-        if claim.strata and stratum not in claim.strata:
-            continue
-        contrast = Contrast(arms[arm], level, part.parameters, arms)
-        with np.errstate(all="ignore"):  # an unusable contrast is a row with its reason, not a warning
-            theta = ESTIMANDS[part.estimand].theta(contrast)
-        reason = _reasons(contrast, judged_band=ESTIMANDS[part.estimand].judged_band)
-        active = _active(contrast)
-        slope = _slopes(part, arms, arm, level)
+    for level, stratum, contrast, theta, reason, active in measured(claim, part, block, arms, kinds, strata, collinear):
+        primary = contrast.primary
+        slope = _slopes(part, contrast)
         for where, seed in enumerate(primary.seeds):
             ok = reason[where] == ""
             yield {
@@ -118,11 +158,11 @@ def _effects(
                 "role": role,
                 "dataset": dataset,
                 "task": task,
-                "stratum": stratum if claim.strata else "all",
+                "stratum": stratum,
                 "architecture": arm,
                 "level": level,
                 "seed": int(seed),
-                "beta": float(primary.betas[primary.chosen[where]]),
+                "beta": float(primary.betas[contrast.index[where]]),
                 "theta": float(theta[where]) if ok else np.nan,
                 "ok": bool(ok),
                 "reason": reason[where],
@@ -131,34 +171,37 @@ def _effects(
             }
 
 
-def _slopes(part: Part, arms: Mapping[str, ByLoss], arm: str, level: str) -> Array:
+def _slopes(part: Part, judged: Contrast) -> Array:
     """(S,): least-squares slope of theta on log10 beta over the betas of the judged band, NaN for fewer than two.
 
     The same contrast as the judged one, at every beta of the band in turn instead of the chosen one.
     """
-    primary = Contrast(arms[arm], level, part.parameters).primary
+    estimand, primary = ESTIMANDS[part.estimand], judged.primary
     theta = np.full((len(primary.betas), len(primary.seeds)), np.nan)
-    for b in range(1, len(primary.betas)):
-        contrast = Contrast(arms[arm], level, part.parameters, arms, at=b)
+    for b in range(1, len(primary.betas) if estimand.has_slope else 1):
+        contrast = Contrast(judged.grids, judged.level, judged.parameters, judged.arms, at=b)
         with np.errstate(all="ignore"):
-            effect = ESTIMANDS[part.estimand].theta(contrast)
+            effect = estimand.theta(contrast)
         usable = (_reasons(contrast, judged_band=False) == "") & primary.band[b]
         theta[b] = np.where(usable, effect, np.nan)
     return slope_of(np.log10(primary.betas[1:]), theta[1:])
 
 
 def _levels(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
-    if not ESTIMANDS[part.estimand].contaminated:
+    lives = ESTIMANDS[part.estimand].levels
+    if lives not in (CONTAMINATED, BOTH):
         return [CLEAN]
-    wanted = part.parameters.get("kinds")
-    return [level for level in levels if level != CLEAN and (wanted is None or kinds[level] in wanted)]
+    wanted = part.parameters.get(KINDS)
+    dirty = [level for level in levels if level != CLEAN and (wanted is None or kinds[level] in wanted)]
+    return [CLEAN, *dirty] if lives == BOTH else dirty
 
 
 def _reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
     """Why each seed's contrast cannot be used, "" where it can; the first fault found stands."""
     reason = _own_reasons(contrast, judged_band=judged_band)
     for other in contrast.others:
-        theirs = _own_reasons(other, judged_band=judged_band)
+        # The band is asked of a beta that an arm has chosen, not of one that it was given.
+        theirs = _own_reasons(other, judged_band=judged_band and other.at is None)
         reason = np.where(reason == "", theirs, reason)
     return reason
 
@@ -173,7 +216,7 @@ def _own_reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_
         status = contrast.pick(grid.status, grid, level, penalised=penalised)
         faults += [(f"run {word}", status == word) for word in ("absent", "diverged")]
     if judged_band:
-        faults.append(("no beta in the judged band", ~primary.band[primary.chosen, seeds]))
+        faults.append(("no beta in the judged band", ~primary.band[contrast.index, seeds]))
     for loss, level, penalised in dict.fromkeys(contrast.needs):
         grid = contrast.grids[loss]
         faults.append(("not converged", ~contrast.pick(grid.certified, grid, level, penalised=penalised)))

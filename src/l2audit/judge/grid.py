@@ -8,7 +8,7 @@ one seed's validation rows are another's test rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
+from l2audit.errors import UserError
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -30,13 +31,33 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What makes a run usable: the certificate of convergence, the judged band and the signs of an active penalty."""
+    """What makes a run usable: the certificate of convergence, the judged band and the signs of an active penalty.
 
-    gradient_ratio: float
-    balance: float
-    band: float
+    The first three may also be (S,), one a seed.
+    """
+
+    gradient_ratio: float | Array
+    balance: float | Array
+    band: float | Array
     norm_drop: float
     decay_exposure: float
+
+
+def least_clean_risk(grid: Grid, level: str) -> NDArray[np.int64]:
+    """(S,): the registered choice of beta, the best one of the models trained on clean rows, whatever the `level`."""
+    return grid.best(CLEAN)
+
+
+class Columns(dict[str, Array]):
+    """Column of the table of runs -> (L, B, S), arranged when it is first asked for: an estimand needs few of them."""
+
+    def __init__(self, arrange: Callable[[str], Array]) -> None:
+        super().__init__()
+        self._arrange = arrange
+
+    def __missing__(self, name: str) -> Array:
+        self[name] = found = self._arrange(name)
+        return found
 
 
 @dataclass(frozen=True)
@@ -50,9 +71,10 @@ class Grid:
     levels: list[str]
     betas: Array  # (B,), ascending, betas[0] == 0
     seeds: list[int]
-    columns: dict[str, Array]  # measure -> (L, B, S)
+    columns: Columns
     status: NDArray[np.object_]  # (L, B, S)
     thresholds: Thresholds
+    choose: Callable[[Grid, str], NDArray[np.int64]] = least_clean_risk  # another one: l2audit.judge.specifications
 
     @classmethod
     def of(
@@ -66,7 +88,7 @@ class Grid:
     ) -> Grid:
         """Arrange `runs`, those of `key` = (dataset, task, architecture, loss), on the planned grid.
 
-        ValueError: a run outside the grid.
+        ValueError: a run outside the grid. UserError, when it is asked for: a column that the runs do not have.
         """
         shape = (len(levels), len(betas), len(seeds))
         where = tuple(
@@ -75,23 +97,25 @@ class Grid:
         )
         if any((codes < 0).any() for codes in where):
             raise ValueError(f"{key}: a run lies outside the planned grid")
-        columns = {}
-        for name in MEASURES_READ:
-            columns[name] = np.full(shape, np.nan)
-            columns[name][where] = runs[name].to_numpy(dtype=float)
+
+        def arrange(name: str) -> Array:
+            if name not in runs:
+                raise UserError(f"the table of runs lacks the column '{name}'", fix="train again with this version")
+            values = np.full(shape, np.nan)
+            values[where] = runs[name].to_numpy(dtype=float)
+            return values
+
         status = np.full(shape, ABSENT, dtype=object)
         status[where] = runs["status"].to_numpy()
-        return cls(*key, levels, np.asarray(betas, dtype=float), seeds, columns, status, thresholds)
+        return cls(*key, levels, np.asarray(betas, dtype=float), seeds, Columns(arrange), status, thresholds)
 
     def at_seeds(self, seeds: Sequence[int]) -> Grid:
-        """The same grid for `seeds`, in their order; those that were not planned here are absent."""
+        """The same grid for `seeds` alone, in their order (ValueError: one was not planned here)."""
         if list(seeds) == self.seeds:
             return self
-        index = np.array([self.seeds.index(seed) if seed in self.seeds else -1 for seed in seeds], dtype=np.int64)
-        missing = index < 0
-        columns = {name: np.where(missing, np.nan, values[..., index]) for name, values in self.columns.items()}
-        status = np.where(missing, ABSENT, self.status[..., index])
-        return replace(self, seeds=list(seeds), columns=columns, status=status)
+        index = [self.seeds.index(seed) for seed in seeds]
+        columns = Columns(lambda name: self.columns[name][..., index])
+        return replace(self, seeds=list(seeds), columns=columns, status=self.status[..., index])
 
     @cached_property
     def band(self) -> Mask:
@@ -102,42 +126,38 @@ class Grid:
         return inside
 
     @cached_property
+    def chosen_at(self) -> Mapping[str, NDArray[np.int64]]:
+        """Level -> (S,): index of the beta that each seed is judged at there."""
+        return {level: self.choose(self, level) for level in self.levels}
+
+    @property
     def chosen(self) -> NDArray[np.int64]:
-        """(S,): index of the beta > 0 of least clean validation risk; ties go to the largest beta.
+        """(S,): likewise, of the models trained on clean rows."""
+        return self.chosen_at[CLEAN]
+
+    def best(self, level: str) -> NDArray[np.int64]:
+        """(S,): index of the beta > 0 of least clean validation risk at `level`; ties go to the largest beta.
 
         0-1 error ties often, and the smallest of tied betas would mean "L2 off".
         """
-        risk = self.columns["validation_risk"][self.levels.index(CLEAN)].copy()
-        risk = np.where(np.isnan(risk), np.inf, risk)
-        risk[0] = np.inf
-        last = len(self.betas) - 1
-        chosen: NDArray[np.int64] = last - risk[::-1].argmin(axis=0)
-        return chosen
+        risk = self.columns["validation_risk"][self.levels.index(level)]
+        risk = np.where(np.isnan(risk) | (self.betas == 0)[:, None], np.inf, risk)
+        best: NDArray[np.int64] = len(self.betas) - 1 - risk[::-1].argmin(axis=0)
+        return best
 
     @cached_property
     def certified(self) -> Mask:
-        """(L, B, S): penalised runs whose gradient and layer balance show convergence; beta = 0 is exempt.
+        """(L, B, S): runs whose gradient and layer balance show convergence, and those without a penalty.
 
-        Without a penalty separable data have no minimiser to converge to. Balance: Du, Hu & Lee (2018), extended to L2.
+        Without a penalty separable data have no minimiser to converge to: beta = 0 is exempt, and so is a run whose
+        penalty reaches nothing (its decay exposure is 0). Balance: Du, Hu & Lee (2018), extended to L2.
         """
         balance = self.columns["balance"]
         converged: Mask = (self.columns["gradient_ratio"] < self.thresholds.gradient_ratio) & (
             np.isnan(balance) | (balance < self.thresholds.balance)
         )
-        exempt: Mask = (self.betas == 0)[None, :, None]
+        exempt: Mask = (self.betas == 0)[None, :, None] | (self.columns["decay_exposure"] == 0)
         return np.asarray(converged | exempt)
-
-
-MEASURES_READ = (
-    "test_risk",
-    "train_risk",
-    "validation_risk",
-    "weight_norm",
-    "memorised_fraction",
-    "gradient_ratio",
-    "balance",
-    "decay_exposure",
-)
 
 
 ByLoss = Mapping[str, Grid]
@@ -164,14 +184,17 @@ class Grids:
         return {**self.primary, **{block: grids for block, grids in self.further.items() if block.arm in arms}}
 
     def beside(self, block: Block) -> Mapping[str, ByLoss]:
-        """All arms of the dataset of `block` by name, that of `block` included, with the seeds that `block` has."""
+        """All arms of the dataset of `block` by name, that of `block` included."""
         everything = {**self.primary, **self.further}
-        (seeds, *_) = (grid.seeds for grid in everything[block].values())
-        return {
-            other.arm: {loss: grid.at_seeds(seeds) for loss, grid in by_loss.items()}
-            for other, by_loss in everything.items()
-            if other._replace(arm=block.arm) == block
-        }
+        return {other.arm: by_loss for other, by_loss in everything.items() if other._replace(arm=block.arm) == block}
+
+
+def at_common_seeds(arms: Mapping[str, ByLoss]) -> Mapping[str, ByLoss]:
+    """The arms of one contrast, at the seeds that all of them planned."""
+    (first, *others) = (grid.seeds for by_loss in arms.values() for grid in by_loss.values())
+    everywhere = set(first).intersection(*others)
+    common = [seed for seed in first if seed in everywhere]
+    return {name: {loss: grid.at_seeds(common) for loss, grid in by_loss.items()} for name, by_loss in arms.items()}
 
 
 def grids_of(plan: pd.DataFrame, runs: pd.DataFrame, thresholds: Mapping[str, Thresholds]) -> Grids:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from l2audit.judge.claims import Claim, Constants, Registration
+from l2audit.judge.claims import MEASURED, Claim, Constants, Registration
 from l2audit.judge.effects import estimate
 from l2audit.judge.statistics import detectable_effect
 from l2audit.judge.tables import claim_table
@@ -66,7 +66,7 @@ def outlooks(effects: pd.DataFrame, registration: Registration, spreads: Spreads
     members = rows_in_families(registration)
     return [
         _outlook(claim, effects, members[claim.family], registration, spreads)
-        for claim in registration.family("claims", "added", "control")
+        for claim in registration.family(*MEASURED)
     ]
 
 

@@ -94,9 +94,11 @@ class Evidence:
         return np.stack([first, np.minimum(self.reversed, self.equivalent)], axis=-1)
 
 
-def weigh(rows: Sequence[Row], constants: Constants) -> tuple[Evidence, ...]:
-    """Step 5 for every row of one claim, "all" first."""
+def weigh(rows: Sequence[Row], constants: Constants, *, gate: bool = True) -> tuple[Evidence, ...]:
+    """Step 5 for every row of one claim, "all" first; without a gate no penalty counts as inactive."""
     weighed = [_weigh(row, constants) for row in rows]
+    if not gate:
+        weighed = [replace(one, inactive=np.zeros_like(one.inactive)) for one in weighed]
     if len(weighed) > 1:
         # A mean over strata may hide two that cancel: "no meaningful effect" must not be said over them.
         beyond = np.any([(np.abs(one.parts.mean) > 1).any(axis=-1) for one in weighed[1:]], axis=0)
@@ -178,11 +180,15 @@ def override(readings: Sequence[Codes], evidence: Sequence[Evidence]) -> list[Co
 
 @dataclass(frozen=True)
 class Case:
-    """One claim before the rule: a name, its family (`claims` | `added` | `control`) and its rows, "all" first."""
+    """One claim before the rule: a name, its family (`claims` | `added` | `control`) and its rows, "all" first.
+
+    gate: whether a negative verdict needs a penalty that acted.
+    """
 
     name: str
     family: str
     rows: tuple[Row, ...]
+    gate: bool = True
 
     def families(self) -> list[str]:
         """The Holm family of each row; a control's rows are judged alone."""
@@ -215,7 +221,7 @@ class Decision:
 
 def decide(cases: Sequence[Case], constants: Constants) -> Decision:
     """Steps 5-8: every row of every case, judged together in its family."""
-    evidence = tuple(weigh(case.rows, constants) for case in cases)
+    evidence = tuple(weigh(case.rows, constants, gate=case.gate) for case in cases)
     pairs: dict[str, list[Array]] = {}
     place = []
     for case, weighed in zip(cases, evidence, strict=True):
@@ -242,7 +248,7 @@ def redecide(
 
     `studies` (B',) says which study each entry of `rows` is a variant of. Used for the labels of step 9.
     """
-    weighed = weigh(rows, constants)
+    weighed = weigh(rows, constants, gate=decision.cases[case].gate)
     readings = []
     for family, i, one in zip(decision.cases[case].families(), decision.place[case], weighed, strict=True):
         pool = decision.pools[family][studies]

@@ -116,7 +116,7 @@ def mixed_by(decision: Decision, case: int, row: int) -> str:
     return "kind" if {rule.SUPPORTED, rule.REVERSED} <= readings else "dataset"
 
 
-def deciding_part(code: int, evidence: Evidence) -> int:
+def deciding_part(code: int, evidence: Evidence, study: int = 0) -> int:
     """The part whose estimate is shown for the row: the one that decides it, or the weakest if none does."""
     tests = evidence.parts
     by_verdict: dict[int, Array] = {
@@ -125,7 +125,7 @@ def deciding_part(code: int, evidence: Evidence) -> int:
         rule.NEGLIGIBLE: -tests.equivalent,
         rule.EXCLUDED: tests.excluded,
     }
-    rank = by_verdict.get(code, tests.mean)[0]
+    rank = by_verdict.get(code, tests.mean)[study]
     return int(np.argmin(np.where(np.isnan(rank), np.inf, rank)))
 
 
@@ -238,7 +238,8 @@ def _task_summary(part: Part, task: str, where: Any, x: Array, raw: Array, const
     low_raw, high_raw = t_interval(k_raw, mean_raw, sd_raw)
     return {
         "unit": part.unit[task],
-        "display": ESTIMANDS[part.estimand].display,
+        "display": ESTIMANDS[part.estimand].told(part.parameters),
+        "scale": part.scale[task],
         "delta": unit,
         "n_datasets": k,
         "n_clipped": _clipped(raw[where], constants),

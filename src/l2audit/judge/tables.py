@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from l2audit.errors import UserError
 from l2audit.judge.claims import Claim, Part
@@ -41,6 +43,45 @@ NOT_EVERYWHERE = "architecture not planned on every dataset of the row"
 NOT_COMMON = "seed not planned in every cell"
 NOT_FINITE = "effect is not a finite number"
 UNSTATED = "no reason given"
+
+
+@dataclass(frozen=True)
+class PartLayout:
+    """Where the effects of one part stand in arrays over K datasets, S strata, A architectures, L levels, R seeds.
+
+    rows: (n,), positions in the effects table of those that enter; index: their place on each axis; delta: (n,), that
+    of their task; shape: (K, S, A, L, R). unused: rows that do not enter for reasons of composition.
+    """
+
+    rows: NDArray[np.intp]
+    index: tuple[NDArray[np.intp], ...]
+    delta: Array
+    shape: tuple[int, ...]
+    unused: Counter[str]
+
+    def arrange(self, values: Array) -> Array:
+        """(..., n), values of the rows, as (..., K, S, A, L, R); NaN where there is no row."""
+        dense: Array = np.full((*values.shape[:-1], *self.shape), np.nan)
+        where: tuple[Any, ...] = (..., *self.index)
+        dense[where] = values
+        return dense
+
+    @property
+    def planned(self) -> Mask:
+        """(K, S, A, L): the cells of the plan."""
+        cells = np.zeros(self.shape[:-1], dtype=bool)
+        cells[self.index[:-1]] = True
+        return cells
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A claim's parts over common axes of datasets (sorted by name) and strata (as registered)."""
+
+    datasets: tuple[str, ...]
+    tasks: tuple[str, ...]
+    strata: tuple[str, ...]
+    parts: tuple[PartLayout, ...]
 
 
 @dataclass(frozen=True)
@@ -81,9 +122,38 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
     absent = [column for column in COLUMNS if column not in effects.columns]
     if absent:
         raise UserError(f"the effects table lacks the column '{absent[0]}'", fix="make it again with this version")
-    rows = effects.loc[(effects["claim"] == claim.id) & (effects["role"] == claim.role)].reindex(
-        columns=[*COLUMNS, SLOPE]
+    found = layout(effects, claim)
+    parts = tuple(_part_table(effects, part) for part in found.parts)
+    return ClaimTable(found.datasets, found.tasks, found.strata, parts)
+
+
+def _part_table(effects: pd.DataFrame, part: PartLayout) -> PartTable:
+    rows = effects.iloc[part.rows].reindex(columns=[*COLUMNS, SLOPE])
+    theta, slope = (pd.to_numeric(rows[name]).to_numpy(dtype=float) for name in ("theta", SLOPE))
+    flagged = rows["ok"].to_numpy(dtype=bool)
+    ok = flagged & np.isfinite(theta)
+    reasons = np.where(flagged, NOT_FINITE, rows["reason"].astype(str).replace("", UNSTATED).to_numpy(dtype=object))
+    return PartTable(
+        u=part.arrange(np.where(ok, theta, np.nan) / part.delta),
+        active=part.arrange(np.where(ok, rows["active"].to_numpy(dtype=float), np.nan)),
+        slope=part.arrange(slope / part.delta),
+        planned=part.planned,
+        dropped=Counter(reasons[~ok].tolist()),
+        unused=part.unused,
     )
+
+
+POSITION = "position"
+"""Column of `layout`: where a row stands in the effects table."""
+
+
+def layout(effects: pd.DataFrame, claim: Claim) -> Layout:
+    """Where the rows of `claim` stand; of `effects` only the key is read.
+
+    UserError: a row is there twice, a task has no delta, a dataset two tasks.
+    """
+    rows = effects[["claim", "part", "role", "task", *KEY]].assign(**{POSITION: np.arange(len(effects))})
+    rows = rows[(rows["claim"] == claim.id) & (rows["role"] == claim.role)]
     if claim.datasets:
         rows = rows[rows["dataset"].isin(claim.datasets)]
     strata = claim.strata or (ALL,)
@@ -97,13 +167,13 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
     if (tasks["nunique"] > 1).any():
         raise UserError(f"claim {claim.id}: a dataset has two tasks", fix="give every dataset one task")
     named = tuple(str(tasks.loc[dataset, "first"]) for dataset in datasets)
-    parts = tuple(_part_table(rows[rows["part"] == part.id], claim, part, datasets, strata) for part in claim.parts)
-    return ClaimTable(datasets, named, strata, parts)
+    parts = tuple(_part_layout(rows[rows["part"] == part.id], claim, part, datasets, strata) for part in claim.parts)
+    return Layout(datasets, named, strata, parts)
 
 
-def _part_table(
+def _part_layout(
     rows: pd.DataFrame, claim: Claim, part: Part, datasets: Sequence[str], strata: Sequence[str]
-) -> PartTable:
+) -> PartLayout:
     where = f"claim {claim.id}, part {part.id}"
     unknown = sorted(set(rows["task"]) - set(part.delta))
     if unknown:
@@ -127,20 +197,13 @@ def _part_table(
         pd.Categorical(rows[name], categories=values).codes.astype(np.intp)
         for name, values in zip(KEY, axes, strict=True)
     )
-    theta = pd.to_numeric(rows["theta"]).to_numpy(dtype=float)
-    flagged = rows["ok"].to_numpy(dtype=bool)
-    ok = flagged & np.isfinite(theta)
-    delta = rows["task"].map(part.delta).to_numpy(dtype=float)
-
-    shape = tuple(len(values) for values in axes)
-    u, active, slope = (np.full(shape, np.nan) for _ in range(3))
-    u[index] = np.where(ok, theta, np.nan) / delta
-    active[index] = np.where(ok, rows["active"].to_numpy(dtype=float), np.nan)
-    slope[index] = pd.to_numeric(rows[SLOPE]).to_numpy(dtype=float) / delta
-    planned = np.zeros(shape[:-1], dtype=bool)
-    planned[index[:-1]] = True
-    reasons = np.where(flagged, NOT_FINITE, rows["reason"].astype(str).replace("", UNSTATED).to_numpy(dtype=object))
-    return PartTable(u, active, slope, planned, Counter(reasons[~ok].tolist()), unused)
+    return PartLayout(
+        rows=rows[POSITION].to_numpy(dtype=np.intp),
+        index=index,
+        delta=np.asarray(rows["task"].map(part.delta), dtype=np.float64),
+        shape=tuple(len(values) for values in axes),
+        unused=unused,
+    )
 
 
 def _everywhere(rows: pd.DataFrame, unused: Counter[str]) -> pd.DataFrame:

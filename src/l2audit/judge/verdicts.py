@@ -13,15 +13,18 @@ import pandas as pd
 from l2audit.judge import claims as names
 from l2audit.judge import rule
 from l2audit.judge.bootstrap import RESAMPLES
-from l2audit.judge.claims import Claim, Constants, Part, Registration, matches
+from l2audit.judge.claims import IDENTITIES, MEASURED, Claim, Constants, Part, Registration, matches
+from l2audit.judge.contrast import AGAINST
+from l2audit.judge.phrases import detectable
 from l2audit.judge.rule import Case, Decision, decide, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
 from l2audit.judge.tables import claim_table
-from l2audit.judge.wording import detectable, identity_sentence, sentence
+from l2audit.judge.wording import control_sentence, identity_sentence, sentence
 
-ABSENT = "absent"
-"""Outcome of a control whose planted designs are not in the study: nothing was tested, so nothing failed."""
+NOT_RUN = "not run"
+"""Outcome of a control whose designs or arms are not in the study: nothing was tested, so nothing failed."""
+UNDERPOWERED = "underpowered"
 TOO_THIN = "in a cell or dataset with too few usable seeds"
 
 
@@ -45,15 +48,13 @@ def judge(
     UserError: the table lacks a column, holds a contrast twice, or has a task without a delta.
     """
     constants = registration.constants
-    measured = [_prepare(effects, claim, index, constants) for index, claim in enumerate(_measured(registration))]
-    cases = [Case(one.claim.id, one.claim.family, _rows(one)) for one in measured]
-    decision = decide(cases, constants)
+    measured, decision = decided(effects, registration)
     runs = dict(n_runs or {})
     entries = {
         one.claim.id: _measured_entry(one, decision, registration, runs.get(one.claim.id), resamples)
         for one in measured
     }
-    for claim in registration.family("identity"):
+    for claim in registration.family(*IDENTITIES):
         entries[claim.id] = _identity_entry(claim, registration, identities or (), runs.get(claim.id))
 
     def of(*families: str) -> list[dict[str, Any]]:
@@ -67,7 +68,7 @@ def judge(
             "constants": asdict(constants),
             "families": {family: pool.shape[-1] // 2 for family, pool in decision.pools.items()},
             "claims": of("claims", "identity"),
-            "added": of("added"),
+            "added": of("added", "added-identity"),
             "controls": controls,
             "controls_hold": all(control["outcome"] != "failed" for control in controls),
         }
@@ -75,8 +76,16 @@ def judge(
     return verdicts
 
 
+def decided(effects: pd.DataFrame, registration: Registration) -> tuple[list[Judged], Decision]:
+    """Steps 1-8 for every measured claim and every control, in the order of registration, controls last."""
+    constants = registration.constants
+    measured = [_prepare(effects, claim, index, constants) for index, claim in enumerate(_measured(registration))]
+    cases = [Case(one.claim.id, one.claim.family, _rows(one), one.claim.gate) for one in measured]
+    return measured, decide(cases, constants)
+
+
 def _measured(registration: Registration) -> tuple[Claim, ...]:
-    return registration.family("claims", "added", "control")
+    return registration.family(*MEASURED)
 
 
 def _prepare(effects: pd.DataFrame, claim: Claim, index: int, constants: Constants) -> Judged:
@@ -111,6 +120,7 @@ def _measured_entry(
     rests = rule.rests_on(decision, judged.case, constants)
     rows = [row_summary(judged, row, decision, constants, resamples) for row in range(len(judged.row_names))]
     for index, row in enumerate(rows):
+        row["arms"] = _arms(claim)
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
         row["detectable"] = detectable(rounded(row), constants)
         row["labels"] = labels(judged, index, decision, rests, constants)
@@ -129,10 +139,23 @@ def _measured_entry(
         "checks": [],
     }
     if claim.family == "control":
-        planned = overall["n_planned_datasets"] > 0
-        came_out = outcome(overall["verdict"], claim.expects) if planned else ABSENT
-        entry |= {"expects": list(claim.expects), "outcome": came_out}
+        entry |= _control(entry, claim)
     return entry
+
+
+def _arms(claim: Claim) -> dict[str, list[str]]:
+    """The arms that a claim is about, any of them, and those that they are compared with on the same datasets."""
+    rivals = [part.parameters[AGAINST] for part in claim.parts if AGAINST in part.parameters]
+    return {"own": list(claim.architectures), AGAINST: list(dict.fromkeys(rivals))}
+
+
+def _control(entry: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
+    """What a control's entry says beside that of a claim."""
+    planned = entry["n_planned_datasets"] > 0
+    came_out = outcome(entry["verdict"], claim.expects) if planned else NOT_RUN
+    wide = claim.expects[0] == names.NEGLIGIBLE and entry["verdict"] in (names.INCONCLUSIVE, names.EXCLUDED)
+    told = {"sentence": control_sentence(entry)} if wide else {}
+    return {"expects": list(claim.expects), "outcome": came_out, **told}
 
 
 def _accounts(judged: Judged) -> dict[str, Any]:
@@ -148,11 +171,14 @@ def _accounts(judged: Judged) -> dict[str, Any]:
 
 
 def outcome(verdict: str, expects: Sequence[str]) -> str:
-    """How a control came out: "passed", "failed", or "underpowered" (not wrong, but not what it is there to show)."""
+    """How a control came out: "passed", "failed", or "underpowered" (not wrong, but not what it is there to show).
+
+    One that is there to show that nothing comes of nothing expects "no meaningful effect" first, and passes with that.
+    """
     if not any(matches(verdict, expected) for expected in expects):
         return "failed"
-    short_of_null = verdict == names.EXCLUDED and expects[0] == names.NEGLIGIBLE
-    return "underpowered" if verdict.startswith(names.INCONCLUSIVE) or short_of_null else "passed"
+    short_of_null = expects[0] == names.NEGLIGIBLE and verdict != names.NEGLIGIBLE
+    return UNDERPOWERED if verdict.startswith(names.INCONCLUSIVE) or short_of_null else "passed"
 
 
 def _identity_entry(

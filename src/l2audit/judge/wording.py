@@ -11,11 +11,21 @@ from typing import Any
 
 from l2audit.judge import claims
 from l2audit.judge.claims import SUPPORTED, Claim, Constants
-from l2audit.judge.display import DISPLAYS, MINUS, Display, number
+from l2audit.judge.display import MINUS, number
+from l2audit.judge.phrases import (
+    Entry,
+    against_delta,
+    brief,
+    capital,
+    counted,
+    estimate,
+    multiple,
+    named,
+    outlook,
+)
 from l2audit.judge.registered import CHANGED
 from l2audit.judge.rule import MOST
 
-Entry = Mapping[str, Any]
 STRATA = {
     "all": "all together",
     "label": "label noise",
@@ -26,124 +36,6 @@ STRATA = {
     "good-leverage": "good leverage (control)",
 }
 """Strata in words; one that is not listed goes by its own name."""
-
-
-def counted(n: int, noun: str) -> str:
-    """`n` and the noun, plural where it is one.
-
-    >>> counted(1, "dataset"), counted(12, "dataset")
-    ('1 dataset', '12 datasets')
-    """
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def units(part: Entry) -> list[tuple[str, Entry]]:
-    """(task, figures) of each task with datasets; tasks that share unit and delta are one, named ""."""
-    tasks = [(task, entry) for task, entry in sorted(part["tasks"].items()) if entry["n_datasets"]]
-    if len({(entry["unit"], entry["delta"]) for _, entry in tasks}) != 1:
-        return tasks
-    step = tasks[0][1]["delta"]
-    figures = {key: part[key] * step for key in ("ci_low", "ci_high", "prediction_low", "prediction_high")}
-    return [("", {**tasks[0][1], **figures, "estimate": part["m"] * step, "n_datasets": part["n_datasets"]})]
-
-
-def estimate(part: Entry) -> str:
-    """A clause: mean and interval of a part, in its unit if it has one, else as a multiple with each task's figures."""
-    found = units(part)
-    if len(found) == 1:
-        (_, task), show = found[0], _display(part)
-        clause = show.effect if task["estimate"] is None or task["estimate"] >= 0 else show.opposite
-        return clause.format(value=_signed(task), unit=task["unit"]) + _interval(task)
-    each = "; ".join(f"{brief_figures(entry)} in {task}, where {_step(entry)} counts" for task, entry in found)
-    multiple = _multiple(part["m"], part["ci_low"], part["ci_high"])
-    return f"the effect is {multiple} times the smallest that counts ({each})"
-
-
-def brief(part: Entry) -> str:
-    """As `estimate`, without the figures of each task."""
-    found = units(part)
-    if len(found) == 1:
-        return brief_figures(found[0][1])
-    return f"{_multiple(part['m'], part['ci_low'], part['ci_high'])} times the smallest effect that counts"
-
-
-def brief_figures(task: Entry) -> str:
-    """Mean, unit and interval of one task."""
-    amount = Display().amount if task["display"] == "plain" else "{value}"
-    return amount.format(value=_signed(task), unit=task["unit"]) + _interval(task)
-
-
-def _signed(task: Entry) -> str:
-    return DISPLAYS[task["display"]].number(task["estimate"], task["delta"], sign=True)
-
-
-def _interval(task: Entry) -> str:
-    if task["n_datasets"] < 2:
-        return ""
-    low, high = DISPLAYS[task["display"]].ends(task["ci_low"], task["ci_high"], task["delta"])
-    return f" [{low}, {high}]"
-
-
-def _multiple(value: float, low: float, high: float) -> str:
-    return f"{number(value, 1, sign=True)} [{number(low, 1)}, {number(high, 1)}]"
-
-
-def _step(task: Entry, sign: int = 1) -> str:
-    """Delta as it is shown; `sign` -1: the same effect the other way round, which in a ratio is another number."""
-    return DISPLAYS[task["display"]].number(sign * task["delta"], task["delta"]).removeprefix(MINUS)
-
-
-SEVERAL_UNITS = Display(
-    larger="larger than the smallest effect that counts",
-    reverse="the other way by more than the smallest effect that counts",
-    within="smaller than the smallest effect that counts either way",
-    excluded="an average effect as large as the smallest that counts is excluded",
-)
-
-
-def _display(part: Entry) -> Display:
-    found = units(part)
-    return DISPLAYS[found[0][1]["display"]] if len(found) == 1 else SEVERAL_UNITS
-
-
-def against_delta(part: Entry, relation: str) -> str:
-    """How a part compares with the smallest effect that counts; `relation`: a field of `Display`."""
-    found = units(part)
-    value = _step(found[0][1], -1 if relation == "reverse" else 1) if len(found) == 1 else ""
-    text: str = getattr(_display(part), relation)
-    return text.format(value=value, unit=found[0][1]["unit"] if found else "")
-
-
-def detectable(row: Entry, constants: Constants) -> str:
-    """What the row could have found; "" where there is no spread to tell it by."""
-    mde = row["mde"]
-    if mde is None or not mde < float("inf"):
-        return ""
-    if mde > constants.clip:
-        most = f"{constants.clip:g} times the smallest that counts, where scores are cut,"
-        return f"At this spread even an average effect of {most} could have been missed."
-    part = max(row["parts"], key=lambda one: one["mde"])
-    found, show = units(part), _display(part)
-    multiple = f"{number(mde, 1)} times the smallest that counts"
-    if len(found) != 1:
-        return f"This study could have found an average effect of at least {multiple} with 90 % power."
-    task = found[0][1]
-    size = show.at_least.format(value=show.number(mde * task["delta"], task["delta"]), unit=task["unit"])
-    return f"This study could have found {size} ({multiple}) with 90 % power."
-
-
-def outlook(part: Entry) -> str:
-    """What a new dataset would show, and whether it would reach the threshold on the side of the mean."""
-    low, high = part["prediction_low"], part["prediction_high"]
-    found = units(part)
-    if len(found) == 1:
-        figures = found[0][1]
-        ends = figures["prediction_low"], figures["prediction_high"], figures["delta"]
-        text = " to ".join(_display(part).ends(*ends))
-    else:
-        text = f"{number(low, 1)} to {number(high, 1)} times the smallest effect that counts"
-    every = low > 1 if part["m"] > 0 else high < -1
-    return f"A new dataset: {text}{'' if every else ', so not in every dataset'}."
 
 
 def correction(row: Entry, family: str) -> str:
@@ -165,13 +57,6 @@ def _average(row: Entry, part: Entry) -> str:
     return f"averaged over {counted(part['n_datasets'], 'dataset')}, {estimate(part)}"
 
 
-def named(part: Entry) -> str:
-    """A part's name in a sentence: its statement, or the words before the colon where there are such."""
-    statement = part["statement"].strip().rstrip(".")
-    name, colon, _ = statement.partition(":")
-    return f"“{name if colon else statement}”"
-
-
 def _parts(row: Entry, lead: str) -> str:
     """In a conjunction: `lead` with the number of parts, and which part the figures that follow belong to."""
     n = len(row["parts"])
@@ -180,13 +65,9 @@ def _parts(row: Entry, lead: str) -> str:
     return f"{lead} {'both' if n == 2 else f'all {n}'} parts, least clearly for {named(_part(row))}: "
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def _supported(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
-    body = _capital(_parts(row, "it holds for") + _average(row, part))
+    body = capital(_parts(row, "it holds for") + _average(row, part))
     return f"{body}, {against_delta(part, 'larger')}{correction(row, family)}. {outlook(part)}".replace(",.", ".")
 
 
@@ -194,7 +75,7 @@ def _reversed(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     lead = _parts(row, "the opposite holds for") or "the opposite holds: "
     beyond = f"{against_delta(part, 'reverse')}{correction(row, family)}"
-    return f"{_capital(lead)}{_average(row, part)}, {beyond}. {outlook(part)}".replace(",.", ".")
+    return f"{capital(lead)}{_average(row, part)}, {beyond}. {outlook(part)}".replace(",.", ".")
 
 
 def _excluded(row: Entry, family: str, strata: Sequence[Entry]) -> str:
@@ -202,11 +83,11 @@ def _excluded(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     fact = f"{against_delta(part, 'excluded')}{correction(row, family)}"
     detail = f"{_average(row, part)}; zero or reversed is not settled"
     if len(row["parts"]) == 1:
-        return f"{_capital(fact)}: {detail}."
+        return f"{capital(fact)}: {detail}."
     if part["verdict"] == claims.REVERSED:
         fact, detail = "the opposite holds", _average(row, part)
     others = [f"{named(other)} {READING[other['verdict']]}" for other in row["parts"] if other is not part]
-    return f"It fails as a whole because {named(part)} fails; {fact}: {detail}. {_capital('; '.join(others))}."
+    return f"It fails as a whole because {named(part)} fails; {fact}: {detail}. {capital('; '.join(others))}."
 
 
 READING = {
@@ -223,7 +104,7 @@ def _negligible(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     kinds = ", and in no kind of contamination estimated larger" if strata else ""
     share = f"{100 * row['missed_share']:.0f} %"
-    body = f"{_capital(_average(row, part))}: {against_delta(part, 'within')}{kinds}{correction(row, family)}. "
+    body = f"{capital(_average(row, part))}: {against_delta(part, 'within')}{kinds}{correction(row, family)}. "
     return f"{body}An exception in up to {share} of such datasets could have been missed.".replace(",,", ",")
 
 
@@ -276,12 +157,23 @@ def _inactive(row: Entry, family: str, strata: Sequence[Entry]) -> str:
 
 def _too_few(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     planned = row["n_planned_datasets"]
-    scored = (
-        f"{row['n_datasets']} of {counted(planned, 'planned dataset')} could be scored"
-        if planned
-        else "no dataset was planned"
-    )
-    return f"This study cannot judge it: {scored}, and {row['k_min']} are needed."
+    scored = f"{row['n_datasets']} of {counted(planned, 'planned dataset')} could be scored"
+    return f"This study cannot judge it: {scored if planned else _unplanned(row)}, and {row['k_min']} are needed."
+
+
+def _unplanned(row: Entry) -> str:
+    """Why no dataset was planned: a stratum that the study does not have, or arms."""
+    if row["stratum"] != "all":
+        return "no dataset was planned"
+    own, rivals = " or ".join(row["arms"]["own"]), " and ".join(row["arms"]["against"])
+    return f"no dataset was planned for which it trains {f'both {own} and {rivals}' if rivals else own}"
+
+
+def control_sentence(row: Entry) -> str:
+    """The sentence of a control that nothing should come of, where its interval is too wide to show that."""
+    part = _part(row)
+    wanted = f"To show that nothing comes of it the interval would have to be {against_delta(part, 'within')}."
+    return f"Underpowered: {_average(row, part)}. {wanted}"
 
 
 SENTENCES: dict[str, Callable[[Entry, str, Sequence[Entry]], str]] = {
@@ -302,7 +194,7 @@ def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Consta
     clipped = sum(part["n_clipped"] for part in row["parts"] if part["id"] == row["deciding_part"])
     if clipped and estimate(_part(row)) in text:
         times = f"{constants.clip:g} times the smallest effect that counts"
-        text += f" ({_capital(counted(clipped, 'dataset'))} beyond {times} entered as {constants.clip:g} times.)"
+        text += f" ({capital(counted(clipped, 'dataset'))} beyond {times} entered as {constants.clip:g} times.)"
     return text
 
 
@@ -342,7 +234,7 @@ def markdown(verdicts: Mapping[str, Any]) -> str:
     lines = [f"**{notice(verdicts)}**", ""] if notice(verdicts) else []
     lines += ["| | what was said | verdict | |", "|---|---|---|---|"]
     for entry in (*verdicts["claims"], *verdicts["added"]):
-        said = f"“{entry['quote']}” ({entry['author']})"
+        said = f"“{entry['quote']}” ({entry['author']})" if entry["quote"] else f"{entry['question']} (added)"
         lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")
     return "\n".join(lines) + "\n"
 
@@ -383,7 +275,7 @@ def _cells(entry: Entry, name: str) -> tuple[str, ...]:
     elif entry["ci_low"] is None:
         value = number(entry["estimate"], 1, sign=True)
     else:
-        value = _multiple(entry["estimate"], entry["ci_low"], entry["ci_high"])
+        value = multiple(entry["estimate"], entry["ci_low"], entry["ci_high"])
     datasets = f"{entry['n_datasets']} of {entry['n_planned_datasets']}" if entry["n_planned_datasets"] else ""
     return name, entry["verdict"], value, datasets
 

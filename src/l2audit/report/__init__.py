@@ -5,5 +5,6 @@
 `sections`  one section per claim; `apparatus`  controls, the rule, what was left out, data and provenance
 `pictures`  the figures with their captions (`captions`), drawn by `forest` and `figures`
 `evidence`  from the published tables to what figures draw
+`specifications`  how much hangs on the choices of the analysis, drawn by `curve`
 `style`, `digits`, `words`   what figures, numbers and verdicts look like
 """

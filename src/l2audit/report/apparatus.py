@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from l2audit.judge.claims import Constants
+from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
 from l2audit.report.backing import registration
 from l2audit.report.digits import NONE, count, digits_for, percent, plain, power_of_ten
@@ -24,19 +25,25 @@ def controls(controls: Sequence[Mapping[str, Any]], material: Material, *, judge
         [
             control["question"],
             " or ".join(control["expects"]),
-            control["verdict"] if judged else NONE,
-            control["outcome"] if judged else NONE,
+            control["verdict"] if judged and control["outcome"] != NOT_RUN else NONE,
+            control["outcome"] if judged or control["outcome"] == NOT_RUN else NONE,
             count(control["n_datasets"]),
         ]
         for control in controls
     ]
+    run = [control for control in controls if control["outcome"] != NOT_RUN]
     head = ["Control", "Expected", "Obtained", "Result", "Datasets"]
-    pictures = [forest_picture(control, material) for control in controls]
+    pictures = [forest_picture(control, material) for control in run]
     return {
         "controls": Table("Controls, judged by the same rule", head, rows, frozenset({4})),
         "control_figures": [
-            Picture(picture.id, picture.body, control["question"], control["note"])
-            for control, picture in zip(controls, pictures, strict=True)
+            Picture(
+                picture.id,
+                picture.body,
+                control["question"],
+                f"{control['sentence']} {control['note']}".strip() if judged else control["note"],
+            )
+            for control, picture in zip(run, pictures, strict=True)
         ],
     }
 
@@ -147,7 +154,7 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
     ]
     code = provenance.get("code_sha256", {})
     hashes = [
-        ["registration (config/claims.yaml)", verdicts["registration_sha256"]],
+        ["registration", verdicts["registration_sha256"]],
         *registration(verdicts)["hashes"],
         *([f"code of {stage}", value] for stage, value in sorted(code.items())),
         *([["lock file", provenance["lock_sha256"]]] if provenance.get("lock_sha256") else []),

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from l2audit.judge.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED
-from l2audit.judge.registered import CHANGED, registered
+from l2audit.judge.registered import CHANGED, SHOWN, registered
 from l2audit.report.digits import MINUS, count, exact, interval, percent, plain
 from l2audit.report.sections import Table
 
@@ -104,10 +104,14 @@ QUESTIONS = {
 """By the name of a target in calibration.json; one that is not listed goes by its own name."""
 
 
-def calibration(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """How often the judge errs on simulated studies of known truth: a sentence, the targets, and every scenario."""
+def calibration(found: Mapping[str, Any] | None, judge: str | None) -> dict[str, Any] | None:
+    """How often the judge errs on simulated studies of known truth: a sentence, the targets, and every scenario.
+
+    judge: SHA-256 of the code that made the verdicts of the page, which need not be the one that was on trial.
+    """
     if found is None:
         return None
+    tried = found.get("judge_sha256")
     null = [row for row in found["scenarios"] if row["group"] in ("family", "family t3") and row["truth"] == "all 0"]
     worst = max(null, key=lambda row: row["wrong_in_family"]["rate"])["wrong_in_family"] if null else None
     return {
@@ -118,7 +122,22 @@ def calibration(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "of": len(found["targets"]),
         "targets": _targets(found["targets"]),
         "table": _scenarios(found["scenarios"]),
+        "same_judge": tried is not None and tried == judge,
+        "judge": _which_judge(tried, judge),
     }
+
+
+def _which_judge(tried: str | None, judge: str | None) -> str:
+    """Whether the verdicts of the page were made by the judge that was on trial."""
+    if tried is None or judge is None:
+        return "It is not known whether the judge on trial was the one of this page: one of the two does not say."
+    if tried == judge:
+        return f"The judge on trial was the very one that made the verdicts here, {tried[:SHOWN]}."
+    return (
+        f"Another version of the judge was on trial: {tried[:SHOWN]}, and the verdicts here are by"
+        f" {judge[:SHOWN]}. These figures hold for it as far as the rule is the same; `make calibrate` puts the"
+        " present one on trial."
+    )
 
 
 def _null_sentence(worst: Row, settings: int, studies: int) -> str:
@@ -151,7 +170,7 @@ def _targets(targets: Sequence[Row]) -> Table:
     return Table("Demands set beforehand, and what simulated studies showed", head, rows, frozenset({2, 3, 4}))
 
 
-SHOWN: tuple[tuple[str, Callable[[Row], float]], ...] = (
+COLUMNS: tuple[tuple[str, Callable[[Row], float]], ...] = (
     ("supported", lambda row: row["rates"][SUPPORTED]["rate"]),
     ("reversed", lambda row: row["rates"][REVERSED]["rate"]),
     ("excluded", lambda row: row["rates"][EXCLUDED]["rate"]),
@@ -169,11 +188,11 @@ def _scenarios(rows: Sequence[Row]) -> Table:
             f"{row['group']}: {row['truth']}".replace("-", MINUS),
             *(f"{row[key]:g}" for key in ("K", "tau", "seed_noise")),
             row["spread"],
-            *(plain(100 * value(row), 1) if value(row) else "0" for _, value in SHOWN),
+            *(plain(100 * value(row), 1) if value(row) else "0" for _, value in COLUMNS),
         ]
         for row in rows
     ]
-    head = ["Truth, in δ", "Datasets", "Spread τ", "Seed noise", "Shape", *(f"{name}, %" for name, _ in SHOWN)]
+    head = ["Truth, in δ", "Datasets", "Spread τ", "Seed noise", "Shape", *(f"{name}, %" for name, _ in COLUMNS)]
     numbers = frozenset({1, 2, 3, *range(5, len(head))})
     return Table("Every simulated setting: how often the first claim got each verdict", head, lines, numbers)
 

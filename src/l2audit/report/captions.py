@@ -44,3 +44,15 @@ TABLE = (
     "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "
     "units too."
 )
+SPECIFICATIONS = (
+    "In how many of the specifications the verdict is the registered one. Combinations that give a claim the very same "
+    "effects count once, so their number differs from claim to claim."
+)
+CURVE = (
+    "How to read the curves. Above: the estimates of all specifications in ascending order with their 95\u202f% "
+    "intervals, in units of the δ of each; where there are too many, a column shows the middle one of several. Below: "
+    "the verdicts they give and the choices they made; a paler mark means that only some of the column did. In bold "
+    "what is registered; at the right the share of specifications with that verdict, and for each choice the share "
+    "that agrees with the registered verdict."
+)
+ALONE = "One choice at a time, all others as registered; a choice that leaves every effect as it was is not listed."

@@ -11,7 +11,15 @@ import pandas as pd
 from l2audit.files import write_text
 from l2audit.report.page import build_page
 
-EVIDENCE = ("verdicts.json", "effects.parquet", "summary.parquet", "identities.json", "oracles.json", "provenance.json")
+EVIDENCE = (
+    "verdicts.json",
+    "specifications.json",
+    "effects.parquet",
+    "summary.parquet",
+    "identities.json",
+    "oracles.json",
+    "provenance.json",
+)
 """What the page is a function of. `report/published/` holds a copy of these of the default study."""
 
 CALIBRATION = "calibration.json"
@@ -38,6 +46,7 @@ def write_page(folder: Path, page: Path, calibration: Path | None = None) -> Non
         provenance,
         provenance["study"],
         read_json(folder / "oracles.json"),
+        read_json(folder / "specifications.json"),
         read_json(trial) if trial.exists() else None,
     )
     write_text(page, html)

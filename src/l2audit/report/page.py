@@ -21,6 +21,7 @@ from l2audit.report.digits import THIN, count, short, vector
 from l2audit.report.gallery import ROWS, Gallery, gallery
 from l2audit.report.pictures import CENTRAL, Material, glance_picture
 from l2audit.report.sections import Section, section
+from l2audit.report.specifications import curve_section
 
 PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is too small to judge anything."
 
@@ -33,33 +34,36 @@ def build_page(
     provenance: Mapping[str, Any],
     study: Mapping[str, Any],
     oracles: Sequence[Mapping[str, Any]],
+    specifications: Mapping[str, Any],
     calibration: Mapping[str, Any] | None = None,
 ) -> str:
     """The page of a study as one HTML document.
 
-    `verdicts`, `identities`, `oracles`, `provenance`, `calibration`: the parsed JSON files of the same names, the last
-    one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its `name`, `title` and
-    `verdicts` (false: plumbing only, nothing is judged).
+    `verdicts`, `identities`, `oracles`, `specifications`, `provenance`, `calibration`: the parsed JSON files of the
+    same names, the last one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its
+    `name`, `title` and `verdicts` (false: plumbing only, nothing is judged).
     """
     constants = Constants(**verdicts["constants"])
     material = Material(effects, summary, identities, constants, evidence.level_words(summary))
     entries = [*verdicts["claims"], *verdicts["added"]]
     sections = [section(entry, material) for entry in entries]
+    other_choices = curve_section(specifications, entries, constants.clip) if study["verdicts"] else None
     outliers = gallery(provenance.get("contaminations", {}), set(summary["kind"]))
     page = {
         **_head(verdicts, entries, sections, provenance, study, material, backing.failed_oracles(oracles)),
         **apparatus.controls(verdicts["controls"], material, judged=bool(study["verdicts"])),
         **apparatus.trust(effects, summary, provenance),
         "known": backing.oracles(oracles),
-        "calibration": backing.calibration(calibration),
+        "calibration": backing.calibration(calibration, provenance["code_sha256"].get("judge")),
         "registration": backing.registration(verdicts),
         **apparatus.sources(verdicts, provenance),
         "claims": sections,
+        "specifications": other_choices,
         "gallery": outliers,
         "gallery_caption": captions.GALLERY.format(rows=ROWS),
         "constants": apparatus.constants(constants, entries),
         "verdict_words": apparatus.verdict_words(constants),
-        "contents": _contents(sections, outliers),
+        "contents": _contents(sections, outliers, other_choices=bool(other_choices)),
         "thin": THIN,
         "version": __version__,
     }
@@ -115,10 +119,15 @@ def _head(
         "study_name": study["name"],
         "study_title": study.get("title", ""),
         "thread": verdicts["thread"],
-        "facts": _facts(material.effects, provenance),
+        "facts": _facts(_of(entries, material.effects), provenance),
         "glance": glance_picture(entry, material) if entry and judged and entry["strata"] else None,
         "citation": _citation(central, answer if judged else PLUMBING, verdicts, study),
     }
+
+
+def _of(entries: Sequence[Mapping[str, Any]], effects: pd.DataFrame) -> pd.DataFrame:
+    """The effects of claims: those of controls say nothing about how much the study holds."""
+    return effects[effects["claim"].isin([entry["id"] for entry in entries])]
 
 
 def _facts(effects: pd.DataFrame, provenance: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -139,8 +148,9 @@ def _citation(central: Section | None, answer: str, verdicts: Mapping[str, Any],
     return f"l2audit {__version__}, study “{study['name']}”. {question} {answer} {registration}"
 
 
-def _contents(sections: Sequence[Section], outliers: Gallery | None) -> list[dict[str, str]]:
+def _contents(sections: Sequence[Section], outliers: Gallery | None, *, other_choices: bool) -> list[dict[str, str]]:
     fixed = [
+        *([("choices", "Other choices")] if other_choices else []),
         *([("outliers", "What an outlier is")] if outliers else []),
         ("known", "Known results"),
         ("calibration", "How often wrong?"),

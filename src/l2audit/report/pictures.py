@@ -195,7 +195,7 @@ def _describe(groups: Sequence[Group], panels: Sequence[str]) -> str:
 def _curve_pictures(entry: Entry, material: Material) -> list[Picture]:
     """Test risk against beta in a few cells, for the claim's first part."""
     part = measured_parts(entry)[0]
-    table = evidence.cells(effects_of(entry, part, material), deltas(entry, part), material.constants)
+    table = evidence.cells(effects_of(entry, part, material), deltas(part), material.constants)
     chosen = [cell for _, least, greatest in evidence.telling_cells(table) for cell in (least, greatest)]
     drawn = [evidence.curve(material.summary, cell, entry["scale"][cell.task], material.levels) for cell in chosen]
     if not drawn:
@@ -255,9 +255,9 @@ def effects_of(entry: Entry, part: Entry, material: Material) -> pd.DataFrame:
     return found
 
 
-def deltas(entry: Entry, part: Entry) -> dict[str, float]:
+def deltas(part: Entry) -> dict[str, float]:
     """Delta per task in the units of theta (a share of 1, not percentage points)."""
-    return {task: found["delta"] / entry["scale"][task] for task, found in part["tasks"].items()}
+    return {task: found["delta"] / found["scale"] for task, found in part["tasks"].items()}
 
 
 def _describe_damage(lines: Sequence[Damage]) -> str:

@@ -21,6 +21,9 @@ from l2audit.report.pictures import (
     one_delta,
 )
 
+ADDED = ("added", "added-identity")
+"""Families of claims that nobody in the thread made."""
+
 
 @dataclass(frozen=True)
 class Table:
@@ -73,11 +76,13 @@ class Section:
     detectable: str = ""
     beside: Table | None = None
     scope: str = ""
+    added: bool = False
 
 
 def section(entry: Entry, material: Material) -> Section:
     """The section of one claim of verdicts.json."""
     measured = measured_parts(entry)
+    planned = entry["n_planned_datasets"] > 0
     dropped = {**entry["dropped"], **entry["unused"]}
     return Section(
         id=entry["id"],
@@ -93,15 +98,16 @@ def section(entry: Entry, material: Material) -> Section:
         parts=[PartText(part["id"], part["statement"], _delta_text(part)) for part in entry["parts"]],
         figures=claim_pictures(entry, material) if measured else identity_pictures(entry),
         maps=_maps(entry, material),
-        table=_estimates(entry) if measured else None,
+        table=_estimates(entry) if planned else None,
         checks=check_table(_checks(entry, material), "Exact checks: no sampling, no interval"),
         trace=next((check["trace"] for check in entry["checks"] if check.get("trace")), None),
         labels=entry["labels"],
         dropped=_dropped(dropped),
         dropped_summary=_dropped_summary(dropped),
         scope=_scope(entry) if measured else "",
+        added=entry["family"] in ADDED,
         detectable=entry.get("detectable", ""),
-        beside=beside(entry) if measured else None,
+        beside=beside(entry) if planned else None,
     )
 
 
@@ -129,15 +135,16 @@ def _dropped_summary(dropped: Mapping[str, int]) -> str:
 
 def _delta_text(part: Entry) -> str:
     """The smallest effect that matters, with the reason given for it in the registration."""
-    if "m" not in part:
+    if not part.get("tasks"):  # an exact part, or one that the study has no dataset for
         return ""
     reason = f" ({part['reason']})" if part.get("reason") else ""
     return f"Effects below δ = {one_delta([part])} are too small to matter{reason}."
 
 
 def _scope(entry: Entry) -> str:
-    names = entry.get("architectures", [])
-    return f"Architectures that enter the verdict: {', '.join(names)}." if names else ""
+    own, rivals = entry["arms"]["own"], entry["arms"]["against"]
+    with_others = f", compared with {', '.join(rivals)} on the same datasets" if rivals else ""
+    return f"Models that enter the verdict: {', '.join(own)}{with_others}."
 
 
 def _maps(entry: Entry, material: Material) -> list[evidence.Map]:
@@ -148,7 +155,7 @@ def _maps(entry: Entry, material: Material) -> list[evidence.Map]:
         one
         for part in measured_parts(entry)
         for one in evidence.maps(
-            effects_of(entry, part, material), part, deltas(entry, part), material.constants, material.levels
+            effects_of(entry, part, material), part, deltas(part), material.constants, material.levels
         )
     ]
 
@@ -156,7 +163,7 @@ def _maps(entry: Entry, material: Material) -> list[evidence.Map]:
 def _estimates(entry: Entry) -> Table:
     """Averages per stratum and part in units of delta and, per task, in plain units; the claim's own row last."""
     parts = measured_parts(entry)
-    units = {task: words.heading(found) for part in parts for task, found in sorted(part["tasks"].items())}
+    units = _units(parts)
     rows = [line for row in [*entry["strata"], entry] for line in _estimate_lines(row, units, several=len(parts) > 1)]
     head = [
         "Contamination",
@@ -164,7 +171,7 @@ def _estimates(entry: Entry) -> Table:
         *(["Part"] if len(parts) > 1 else []),
         "Datasets",
         "Average, δ",
-        *(f"{task.capitalize()}, {unit}" for task, unit in units.items()),
+        *(f"{task.capitalize()}, {unit}" if unit else task.capitalize() for task, unit in units.items()),
         "A new dataset, δ",
     ]
     return Table(
@@ -174,6 +181,15 @@ def _estimates(entry: Entry) -> Table:
         frozenset(range(head.index("Datasets"), len(head))),
         frozenset({len(rows) - len(parts)}) if entry["strata"] else frozenset(),
     )
+
+
+def _units(parts: Sequence[Entry]) -> dict[str, str]:
+    """Task -> what its column is headed with: the unit of all parts, or "" where they have several."""
+    found: dict[str, set[str]] = {}
+    for part in parts:
+        for task, figures in part["tasks"].items():
+            found.setdefault(task, set()).add(words.heading(figures))
+    return {task: min(units) if len(units) == 1 else "" for task, units in sorted(found.items())}
 
 
 def _estimate_lines(row: Entry, units: Mapping[str, str], *, several: bool) -> list[list[str]]:
@@ -186,7 +202,7 @@ def _estimate_lines(row: Entry, units: Mapping[str, str], *, several: bool) -> l
         lines.append(
             [
                 *subject,
-                *([part["id"]] if several else []),
+                *([_part_name(part, units)] if several else []),
                 _of(part["n_datasets"], part["n_planned_datasets"]),
                 *numbers,
                 ahead,
@@ -197,6 +213,14 @@ def _estimate_lines(row: Entry, units: Mapping[str, str], *, several: bool) -> l
 
 def _in_delta(part: Entry) -> str:
     return f"{plain(part['m'], 1, sign=True)} {interval(part['ci_low'], part['ci_high'], 1)}"
+
+
+def _part_name(part: Entry, units: Mapping[str, str]) -> str:
+    """A part's id, with its units where the heads of the columns cannot tell them."""
+    if all(units.values()):
+        return str(part["id"])
+    own = dict.fromkeys(words.heading(figures) for _, figures in sorted(part["tasks"].items()))
+    return f"{part['id']}: {' | '.join(own)}"
 
 
 def _in_plain_units(task: Entry | None) -> str:
@@ -245,7 +269,7 @@ def check_table(checks: Sequence[Entry], caption: str) -> Table | None:
             check["statement"],
             exact(check["expected"]),
             exact(check["obtained"]),
-            exact(check["tolerance"]),
+            exact(check["tolerance"]) if check["tolerance"] else "",
             "holds" if check["holds"] else "does not hold",
         ]
         for check in checks

@@ -1,0 +1,27 @@
+"""Judge every specification: the measured claims under each combination of the registered choices."""
+
+import json
+from pathlib import Path
+
+from l2audit.jobs import job
+
+with job(snakemake.log[0]):
+    import pandas as pd
+
+    from l2audit.design import Shard, planned
+    from l2audit.files import write_text
+    from l2audit.judge import specifications
+    from l2audit.judge.claims import load
+    from l2audit.seeds import canonical
+
+    cards = [json.loads(Path(card).read_text(encoding="utf-8")) for card in snakemake.input.cards]
+    found = specifications.specify(
+        pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan)),
+        pd.read_parquet(snakemake.input.runs),
+        pd.read_parquet(snakemake.input.effects),
+        load(snakemake.input.claims),
+        json.loads(snakemake.params.strata),
+        {card["name"]: card["collinear"] for card in cards},
+        specifications.load(snakemake.input.choices),
+    )
+    write_text(snakemake.output[0], canonical(found) + "\n")

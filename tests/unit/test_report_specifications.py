@@ -1,0 +1,187 @@
+"""The specification curve on the page: what is counted, what is drawn, and that a drawing tells the truth."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from l2audit.report.curve import Curve, Group, Row, columns, specification_curve
+from l2audit.report.specifications import TITLES, curve_section
+from l2audit.report.style import SOFT
+
+AXES = [
+    {
+        "axis": "metric",
+        "choices": [{"name": "error", "reason": "as registered"}, {"name": "Brier", "reason": "proper"}],
+    },
+    {"axis": "delta", "choices": [{"name": "as registered", "reason": "r"}, {"name": "half", "reason": "s"}]},
+    {"axis": "architectures", "choices": [{"name": "together", "reason": "r"}, {"name": "alone", "reason": "s"}]},
+]
+
+
+def row(choices: list[str], verdict: str, estimate: float | None) -> dict[str, Any]:
+    ends = {"ci_low": None, "ci_high": None} if estimate is None else {"ci_low": estimate - 1, "ci_high": estimate + 1}
+    return {"choices": choices, "verdict": verdict, "estimate": estimate, **ends}
+
+
+def counted(*verdicts: str, **more: Any) -> dict[str, Any]:
+    same = verdicts.count(verdicts[0])
+    counts = {verdict: verdicts.count(verdict) for verdict in set(verdicts)}
+    return {
+        "verdict": verdicts[0],
+        "same": same,
+        "of": len(verdicts),
+        "share": same / len(verdicts),
+        "verdicts": counts,
+        **more,
+    }
+
+
+def example() -> dict[str, Any]:
+    rows = [
+        row(["error", "as registered", "together"], "supported", 3.0),
+        row(["Brier", "as registered", "together"], "inconclusive", 0.5),
+        row(["error", "half", "together"], "supported", 6.0),
+        row(["error", "as registered", "linear alone"], "inconclusive (too few datasets)", None),
+        row(["Brier", "half", "together"], "inconclusive", 1.0),
+    ]
+    strata = [
+        counted("supported", "supported", stratum="label"),
+        counted("mixed", *["supported"] * 299, stratum="target"),
+    ]
+    firm = [
+        row(["error", name, "together"], "supported", size) for name, size in (("as registered", 5.0), ("half", 9.9))
+    ]
+    return {
+        "specifications_sha256": "f" * 64,
+        "note": "what was known",
+        "axes": AXES,
+        "absent": [{"axis": "metric", "choice": "other", "reason": "there is none"}],
+        "claims": [
+            {"id": "g", **counted(*(one["verdict"] for one in rows)), "strata": strata, "specifications": rows},
+            {"id": "c", **counted("supported", "supported"), "strata": [], "specifications": firm},
+        ],
+    }
+
+
+ENTRIES = [{"id": "c", "question": "Do they shrink?"}, {"id": "b", "question": "?"}, {"id": "g", "question": "Worse?"}]
+
+
+@pytest.fixture(scope="module")
+def section() -> dict[str, Any]:
+    found = curve_section(example(), ENTRIES, 10.0)
+    assert found is not None
+    return found
+
+
+def test_one_line_a_claim_in_the_order_of_the_page_and_one_a_stratum(section: dict[str, Any]) -> None:
+    told = [
+        (line.claim, line.of_what, line.badge.text, line.same, line.share, line.others) for line in section["lines"]
+    ]
+    other = "inconclusive 2, inconclusive (too few datasets) 1"
+    assert told == [
+        ("c", "", "supported", "2 of 2", "100\u202f%", "none"),
+        ("g", "", "supported", "2 of 5", "40\u202f%", other),
+        ("g", "label noise", "supported", "2 of 2", "100\u202f%", "none"),
+        ("g", "vertical outliers", "mixed", "1 of 300", "<1\u202f%", "supported 299"),
+    ]
+
+
+def test_nearly_all_is_not_all() -> None:
+    found = example()
+    found["claims"][1] |= {"same": 299, "of": 300, "share": 299 / 300}
+    section = curve_section(found, ENTRIES, 10.0)
+    assert section is not None
+    assert section["lines"][0].share == ">99\u202f%"
+
+
+def test_what_is_printed_as_ninety_per_cent_counts_as_firm() -> None:
+    found = example()
+    found["claims"][1] |= {"same": 404, "of": 450, "share": 404 / 450}
+    section = curve_section(found, ENTRIES, 10.0)
+    assert section is not None
+    assert section["lines"][0].share == "90\u202f%"
+    assert section["sentence"].endswith("stays as it is for (c).")
+
+
+def test_the_sentence_is_about_the_central_claim_and_names_the_firm_ones(section: dict[str, Any]) -> None:
+    assert section["sentence"] == (
+        "For claim (g), 2 of 5 specifications, 40\u202f%, give the verdict “supported” as registered. In at least "
+        "90\u202f% of theirs, the verdict stays as it is for (c)."
+    )
+    assert section["absent"] == ["Not among them is “other” under “measure of error”: there is none."]
+
+
+def test_a_claim_whose_verdict_often_changes_is_drawn_and_a_firm_one_is_not(section: dict[str, Any]) -> None:
+    assert [one.id for one in section["drawn"]] == ["g"]
+    picture = section["drawn"][0].picture
+    assert "The same verdict in 2 of 5 specifications." in picture.caption
+    described = re.findall(r"<desc[^>]*>(.*?)</desc>", picture.body)
+    assert len(described) == 2
+    assert described[0].startswith("Estimates from +0.5 δ to +6.0 δ.")
+    assert "Measure of error: error 67\u202f%, Brier 0\u202f%" in described[0]
+
+
+def test_each_choice_alone_is_told_without_the_others(section: dict[str, Any]) -> None:
+    told = [(re.sub(r"<.*?>", " ", str(choice)), verdict) for choice, verdict, _ in section["drawn"][0].alone.rows]
+    assert told == [
+        ("all as registered", "supported"),
+        ("Brier  Measure of error ", "inconclusive"),
+        ("half  Smallest effect, δ ", "supported"),
+        ("linear alone  Architectures ", "inconclusive (too few datasets)"),
+    ]
+
+
+def test_the_order_of_specifications_does_not_change_a_drawing(section: dict[str, Any]) -> None:
+    found = copy.deepcopy(example())
+    rows = found["claims"][0]["specifications"]
+    rows[1:] = rows[:0:-1]
+    again = curve_section(found, ENTRIES, 10.0)
+    assert again is not None
+    assert again["drawn"][0].picture.body == section["drawn"][0].picture.body
+
+
+def test_without_a_measured_claim_there_is_no_section() -> None:
+    assert curve_section({**example(), "claims": []}, ENTRIES, 10.0) is None
+
+
+def test_every_axis_has_a_title() -> None:
+    from l2audit.judge.specifications.choices import AXES as known
+
+    assert set(TITLES) == set(known)
+
+
+@pytest.mark.parametrize(("n", "most"), [(3, 10), (10, 10), (11, 10), (1350, 114)])
+def test_columns_hold_every_specification_once_and_in_order(n: int, most: int) -> None:
+    found = columns(n, most)
+    assert np.concatenate(found).tolist() == list(range(n))
+    assert len(found) == min(n, most)
+    sizes = {len(one) for one in found}
+    assert max(sizes) - min(sizes) <= 1
+
+
+def curve(n: int, made: np.ndarray) -> Curve:
+    estimate = np.linspace(-2, 2, n)
+    rows = [Row("this", made, "50", SOFT, True), Row("that", ~made, "50", SOFT, False)]
+    return Curve(estimate, estimate - 1, estimate + 1, n // 3, [Group("Choice", rows)], 10.0)
+
+
+def test_a_choice_is_drawn_where_its_specifications_stand() -> None:
+    """Forty of them, the lower half by one choice: one stroke over the left half of its row, one over the right."""
+    svg = str(specification_curve(curve(40, np.arange(40) < 20), name="x", title="t", description="d"))
+    assert svg.count("<svg") == 2
+    wide = svg.split("</svg>", maxsplit=1)[0]
+    bars = re.findall(r'd="M ([\d.]+) ([\d.]+) *\nL ([\d.]+) ([\d.]+) *\n"[^>]*stroke-width: 11\.1', wide)
+    left, middle, right = 250.0, (250.0 + 880 - 46) / 2, 880.0 - 46
+    ends = sorted((float(start), float(end)) for start, _, end, _ in bars)
+    assert ends == [pytest.approx((left, middle), abs=0.1), pytest.approx((middle, right), abs=0.1)]
+
+
+def test_a_thousand_specifications_stay_small() -> None:
+    made = np.random.default_rng(0).random(1350) < 0.5
+    svg = str(specification_curve(curve(1350, made), name="x", title="t", description="d"))
+    assert len(svg) < 60_000
