@@ -1,4 +1,4 @@
-"""The engines against plain Keras, one model at a time: weights along the trajectory, and every certificate.
+"""The same runs by the engines and by plain Keras, one model at a time: what the tests of parity compare.
 
 Adam divides a gradient by its own size plus epsilon. Where a gradient is nothing but round-off, its step is therefore
 anything up to the learning rate, in any implementation. With a larger epsilon the step is a smooth function of the
@@ -7,8 +7,11 @@ gradient and all weights must agree; with the study's, all but the few of which 
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -20,6 +23,7 @@ from l2audit.models.penalties import read_penalty
 from l2audit.training.batches import order, window
 from l2audit.training.engines import fit
 from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.program import predictor, program
 from l2audit.training.pulls import covered
 from made_up import problem
 
@@ -48,6 +52,16 @@ EVERY_LAYER = {
 }
 
 Pair = tuple[Fitted, list[plain_keras.Trained], Problem, Network]
+
+
+@pytest.fixture(autouse=True)
+def forgets_its_programs() -> Iterator[None]:
+    """Every case compiles programs of its own, some 100 MB that no later case asks for again."""
+    yield
+    program.cache_clear()
+    predictor.cache_clear()
+    keras.backend.clear_session()
+    gc.collect()
 
 
 def both(
@@ -126,79 +140,3 @@ def assert_certificates_agree(pair: Pair, rel: float) -> None:
         for name, value in one.certificates.items():
             expected = 1.0 if given.beta[m] == 0 and name.endswith("ratio") else value
             assert fitted.certificates[name][m] == pytest.approx(expected, rel=rel, abs=1e-6), name
-
-
-@pytest.mark.parametrize(
-    ("name", "task", "steps", "batch", "betas", "side"),
-    [
-        ("mlp-32", "classification", 30, 32, (0.0, 0.1), 8),
-        (MLP, "classification", 12, 32, (0.0, 0.1), 8),
-        (MLP, "classification", 30, 32, (0.0, 0.1), 8),
-        (MLP, "regression", 30, 32, (0.0, 0.1), 8),
-        (MLP, "regression", 30, 200, (0.1,), 8),  # every step takes all rows
-        ("mlp-256-256", "classification", 12, 32, (0.1,), 8),
-        ("mlp-64x4", "regression", 30, 32, (0.1,), 8),
-        ("conv5", "classification", 30, 32, (0.1,), 8),  # as one product with all patches
-        ("conv5", "classification", 12, 32, (0.1,), 14),  # by the library's convolution
-    ],
-)
-def test_all_weights_agree_to_round_off(
-    name: str, task: str, steps: int, batch: int, betas: tuple[float, ...], side: int
-) -> None:
-    pair = both(name, task, SMOOTH, steps, batch, betas, side=side)
-    assert differences(pair).max() < 2e-5  # they have moved by up to 0.1
-    assert_certificates_agree(pair, rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("name", "side"),
-    [
-        ("mlp-64-64-bn", 8),
-        ("mlp-64-64-ln", 8),
-        ("smooth", 8),
-        ("normed", 8),
-        *[(name, side) for name in ("pooled", "normed-images") for side in (8, 11)],  # side by side, and alone
-    ],
-)
-def test_every_kind_of_layer(name: str, side: int) -> None:
-    pair = both(name, "classification", "momentum", 25, 32, (0.01,), side=side)
-    assert differences(pair).max() < 5e-5
-    fitted, plain, given, _ = pair
-    predicted = fitted.predict(given.X, given.data)
-    for m, one in enumerate(
-        plain
-    ):  # batch norm takes its moments from all training rows, as Keras does with them as batch
-        np.testing.assert_allclose(predicted[m], one.outputs, rtol=1e-3, atol=2e-4)
-
-
-@pytest.mark.parametrize("loss", ["absolute", "huber"])
-@pytest.mark.parametrize("optimizer", ["sgd", SMOOTH])
-def test_robust_losses(loss: str, optimizer: str) -> None:
-    pair = both(MLP, "regression", optimizer, 60, 32, (0.0, 0.01), loss=loss)
-    assert np.mean(differences(pair) < 2e-5) > 0.99  # the rest: a residual of round-off takes either sign
-    assert differences(pair).max() < 2e-3
-    fitted, plain, *_ = pair
-    losses = [one.certificates["train_loss"] for one in plain]
-    assert fitted.certificates["train_loss"] == pytest.approx(losses, rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    "penalty", ["l2", "l2 except output", "l2 with biases", "l1", "decay", "decay except 1", "none"]
-)
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", SMOOTH])
-def test_every_penalty_under_every_optimizer(penalty: str, optimizer: str) -> None:
-    pair = both("mlp-32", "classification", optimizer, 40, 32, (0.02,), penalty=penalty)
-    assert differences(pair).max() < 3e-5
-    fitted, plain, *_ = pair
-    if penalty == "l1":
-        for kernel, one in zip(fitted.kernels, plain[0].weights[::2], strict=True):
-            assert np.array_equal(kernel[0] == 0, one == 0)
-        assert 0.01 < np.mean(fitted.kernels[0] == 0) < 1
-
-
-@pytest.mark.parametrize(("name", "task"), [(MLP, "classification"), (MLP, "regression"), ("conv5", "classification")])
-def test_with_the_optimizer_of_the_study_nearly_all_do(name: str, task: str) -> None:
-    pair = both(name, task, STUDY, 30, 32, (0.1,))
-    assert np.mean(differences(pair) < 2e-5) > 0.95
-    assert differences(pair).max() < 2 * RATE
-    assert_certificates_agree(pair, rel=2e-2)
