@@ -26,7 +26,9 @@ def test_it_was_judged_by_the_registration_in_force() -> None:
 
 def test_the_effects_give_the_verdicts_again_in_any_order() -> None:
     verdicts = published("verdicts.json")
-    counted = {entry["id"]: entry["n_runs"] for entry in (*verdicts["claims"], *verdicts["controls"])}
+    counted = {
+        entry["id"]: entry["n_runs"] for entry in (*verdicts["claims"], *verdicts["added"], *verdicts["controls"])
+    }
     effects = pd.read_parquet(PUBLISHED / "effects.parquet").sample(frac=1, random_state=0)
     again = judge(effects, load(ROOT / "config" / "claims.yaml"), published("identities.json"), n_runs=counted)
     study = {key: value for key, value in verdicts.items() if key in again}

@@ -68,7 +68,11 @@ def example() -> dict[str, Any]:
     }
 
 
-ENTRIES = [{"id": "c", "question": "Do they shrink?"}, {"id": "b", "question": "?"}, {"id": "g", "question": "Worse?"}]
+ENTRIES = [
+    {"id": "c", "family": "claims", "question": "Do they shrink?"},
+    {"id": "b", "family": "identity", "question": "?"},
+    {"id": "g", "family": "claims", "question": "Worse?"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +189,14 @@ def test_a_thousand_specifications_stay_small() -> None:
     made = np.random.default_rng(0).random(1350) < 0.5
     svg = str(specification_curve(curve(1350, made), name="x", title="t", description="d"))
     assert len(svg) < 60_000
+
+
+@pytest.mark.parametrize(("family", "drawn"), [("claims", ["c", "g"]), ("added", ["g"])])
+def test_of_claims_that_are_not_firm_only_the_threads_are_drawn(family: str, drawn: list[str]) -> None:
+    found = example()
+    found["claims"] = [
+        {**one, "same": 1, "of": 4, "share": 0.25} if one["id"] == "c" else one for one in found["claims"]
+    ]
+    section = curve_section(found, [{**ENTRIES[0], "family": family}, *ENTRIES[1:]], 10.0)
+    assert section is not None
+    assert [one.id for one in section["drawn"]] == drawn

@@ -81,8 +81,8 @@ class _Layout:
         return textwrap.fill(text, self.line, break_long_words=False, break_on_hyphens=False)
 
 
-_WIDE = _Layout(WIDE, gutter=250.0, row=18.0, line=40, least=5.0)
-_NARROW = _Layout(NARROW, gutter=142.0, row=17.0, line=21, least=3.5)
+_WIDE = _Layout(WIDE, gutter=250.0, row=18.0, line=40, least=8.0)
+_NARROW = _Layout(NARROW, gutter=142.0, row=17.0, line=21, least=5.0)
 
 
 def specification_curve(found: Curve, *, name: str, title: str, description: str) -> Markup:

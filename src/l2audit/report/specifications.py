@@ -18,7 +18,10 @@ from l2audit.report.sections import Table
 from l2audit.report.style import AGAINST, AGREE, MIXED, NULL, SOFT
 
 FIRM = 0.9
-"""A verdict that holds in this share of its specifications, as printed, is firm; the others get a curve."""
+"""A verdict that holds in this share of its specifications, as printed, is firm; the thread's others get a curve."""
+
+THREAD = "claims"
+"""The family of what the thread says. Added claims have their line in the table: curves of all would bury the page."""
 
 TITLES = {
     "metric": "Measure of error",
@@ -78,15 +81,14 @@ def curve_section(found: Mapping[str, Any], entries: Sequence[Entry], clip: floa
             f"Not among them is “{one['choice']}” under “{TITLES[one['axis']].lower()}”: {one['reason']}."
             for one in found["absent"]
         ],
-        "drawn": [_drawn(entry, one, found["axes"], clip) for entry, one in claims if _worth_drawing(one)],
+        "drawn": [_drawn(entry, one, found["axes"], clip) for entry, one in claims if _worth_drawing(entry, one)],
     }
 
 
-def _worth_drawing(one: Entry) -> bool:
-    """The central claim, and every one that is not firm, where the registered specification has an estimate."""
-    return (
-        (one["id"] == CENTRAL or not _firm(one)) and one["of"] > 1 and one["specifications"][0]["estimate"] is not None
-    )
+def _worth_drawing(entry: Entry, one: Entry) -> bool:
+    """The central claim and, of the thread's, those that are not firm; where there is a registered estimate."""
+    wanted = one["id"] == CENTRAL or (entry["family"] == THREAD and not _firm(one))
+    return wanted and one["of"] > 1 and one["specifications"][0]["estimate"] is not None
 
 
 def _sentence(claims: Sequence[Entry]) -> str:
