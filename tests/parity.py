@@ -27,7 +27,7 @@ from l2audit.training.program import predictor, program
 from l2audit.training.pulls import covered
 from made_up import problem
 
-TABLE = yaml.safe_load((Path(__file__).parents[2] / "config" / "architectures.yaml").read_text(encoding="utf-8"))
+TABLE = yaml.safe_load((Path(__file__).parents[1] / "config" / "architectures.yaml").read_text(encoding="utf-8"))
 MLP = "mlp-64-64"
 ROWS, RATE = 75, 0.01
 SMOOTH, STUDY = "adam with a large epsilon", "adam"

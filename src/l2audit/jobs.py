@@ -29,6 +29,7 @@ PLAIN_THREADS = {
     "TF_NUM_INTEROP_THREADS": "1",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_USE_LEGACY_KERAS": "1",  # that is: not `tf.keras`, for which TensorFlow would import Keras, and it matplotlib
     "MPLBACKEND": "Agg",
 }
 """Environment of every job: one thread (jobs run side by side instead), no window, no chatter."""
