@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,8 @@ def jobs_of(pid: int) -> list[int]:
     """The job processes of a Snakemake process, whichever of its threads started them."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(one) for one in (task / "children").read_text(encoding="utf-8").split()]
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended since it was listed
+            found += [int(one) for one in (task / "children").read_text(encoding="utf-8").split()]
     return found
 
 
