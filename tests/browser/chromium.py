@@ -47,8 +47,9 @@ class Browser:
 
         def wire() -> None:  # in the child; duplicates first, because 3 and 4 may be among the pipe's own numbers
             spare = os.dup(browser_reads), os.dup(browser_writes)
-            os.dup2(spare[0], 3)
-            os.dup2(spare[1], 4)
+            for descriptor, number in zip(spare, (3, 4), strict=True):
+                os.dup2(descriptor, number)
+                os.set_inheritable(number, True)  # dup2 leaves out what has the number already
 
         self._process = subprocess.Popen(
             [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],

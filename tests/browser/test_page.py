@@ -82,6 +82,22 @@ def test_the_page_fits_its_window(browser: Any, page: Path, width: int) -> None:
     assert browser.value(CUT_OFF) == []
 
 
+def test_claims_and_controls_are_cards_on_a_phone_with_a_label_at_each_number(browser: Any, page: Path) -> None:
+    sideways = (
+        "[...document.querySelectorAll('table.cards')].map(table => table.closest('.scroll'))"
+        ".map(box => box.scrollWidth - box.clientWidth)"
+    )
+    labels = (
+        "[...document.querySelectorAll('#controls tbody tr:first-child td')]"
+        ".map(cell => getComputedStyle(cell, '::before').content)"
+    )
+    heads = ["Expected", "Obtained", "Result", "Datasets"]
+    for width, shown in ((390, [f'"{head} "' for head in heads]), (1280, ["none"] * 4)):
+        browser.open(page, width=width)
+        assert set(browser.value(sideways)) == {0}
+        assert browser.value(labels) == shown
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_it_asks_for_nothing_and_nothing_is_complained_about(browser: Any, page: Path, width: int) -> None:
     browser.open(page, width=width)

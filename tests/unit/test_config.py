@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from l2audit.config.betas import betas_of, length_of, nearest_value
 from l2audit.config.faults import ConfigError, nearest
 from l2audit.config.load import load, studies
 from l2audit.config.reader import read
@@ -94,6 +98,46 @@ def test_a_study_may_lie_anywhere(root: Path, tmp_path: Path) -> None:
     assert load(root, str(elsewhere)).study == load(root, "mine").study
 
 
+# As they stood in the file, one by one, when the published study was trained.
+WRITTEN_OUT = """
+  0, 0.0001, 0.000316, 0.000355, 0.000398, 0.000447, 0.000501, 0.000562, 0.000631, 0.000708, 0.000794, 0.000891,
+  0.001, 0.00112, 0.00126, 0.00141, 0.00158, 0.00178, 0.002, 0.00224, 0.00251, 0.00282,
+  0.00316, 0.00355, 0.00398, 0.00447, 0.00501, 0.00562, 0.00631, 0.00708, 0.00794, 0.00891,
+  0.01, 0.0112, 0.0126, 0.0141, 0.0158, 0.0178, 0.02, 0.0224, 0.0251, 0.0282,
+  0.0316, 0.0355, 0.0398, 0.0447, 0.0501, 0.0562, 0.0631, 0.0708, 0.0794, 0.0891,
+  0.1, 0.112, 0.126, 0.141, 0.158, 0.178, 0.2, 0.224, 0.251, 0.282
+"""
+
+
+@pytest.mark.parametrize("study", ["default", "full"])
+def test_a_range_names_the_runs_that_were_listed_one_by_one(study: str) -> None:
+    betas = tuple(float(beta) for beta in WRITTEN_OUT.split(","))
+    assert len(betas) == 62
+    assert load(REPOSITORY, study).study.arms["linear-l1"].betas == betas
+
+
+def test_ranges_stand_among_numbers_in_any_arm_and_the_order_is_free(root: Path) -> None:
+    write(root, (STUDY + ARMS).replace("[0, 0.1, 0.001]", "[{from: 0.1, to: 10, per_decade: 1}, 0.003, 0, 1]"))
+    assert load(root, "mine").study.architectures["linear"].betas == (0.0, 0.003, 0.1, 1.0, 10.0)
+    write(root, (STUDY + ARMS).replace("[0.1, 0]", "[0, {from: 0.01, to: 0.1, per_decade: 4}]"))
+    assert load(root, "mine").study.arms["as-printed"].betas == (0.0, 0.01, 0.0178, 0.0316, 0.0562, 0.1)
+
+
+@given(st.integers(1, 100), st.floats(1e-7, 1e6), st.floats(1e-7, 1e6))
+def test_a_range_is_even_holds_its_ends_and_repeats_nothing(per_decade: int, one: float, other: float) -> None:
+    low, high = sorted(nearest_value(end, per_decade) for end in (one, other))
+    entry = {"from": low, "to": high, "per_decade": per_decade}
+    betas = betas_of([entry, 0])
+    assert betas[0] == 0.0 and (betas[1], betas[-1]) == (low, high)
+    assert len(betas) - 1 == length_of(entry)
+    assert all(float(f"{beta:.2e}") == beta for beta in betas)
+    for smaller, larger in itertools.pairwise(betas[1:]):
+        assert smaller < larger  # three digits move a value by at most half of one in the last place, 0.5 %
+        assert larger / smaller == pytest.approx(10 ** (1 / per_decade), rel=0.0101)
+    assert {ten for ten in map(float, (f"1e{k}" for k in range(-8, 8))) if low <= ten <= high} <= set(betas)
+    assert betas_of([*betas, entry]) == betas  # a number that a range gives, too, is one beta
+
+
 CASES = [
     ("seeds: 3", "seed: 3", "seed: unknown key (fix: did you mean 'seeds'?)"),
     ("seeds: 3", "seeds: ten", "seeds: 'ten' (text) where a whole number is wanted"),
@@ -103,6 +147,38 @@ CASES = [
     ("0.001]", "0.1]", "architectures.linear.betas[2]: 0.1 is listed twice"),
     ("[0, 0.1, 0.001]", "[0.1, 0.001]", "architectures.linear.betas: does not contain 0"),
     ("0.001]", "-0.001]", "-0.001 is out of range"),
+    ("[0, 0.1, 0.001]", "[0]", "architectures.linear.betas: has too few entries (fix: list at least 2 entries)"),
+    ("0.1, 0.001]", "{from: 0.01, to: 1, per_decade: 2}, 0.1e]", "betas[2]: '0.1e' (text) where a number is wanted"),
+    (
+        "[0, 0.1, 0.001]",
+        "[0, {from: 1, to: 1000, per_decade: 0}]",
+        "per_decade: 0 is out of range (fix: write a value of",
+    ),
+    (
+        "[0, 0.1, 0.001]",
+        "[0, {from: 0, to: 1, per_decade: 2}]",
+        "betas[1].from: 0 is out of range (fix: write a value a",
+    ),
+    ("[0, 0.1, 0.001]", "[0, {from: 1, too: 9, per_decade: 2}]", "betas[1].too: unknown key (fix: did you mean 'to'?)"),
+    ("[0, 0.1, 0.001]", "[0, {from: 0.1, per_decade: 2}]", "betas[1].to: this key is missing (fix: add `to:`"),
+    ("[0, 0.1, 0.001]", "[0, {from: 1e-2, to: 1, per_decade: 2}]", "from: YAML reads '1e-2' as text, and a number"),
+    (
+        "[0, 0.1, 0.001]",
+        "[0, {from: 1, to: 0.01, per_decade: 2}]",
+        "betas[1].from: 1 is not below `to`, 0.01 (fix: give the smaller one first, or one number in place of",
+    ),
+    ("[0, 0.1, 0.001]", "[0, {from: 0.1, to: 0.1, per_decade: 2}]", "betas[1].from: 0.1 is not below `to`, 0.1"),
+    (
+        "[0, 0.1, 0.001]",
+        "[0, {from: 0.00001, to: 0.003, per_decade: 2}]",
+        "betas[1].to: 0.003 is not on the scale from 1 with 2 values to each tenfold (fix: write 0.00316, the nearest",
+    ),
+    (
+        "[0, 0.1, 0.001]",
+        "[0, {from: 0.000001, to: 10000, per_decade: 100}]",
+        "betas[1].per_decade: the range stands for 1001 betas (fix: write a smaller one, or bring",
+    ),
+    ("[0, 0.1, 0.001]", "[{from: 0.1, to: 1, per_decade: 2}, 0.001]", "betas: does not contain 0"),
     ("0.001]", ".nan]", "architectures.linear.betas[2]: .nan is not a finite number"),
     (
         "[digits, diabetes]",

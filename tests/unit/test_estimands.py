@@ -17,6 +17,7 @@ from l2audit.judge.counts import runs_behind
 from l2audit.judge.effects import estimate
 from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.verdicts import judge
+from l2audit.measures import MEASURES
 
 OTHER = {"primary": False, "penalty": "decay", "betas": (0.0, 0.01, 0.05, 0.1), "seeds": (0, 1)}
 CONTAMINATED = ["vert@0.1,10", "vert@0.2,10"]
@@ -28,6 +29,10 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "loss_against_penalty": {"floor": 0.005},
     "sensitivity_against": {"against": "other"},
     "omission": {"against": "other"},
+    "clean_fall": {"measure": "test_brier"},
+    "clean_rise": {"measure": "test_brier"},
+    "contaminated_fall": {"measure": "memorised_fraction"},
+    "contaminated_rise": {"measure": "dead_fraction"},
 }
 
 
@@ -92,6 +97,10 @@ FORMULAS: dict[str, Callable[[ByHand, float, str], float]] = {
     ),
     "sensitivity_against": lambda x, b, c: x.damage(b, c) - x.damage(x.best("clean", "other"), c, "other"),
     "omission": lambda x, b, c: x.read("memorised_fraction", b, c, "other") - x.read("memorised_fraction", b, c),
+    "clean_fall": lambda x, b, c: x.read("test_brier", 0, c) - x.read("test_brier", b, c),
+    "clean_rise": lambda x, b, c: x.read("test_brier", b, c) - x.read("test_brier", 0, c),
+    "contaminated_fall": lambda x, b, c: x.read("memorised_fraction", 0, c) - x.read("memorised_fraction", b, c),
+    "contaminated_rise": lambda x, b, c: x.read("dead_fraction", b, c) - x.read("dead_fraction", 0, c),
 }
 
 
@@ -119,6 +128,25 @@ def test_theta_is_its_formula_at_the_levels_where_it_lives(name: str) -> None:
     }
     assert {(row.level, row.seed): row.theta for row in found.itertuples()} == pytest.approx(expected, abs=1e-12)
     assert found["ok"].all()
+
+
+def test_a_general_estimand_takes_any_measure() -> None:
+    plan, runs = study()
+    for measure in MEASURES.names():
+        found = contrasts(plan, runs, "contaminated_rise", {"measure": measure})
+        assert found["ok"].all() and found["theta"].abs().min() > 0, measure
+
+
+def test_some_registered_estimands_are_cases_of_the_general_ones() -> None:
+    plan, runs = study()
+    for special, general, measure in (
+        ("evenness", "clean_fall", "gini_live_inputs"),
+        ("robustness", "contaminated_rise", "test_risk"),
+        ("steadiness", "contaminated_fall", "prediction_shift"),
+    ):
+        parameters = {"measure": measure}
+        case = contrasts(plan, runs, special, parameters if "measure" in ESTIMANDS[special].takes else None)
+        pd.testing.assert_frame_equal(contrasts(plan, runs, general, parameters), case)
 
 
 def literal(theta: str, parameters: dict[str, Any] | None = None, **columns: dict[tuple[float, str], float]) -> float:

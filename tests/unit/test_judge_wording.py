@@ -148,6 +148,8 @@ def test_one_estimand_tells_logarithms_as_factors_and_indices_as_they_are() -> N
     assert (
         "the norms of the layers come closer by a factor of 1.61 [1.60, 1.62], more than 1.10, the smallest" in layers
     )
+    apart = told("clean_rise", *SIX, delta=0.0953, unit="log units", measure="layer_spread")
+    assert "the effect is +0.476 log units" in apart  # claimed to come apart: no words about coming closer
     gini = told("evenness", *SIX, delta=0.05, unit="of the Gini index", measure="gini_all")
     assert "the effect is +0.250 of the Gini index [0.247, 0.253], larger than 0.050, the smallest" in gini
 
@@ -240,6 +242,20 @@ def test_what_cannot_be_judged_says_why() -> None:
 def test_clipped_datasets_are_admitted() -> None:
     text = sentence(effects([30.0, 12.0, 8.0, 8.0, 9.0]))
     assert text.endswith("(2 datasets beyond 10 times the smallest effect that counts entered as 10 times.)")
+
+
+def test_an_arm_that_is_asked_for_no_certificate_is_named() -> None:
+    told = " (Runs of adamw enter whether or not they had converged.)"
+    asked = part(parameters={"against": "adamw"})
+    own = {**asked, "certificate": "own arm"}
+    for rows in (effects(spread(3, 0.5, 10)), effects([3.0] * 3)):
+        assert sentence(rows, claim(parts=[own])) == sentence(rows, claim(parts=[asked])) + told
+        assert told not in sentence(rows, claim(parts=[asked]))
+    assert told not in sentence(effects([]), claim(parts=[own]))  # nothing was planned, so nothing enters
+    kinds = together(effects([4.0] * 6, stratum="label"), effects([4.0] * 6, stratum="target"))
+    entry = verdicts(kinds, claim(strata=STRATA, parts=[own]))["claims"][0]
+    assert all(row["sentence"].endswith(told) for row in (entry, *entry["strata"]))
+    assert entry["uncertified"] == ["adamw"]
 
 
 def test_identities() -> None:

@@ -19,6 +19,7 @@ import pytest
 from l2audit.judge.claims import VERDICTS
 from l2audit.judge.verdicts import judge
 from l2audit.report import words
+from l2audit.report.digits import interval, plain
 from l2audit.report.page import PLUMBING, build_page
 from report_example import example, identities, registration
 
@@ -191,6 +192,7 @@ def test_a_study_without_verdicts_is_stamped_and_shows_none() -> None:
     text = " ".join(document.text)
     assert PLUMBING in text
     assert PLUMBING in str(next(meta for meta in document.all("meta") if meta.get("name") == "description")["content"])
+    assert LABEL not in found
     before_the_rule = found[: found.index('id="rule"')]
     assert 'class="badge' not in before_the_rule
     for claim in arguments["verdicts"]["claims"]:
@@ -240,10 +242,27 @@ def test_parts_of_different_units_name_them_and_parts_of_one_unit_leave_it_to_th
     assert "Classification, percentage points of test error</th>" in one and "<td>g1</td>" in one
 
 
+LABEL = "<b>Exploratory, no verdict rests on it.</b>"
+
+
+def test_the_rank_correlation_stands_with_the_claim_about_damage_and_is_labelled(html: str) -> None:
+    told = example()["verdicts"]["exploratory"]["evenness_and_damage"]
+    own = between(html, 'id="claim-h3"', "</section>")
+    assert html.count(LABEL) == own.count(LABEL) == 1
+    assert told["sentence"] in own and "claim-h3-ranks-figure" in own
+    for row in told["rows"]:
+        known = f"{plain(row['rho'], 2, sign=True)} {interval(row['ci_low'], row['ci_high'], 2)}"
+        assert f'<td class="r">{row["n_datasets"]}</td><td class="r">{known}</td>' in own
+    panels = [row for row in told["rows"] if row["stratum"] == "all" and row["architecture"] != "all"]
+    assert [row["architecture"] for row in panels] == ["linear", "mlp-64-64"]
+    marks = between(own, 'id="claim-h3-ranks-figure"', '<svg class="narrow"').count("<use ")
+    assert marks == sum(len(row["datasets"]) for row in panels) + len({"classification", "regression"})
+
+
 def test_a_control_whose_arm_is_not_in_the_study_was_not_run(html: str) -> None:
     (question,) = (claim.question for claim in registration().claims if claim.id == "placebo")
-    row = between(html, f'<th scope="row">{question}</th>', "</tr>")
-    assert "<td>–</td><td>not run</td>" in row
+    row = between(html, f'scope="row">{question}</th>', "</tr>")
+    assert 'data-label="Obtained">–</td><td role="cell" data-label="Result">not run</td>' in row
     assert 'id="claim-placebo-figure"' not in html and 'id="claim-planted-collinear-figure"' in html
 
 

@@ -289,6 +289,32 @@ def test_a_claim_that_compares_two_arms_keeps_their_scaling_and_their_common_see
     assert {named(row)["scaling"] for row in found["specifications"]} == {"clean"}
 
 
+def test_an_arm_that_is_asked_for_no_certificate_is_asked_for_none_in_any_reading(
+    plan: pd.DataFrame, runs: pd.DataFrame
+) -> None:
+    """Its certificates change nothing, and where none is asked of anybody the registered key does not matter."""
+    raw = raw_claim("sensitivity_against", ("linear",))
+    raw["parts"][0]["parameters"] = {"against": "mlp"}
+    own = copy.deepcopy(raw)
+    own["parts"][0]["certificate"] = "own arm"
+    theirs = runs["architecture"] == "mlp"
+    stuck, settled = (runs.assign(gradient_ratio=runs["gradient_ratio"].mask(theirs, to)) for to in (0.2, 0.001))
+
+    def found(table: pd.DataFrame, one: dict[str, Any]) -> dict[str, dict[tuple[str, ...], Any]]:
+        rows = curve_of(plan, table, one)["claims"][0]["specifications"]
+        split: dict[str, dict[tuple[str, ...], Any]] = {"certified runs": {}, "all finite runs": {}}
+        for row in rows:
+            split[named(row)["convergence"]][tuple(row["choices"])] = row
+        return split
+
+    asked, amended = found(stuck, raw), found(stuck, own)
+    assert amended == found(settled, raw)
+    assert amended["all finite runs"] == asked["all finite runs"]
+    assert len(amended["all finite runs"]) > 20 < len(amended["certified runs"])
+    assert {row["estimate"] for row in asked["certified runs"].values()} == {None}
+    assert None not in {row["estimate"] for row in amended["certified runs"].values()}
+
+
 def test_the_order_of_rows_does_not_change_a_byte(plan: pd.DataFrame, runs: pd.DataFrame) -> None:
     registration = parse(raw_registration(raw_claim()))
     shuffled = [table.sample(frac=1, random_state=k) for k, table in enumerate((plan, runs))]

@@ -16,7 +16,7 @@ from l2audit.cli import main
 from l2audit.config.load import load
 from l2audit.design import plan, planned
 from l2audit.judge.effects import estimate
-from l2audit.judge.estimands import ESTIMANDS, outliers
+from l2audit.judge.estimands import ESTIMANDS, fit
 from l2audit.judge.verdicts import judge
 from l2audit.judge.verify import load_verified
 from l2audit.seeds import generator
@@ -30,15 +30,16 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", DOCUMENT, flags=re.DOTALL)
 
 
-PROBABILITIES, BY_HEART, STUDY = blocks("yaml")
+PROBABILITIES, BY_HEART, GAP, STUDY = blocks("yaml")
+CLAIMS = ("probabilities", "by-heart", "gap")
 COMMANDS = re.findall(r"^\$ python -m l2audit (.*)$", DOCUMENT, flags=re.MULTILINE)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the two files of the document, its first entry appended; no Python was written yet."""
+    """A working folder with both files of the document, its first two entries appended; no Python was written yet."""
     registration = (REPOSITORY / "config" / "claims.yaml").read_text(encoding="utf-8")
-    (tmp_path / "my_claims.yaml").write_text(f"{registration}\n{PROBABILITIES}", encoding="utf-8")
+    (tmp_path / "my_claims.yaml").write_text(f"{registration}\n{PROBABILITIES}\n{BY_HEART}", encoding="utf-8")
     (tmp_path / "my_study.yaml").write_text(STUDY, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -46,12 +47,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def with_estimand(folder: Path) -> Iterator[Path]:
-    """The same with the second entry, and with the function that it needs where the document puts it."""
+    """The same with the third entry, and with the function that it needs where the document puts it."""
     with (folder / "my_claims.yaml").open("a", encoding="utf-8") as file:
-        file.write(f"\n{BY_HEART}")
+        file.write(f"\n{GAP}")
     (code,) = blocks("python")
     before = set(ESTIMANDS)
-    exec(compile(code, "docs/your-claim.md", "exec"), dict(vars(outliers)))
+    exec(compile(code, "docs/your-claim.md", "exec"), dict(vars(fit)))
     yield folder
     for name in set(ESTIMANDS) - before:
         del ESTIMANDS._items[name]
@@ -61,26 +62,26 @@ def run(*arguments: str) -> int:
     return main(["--root", str(REPOSITORY), *arguments])
 
 
-def test_an_entry_over_an_existing_estimand_needs_no_python(folder: Path) -> None:
+def test_entries_over_existing_estimands_need_no_python(folder: Path) -> None:
     assert run("check", "--study", "my_study.yaml", "--registration", "my_claims.yaml") == 0
 
 
 def test_an_estimand_that_nobody_wrote_is_told_with_its_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (folder / "my_claims.yaml").read_text(encoding="utf-8") + f"\n{BY_HEART}"
+    text = (folder / "my_claims.yaml").read_text(encoding="utf-8") + f"\n{GAP}"
     (folder / "my_claims.yaml").write_text(text, encoding="utf-8")
-    line = 1 + text.splitlines().index("        estimand: unlearning")
+    line = 1 + text.splitlines().index("        estimand: narrowing")
     assert run("check", "--registration", "my_claims.yaml") == 1
     told = capsys.readouterr().err
     assert f"my_claims.yaml:{line}: " in told
-    assert "unknown estimand 'unlearning'" in told
+    assert "unknown estimand 'narrowing'" in told
     assert "docs/your-claim.md" in told
 
 
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ("{measure: test_brier, floor: 1}", "the estimand 'evenness' has no such parameter"),
-        ("{}", "the estimand 'evenness' needs this parameter"),
+        ("{measure: test_brier, floor: 1}", "the estimand 'clean_fall' has no such parameter"),
+        ("{}", "the estimand 'clean_fall' needs this parameter"),
         ("{measure: test_bier}", "unknown measure 'test_bier' (fix: did you mean 'test_brier'?)"),
     ],
 )
@@ -102,21 +103,19 @@ def test_the_commands_of_the_document(with_estimand: Path, capsys: pytest.Captur
     assert "ok  my_claims.yaml" in capsys.readouterr().out
     assert run(*outlook.split()) == 0
     claims = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines() if line[:1].isalpha()}
-    assert (claims["probabilities"], claims["by-heart"]) == ("7", "7")
+    assert [claims[name] for name in CLAIMS] == ["7"] * 3
     assert run(*table.split()) == 1  # nothing was run in this folder, and that is all that is wrong
     assert "there are no stored results of the study 'my_study'" in capsys.readouterr().err
 
 
-def judged(folder: Path, *, brier: float, memorised: float) -> dict[str, dict[str, Any]]:
-    """Verdicts of the document's claims on its study, where the penalty lowers the two measures by so much."""
+def judged(folder: Path, *, brier: float, memorised: float, gap: float) -> dict[str, dict[str, Any]]:
+    """Verdicts of the document's claims on its study, where the penalty lowers the three by so much."""
     config = load(REPOSITORY, str(folder / "my_study.yaml"), folder / "my_claims.yaml")
     whole = load_verified(folder / "my_claims.yaml")
-    registration = replace(
-        whole, claims=tuple(claim for claim in whole.claims if claim.id in ("probabilities", "by-heart"))
-    )
+    registration = replace(whole, claims=tuple(claim for claim in whole.claims if claim.id in CLAIMS))
     runs = pd.DataFrame(planned(plan(config)))
     draw, penalised = generator("made-up runs"), (runs["beta"] > 0).to_numpy()
-    noise = draw.normal(0, 0.004, len(runs))
+    noise = draw.normal(0, 0.002, len(runs))
     flipped = runs["kind"].to_numpy() == "sym"
     made = {column.name: 0.0 for column in COLUMNS if column.name not in runs and column.type == "double"}
     made |= {
@@ -125,28 +124,34 @@ def judged(folder: Path, *, brier: float, memorised: float) -> dict[str, dict[st
         "decay_exposure": np.where(penalised, np.inf, 0.0),
         "test_brier": 0.4 - brier * penalised + noise,
         "memorised_fraction": np.where(flipped, 0.5 - memorised * penalised + noise, np.nan),
+        "test_risk": 0.3 - 0.01 * penalised + noise,
+        "train_risk": 0.1 + (gap - 0.01) * penalised,
     }
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
     effects = estimate(runs, runs.assign(**made), registration, strata, dict.fromkeys(config.study.all_datasets, False))
     return {entry["id"]: entry for entry in judge(effects, registration, resamples=20)["added"]}
 
 
+AGREES, OPPOSITE, NOTHING = "supported", "refuted (reversed)", "no meaningful effect"
+
+
 @pytest.mark.parametrize(
-    ("brier", "memorised", "verdicts"),
+    ("brier", "memorised", "gap", "verdicts"),
     [
-        (0.08, 0.2, ("supported", "supported")),
-        (-0.08, -0.2, ("refuted (reversed)", "refuted (reversed)")),
-        (0.0, 0.0, ("no meaningful effect", "no meaningful effect")),
-        (0.08, 0.0, ("supported", "no meaningful effect")),
+        (0.08, 0.2, 0.1, [AGREES, AGREES, AGREES]),
+        (-0.08, -0.2, -0.1, [OPPOSITE, OPPOSITE, OPPOSITE]),
+        (0.0, 0.0, 0.0, [NOTHING, NOTHING, NOTHING]),
+        (0.08, 0.0, -0.1, [AGREES, NOTHING, OPPOSITE]),
     ],
 )
-def test_both_claims_are_judged_by_what_was_put_into_the_runs(
-    with_estimand: Path, brier: float, memorised: float, verdicts: tuple[str, str]
+def test_the_claims_are_judged_by_what_was_put_into_the_runs(
+    with_estimand: Path, brier: float, memorised: float, gap: float, verdicts: list[str]
 ) -> None:
-    found = judged(with_estimand, brier=brier, memorised=memorised)
-    assert (found["probabilities"]["verdict"], found["by-heart"]["verdict"]) == verdicts
+    found = judged(with_estimand, brier=brier, memorised=memorised, gap=gap)
+    assert [found[name]["verdict"] for name in CLAIMS] == verdicts
     estimates = {name: entry["parts"][0]["tasks"]["classification"]["estimate"] for name, entry in found.items()}
-    assert estimates["probabilities"] == pytest.approx(brier, abs=0.005)
-    assert estimates["by-heart"] == pytest.approx(100 * memorised, abs=0.5)  # percentage points, as registered
+    assert estimates["probabilities"] == pytest.approx(brier, abs=0.003)
+    assert estimates["by-heart"] == pytest.approx(100 * memorised, abs=0.3)  # percentage points, as registered
+    assert estimates["gap"] == pytest.approx(100 * gap, abs=0.3)
     assert found["by-heart"]["dropped"] == {}
     assert found["by-heart"]["n_datasets"] == 7

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from l2audit.config.betas import MOST, length_of, nearest_value
 from l2audit.config.faults import Fault, Key, key_text, nearest
 from l2audit.config.reader import Document
 from l2audit.config.study import CLASSIFICATION, CLEAN_SCALING, TASKS, Contamination
@@ -165,6 +167,9 @@ def _choice_faults(document: Document, at: Key, entry: Mapping[str, Any]) -> Ite
     if 0 not in entry["betas"]:
         fix = "add 0 to the list: every effect is measured against the model without a penalty"
         yield document.fault((*at, "betas"), "does not contain 0", fix)
+    for index, beta in enumerate(entry["betas"]):
+        if isinstance(beta, Mapping):
+            yield from _range_faults(document, (*at, "betas", index), beta)
     for key, known, what in (
         ("datasets", document.data["datasets"], "dataset"),
         ("contaminations", _level_names(document), "level"),
@@ -174,6 +179,26 @@ def _choice_faults(document: Document, at: Key, entry: Mapping[str, Any]) -> Ite
     if entry.get("seeds", 0) > seeds:
         problem = f"{entry['seeds']} are more than the study has"
         yield document.fault((*at, "seeds"), problem, f"write at most {seeds}, or raise the study's `seeds`")
+
+
+def _range_faults(document: Document, at: Key, entry: Mapping[str, float]) -> Iterator[Fault]:
+    """What is wrong with a range of betas."""
+    per_decade = int(entry["per_decade"])
+    for end in ("from", "to"):
+        if entry[end] != (nearest := nearest_value(entry[end], per_decade)):
+            problem = f"{_digits(entry[end])} is not on the scale from 1 with {per_decade} values to each tenfold"
+            yield document.fault((*at, end), problem, f"write {_digits(nearest)}, the nearest on it")
+    if entry["from"] >= entry["to"]:
+        problem = f"{_digits(entry['from'])} is not below `to`, {_digits(entry['to'])}"
+        yield document.fault((*at, "from"), problem, "give the smaller one first, or one number in place of the range")
+    elif (count := length_of(entry)) > MOST:
+        fix = f"write a smaller one, or bring `from` and `to` closer, so that there are at most {MOST}"
+        yield document.fault((*at, "per_decade"), f"the range stands for {count} betas", fix)
+
+
+def _digits(number: float) -> str:
+    """A number as a study can hold it: without an exponent, which YAML might read as text."""
+    return format(Decimal(repr(float(number))).normalize(), "f")
 
 
 def _exact_faults(document: Document, at: Key, entry: Mapping[str, Any]) -> Iterator[Fault]:

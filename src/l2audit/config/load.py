@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from l2audit.config.betas import betas_of
 from l2audit.config.checks import claims_faults, study_faults
 from l2audit.config.faults import ConfigError, Fault
 from l2audit.config.reader import Document, read, shown
@@ -116,7 +117,7 @@ def _arm(data: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Arm:
         penalty=" ".join(entry.get("penalty", data["penalty"]).split()),
         optimizer=entry.get("optimizer", data["optimizer"]),
         scaling=entry.get("scaling", CLEAN_SCALING),
-        betas=tuple(sorted(float(beta) for beta in entry["betas"])),
+        betas=betas_of(entry["betas"]),
         losses={task: tuple(sorted(losses)) for task, losses in sorted(entry["losses"].items())},
         datasets=restriction("datasets"),
         levels=restriction("contaminations"),

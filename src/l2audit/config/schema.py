@@ -125,7 +125,8 @@ def _bound(words: str) -> Callable[[ValidationError, Key], Translation]:
 
 
 def _too_short(error: ValidationError, key: Key) -> Translation:
-    yield key, "is empty" if not error.instance else "has too few entries", "list at least one entry"
+    least = "one entry" if error.validator_value == 1 else f"{error.validator_value} entries"
+    yield key, "is empty" if not error.instance else "has too few entries", f"list at least {least}"
 
 
 def _pattern(error: ValidationError, key: Key) -> Translation:

@@ -12,6 +12,7 @@ from l2audit.config.faults import ConfigError, Fault, Key
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
 from l2audit.files import sha256_of
+from l2audit.judge.contrast import AGAINST
 from l2audit.seeds import canonical
 
 SUPPORTED = "supported"
@@ -28,6 +29,9 @@ TOO_FEW = "inconclusive (too few datasets)"
 MEASURED = ("claims", "added", "control")
 IDENTITIES = ("identity", "added-identity")
 """Families of claims that runs decide, and that calculation settles."""
+
+EVERY_ARM, OWN_ARM = "every arm", "own arm"
+"""Whose penalised runs a part asks for the certificate of convergence: those of both arms, or of the claim's own."""
 
 VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW)
 
@@ -77,6 +81,7 @@ class Part:
     """One measured (or exactly checked) statement of a claim; words before a colon in the statement name the part.
 
     delta, scale and unit are keyed by task: theta * scale is in `unit`; |theta| < delta is too small to count.
+    certificate: EVERY_ARM or, beside the parameter `against` alone, OWN_ARM.
     Parts of identity claims hold `checks` (ids in identities.json) and what it means when all of them hold.
     """
 
@@ -84,6 +89,7 @@ class Part:
     statement: str
     estimand: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    certificate: str = EVERY_ARM
     unit: Mapping[str, str] = field(default_factory=dict)
     scale: Mapping[str, float] = field(default_factory=dict)
     delta: Mapping[str, float] = field(default_factory=dict)
@@ -114,6 +120,12 @@ class Claim:
     note: str = ""
     datasets: tuple[str, ...] = ()
     gate: bool = True
+
+    @property
+    def uncertified(self) -> tuple[str, ...]:
+        """The arms that its own are compared with and that are asked for no certificate of convergence."""
+        rivals = (part.parameters[AGAINST] for part in self.parts if part.certificate == OWN_ARM)
+        return tuple(dict.fromkeys(rivals))
 
 
 @dataclass(frozen=True)
@@ -203,6 +215,9 @@ def _faults(document: Document) -> Iterator[Fault]:
                 KEYS_OF_CHECKED if exact else KEYS_OF_MEASURED,
                 f"needed in family {claim['family']}",
             )
+            if "certificate" in part and AGAINST not in part.get("parameters", {}):
+                problem = "this part compares its arm with no other one"
+                yield document.fault((*place, "certificate"), problem, f"remove the key, or name the arm: `{AGAINST}:`")
             tasks = [set(part.get(name, {})) for name in ("delta", "unit", "scale")]
             if any(other != tasks[0] for other in tasks):
                 problem = "delta, unit and scale name different tasks"

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
-from l2audit.judge.claims import Claim, Part, Registration
+from l2audit.judge.claims import EVERY_ARM, Claim, Part, Registration
 from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS, Contrast
 from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.estimands.base import BOTH, CONTAMINATED, KINDS
@@ -132,7 +132,7 @@ def measured(
         contrast = Contrast(arms[arm], level, part.parameters, arms)
         with np.errstate(all="ignore"):  # an unusable contrast is a row with its reason, not a warning
             theta = estimand.theta(contrast)
-        reason = _reasons(contrast, judged_band=estimand.judged_band)
+        reason = _reasons(part, contrast, judged_band=estimand.judged_band)
         reason = np.where((reason == "") & ~np.isfinite(theta), NOT_FINITE, reason)
         yield Measured(level, stratum if claim.strata else "all", contrast, theta, reason, _active(contrast))
 
@@ -182,7 +182,7 @@ def _slopes(part: Part, judged: Contrast) -> Array:
         contrast = Contrast(judged.grids, judged.level, judged.parameters, judged.arms, at=b)
         with np.errstate(all="ignore"):
             effect = estimand.theta(contrast)
-        usable = (_reasons(contrast, judged_band=False) == "") & primary.band[b]
+        usable = (_reasons(part, contrast, judged_band=False) == "") & primary.band[b]
         theta[b] = np.where(usable, effect, np.nan)
     return slope_of(np.log10(primary.betas[1:]), theta[1:])
 
@@ -196,17 +196,18 @@ def _levels(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list
     return [CLEAN, *dirty] if lives == BOTH else dirty
 
 
-def _reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
+def _reasons(part: Part, contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
     """Why each seed's contrast cannot be used, "" where it can; the first fault found stands."""
-    reason = _own_reasons(contrast, judged_band=judged_band)
+    reason = _own_reasons(contrast, judged_band=judged_band, certificate=True)
     for other in contrast.others:
         # The band is asked of a beta that an arm has chosen, not of one that it was given.
-        theirs = _own_reasons(other, judged_band=judged_band and other.at is None)
+        band = judged_band and other.at is None
+        theirs = _own_reasons(other, judged_band=band, certificate=part.certificate == EVERY_ARM)
         reason = np.where(reason == "", theirs, reason)
     return reason
 
 
-def _own_reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
+def _own_reasons(contrast: Contrast, *, judged_band: bool, certificate: bool) -> NDArray[np.object_]:
     """Likewise, of the runs of the contrast's own arm."""
     primary = contrast.primary
     seeds = np.arange(len(primary.seeds))
@@ -217,7 +218,7 @@ def _own_reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_
         faults += [(f"run {word}", status == word) for word in ("absent", "diverged")]
     if judged_band:
         faults.append(("no beta in the judged band", ~primary.band[contrast.index, seeds]))
-    for loss, level, penalised in dict.fromkeys(contrast.needs):
+    for loss, level, penalised in dict.fromkeys(contrast.needs) if certificate else ():
         grid = contrast.grids[loss]
         faults.append(("not converged", ~contrast.pick(grid.certified, grid, level, penalised=penalised)))
     faults += list(contrast.unusable.items())

@@ -16,6 +16,7 @@ from l2audit.judge.bootstrap import RESAMPLES
 from l2audit.judge.claims import IDENTITIES, MEASURED, Claim, Constants, Part, Registration, matches
 from l2audit.judge.contrast import AGAINST
 from l2audit.judge.phrases import detectable
+from l2audit.judge.ranks import evenness_and_damage
 from l2audit.judge.rule import Case, Decision, decide, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
@@ -71,6 +72,7 @@ def judge(
             "added": of("added", "added-identity"),
             "controls": controls,
             "controls_hold": all(control["outcome"] != "failed" for control in controls),
+            "exploratory": {"evenness_and_damage": evenness_and_damage(effects, registration)},
         }
     )
     return verdicts
@@ -121,6 +123,7 @@ def _measured_entry(
     rows = [row_summary(judged, row, decision, constants, resamples) for row in range(len(judged.row_names))]
     for index, row in enumerate(rows):
         row["arms"] = _arms(claim)
+        row["uncertified"] = list(claim.uncertified)
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
         row["detectable"] = detectable(rounded(row), constants)
         row["labels"] = labels(judged, index, decision, rests, constants)

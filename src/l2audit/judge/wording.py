@@ -195,6 +195,8 @@ def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Consta
     if clipped and estimate(_part(row)) in text:
         times = f"{constants.clip:g} times the smallest effect that counts"
         text += f" ({capital(counted(clipped, 'dataset'))} beyond {times} entered as {constants.clip:g} times.)"
+    if row["uncertified"] and row["n_planned_datasets"]:
+        text += f" (Runs of {' and '.join(row['uncertified'])} enter whether or not they had converged.)"
     return text
 
 

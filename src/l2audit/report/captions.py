@@ -44,6 +44,16 @@ TABLE = (
     "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "
     "units too."
 )
+RANKS = (
+    "One mark a dataset; right of the middle its weights became more even, or less uneven, than those of others. It is "
+    "ranked among the datasets of its task at the same contamination level and under the same architecture, and its "
+    "ranks are averaged. Above each panel: the rank correlation (Spearman) with its 95\u202f% interval over datasets."
+)
+RANKS_TABLE = (
+    "Rank correlations with 95\u202f% intervals over datasets, ranked as in the figure. Across cells: all cells as "
+    "they are, whatever their task, level or architecture; they are not independent, so there is no interval. A dash: "
+    "too few datasets."
+)
 SPECIFICATIONS = (
     "In how many of the specifications the verdict is the registered one. Combinations that give a claim the very same "
     "effects count once, so their number differs from claim to claim."

@@ -20,6 +20,7 @@ from l2audit.report import apparatus, backing, captions, evidence
 from l2audit.report.digits import THIN, count, short, vector
 from l2audit.report.gallery import ROWS, Gallery, gallery
 from l2audit.report.pictures import CENTRAL, Material, glance_picture
+from l2audit.report.ranks import rank_sections
 from l2audit.report.sections import Section, section
 from l2audit.report.specifications import curve_section
 
@@ -58,6 +59,7 @@ def build_page(
         "registration": backing.registration(verdicts),
         **apparatus.sources(verdicts, provenance),
         "claims": sections,
+        "exploratory": rank_sections(verdicts.get("exploratory", {})),
         "specifications": other_choices,
         "gallery": outliers,
         "gallery_caption": captions.GALLERY.format(rows=ROWS),

@@ -6,7 +6,7 @@ agrees with the claim.
 """
 
 from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS, Contrast
-from l2audit.judge.estimands import fit, outliers, weights
+from l2audit.judge.estimands import differences, fit, outliers, weights
 from l2audit.judge.estimands.base import ESTIMANDS, Estimand, estimand, parameter_faults
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "PRIMARY_LOSS",
     "Contrast",
     "Estimand",
+    "differences",
     "estimand",
     "fit",
     "outliers",

@@ -22,7 +22,7 @@ MEASURE = "measure"
 """The parameter that names the measure which an estimand is about."""
 
 TOLD_BY_MEASURE = {"layer_spread": "layers closer"}
-"""Measures whose differences are told in a way of their own, whatever estimand takes them."""
+"""Measures whose falls are told in a way of their own, whatever estimand takes them."""
 
 Theta = Callable[[Contrast], Array]
 
@@ -37,6 +37,7 @@ class Estimand:
     takes         parameters that a part must give
     display       how an effect is told: a name in l2audit.judge.display
     has_slope     theta can be taken at any beta in place of the chosen one
+    falls         theta is by how much the measure that a part gives is lower with the penalty
     """
 
     theta: Theta
@@ -47,10 +48,11 @@ class Estimand:
     takes: tuple[str, ...] = ()
     display: str = "plain"
     has_slope: bool = True
+    falls: bool = False
 
     def told(self, parameters: Mapping[str, Any]) -> str:
         """The display of an effect of a part with these parameters."""
-        return TOLD_BY_MEASURE.get(parameters.get(MEASURE, ""), self.display)
+        return TOLD_BY_MEASURE.get(parameters.get(MEASURE, ""), self.display) if self.falls else self.display
 
 
 ESTIMANDS: Registry[Estimand] = Registry("estimand")
@@ -66,11 +68,12 @@ def estimand(
     takes: tuple[str, ...] = (),
     display: str = "plain",
     has_slope: bool = True,
+    falls: bool = False,
 ) -> Callable[[Theta], Theta]:
     """Register a function as the estimand `name`."""
 
     def register(theta: Theta) -> Theta:
-        ESTIMANDS.add(name, Estimand(theta, formula, levels, judged_band, losses, takes, display, has_slope))
+        ESTIMANDS.add(name, Estimand(theta, formula, levels, judged_band, losses, takes, display, has_slope, falls))
         return theta
 
     return register

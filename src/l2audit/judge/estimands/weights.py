@@ -34,7 +34,7 @@ def selectivity(runs: Contrast) -> Array:
     return runs.penalised("selectivity")
 
 
-@estimand("evenness", formula="m(0) - m(b), clean", levels=CLEAN_ROWS, judged_band=True, takes=("measure",))
+@estimand("evenness", formula="m(0) - m(b), clean", levels=CLEAN_ROWS, judged_band=True, takes=("measure",), falls=True)
 def evenness(runs: Contrast) -> Array:
     """Fall of a measure of unevenness."""
     measure = runs.parameters["measure"]
@@ -47,6 +47,7 @@ def evenness(runs: Contrast) -> Array:
     levels=CLEAN_ROWS,
     judged_band=True,
     takes=("against", "match", "measure"),
+    falls=True,
 )
 def matched_evenness(runs: Contrast) -> Array:
     """Unevenness under another penalty, less that under this one, where both fit equally well.

@@ -1,0 +1,192 @@
+"""Exploratory: where weights got more even, did the penalty also take away more of the damage? A rank correlation.
+
+The thread says that weights become more equal "and therefore" outliers do less harm. Whether one is the reason for the
+other cannot be had from runs in which one beta moves both; whether the two go together over datasets can. Nothing here
+decides anything.
+
+A cell of one dataset is no independent witness: its change of evenness is measured once an architecture, on clean rows,
+and all its cells come from the same data. So a dataset gives one pair, and datasets are what the interval counts.
+Cells have no common scale either: another architecture, task or level of contamination has other changes for reasons of
+its own. So a cell is ranked among its peers alone (same architecture, task, stratum and level, another dataset), and
+the pair of a dataset is its mean rank in either change. No unit and no delta enters, and a dataset that lacks a level
+is not credited with its mildness.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from l2audit.judge.claims import Claim, Part, Registration
+from l2audit.judge.display import number
+from l2audit.judge.phrases import counted
+from l2audit.judge.scores import SLACK, Array
+from l2audit.judge.tables import ALL
+
+EVENNESS = ("d1", "evenness")
+DAMAGE = ("h3", "insensitivity")
+"""The two changes: claim, and the estimand that its part must have; theta > 0 is "more even" and "less damage"."""
+
+PAIR = ["dataset", "architecture", "seed"]
+PEERS = ["architecture", "task", "stratum", "level"]
+CELL = ["dataset", *PEERS]
+CHANGES = ["evenness", "damage"]
+STEP = 0.1
+"""Correlations are told with the two decimals that show two digits of it."""
+NO_REASON = "One beta moves both, so no figure here could show that one is the reason for the other."
+DECIMALS = 12
+"""Means are rounded to these before they are ranked: the last bit of a sum must not break a tie."""
+
+
+def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> dict[str, Any]:
+    """The rank correlation of d1 (evenness) with h3 (damage taken away), as verdicts.json has it.
+
+    effects: as for `verdicts.judge`, in any order of rows. Empty where the registration has not both claims with the
+    estimands of `EVENNESS` and `DAMAGE`. `rows`: one an architecture ("all" first) and stratum ("all" first), see
+    `correlate`; `sentence`: the first of them in words.
+    """
+    even, less = _registered(registration, *EVENNESS), _registered(registration, *DAMAGE)
+    if even is None or less is None:
+        return {}
+    constants = registration.constants
+    found = cells(_effects_of(effects, *even), _effects_of(effects, *less), constants.seed_share)
+    rows = [
+        {"architecture": architecture, "stratum": stratum, **correlate(part, constants.k_min)}
+        for architecture, stratum, part in _views(found, even[0], less[0])
+    ]
+    return {
+        "evenness": {"claim": even[0].id, "part": even[1].id},
+        "damage": {"claim": less[0].id, "part": less[1].id},
+        "sentence": _sentence(rows[0], constants.k_min),
+        "rows": rows,
+    }
+
+
+def _registered(registration: Registration, claim_id: str, estimand: str) -> tuple[Claim, Part] | None:
+    pairs = ((claim, part) for claim in registration.claims if claim.id == claim_id for part in claim.parts)
+    return next(((claim, part) for claim, part in pairs if part.estimand == estimand), None)
+
+
+def _effects_of(effects: pd.DataFrame, claim: Claim, part: Part) -> pd.DataFrame:
+    """The effects of one part, on the arms and datasets that it is judged on, theta in multiples of delta."""
+    mine = (effects["claim"] == claim.id) & (effects["part"] == part.id) & (effects["role"] == claim.role)
+    mine &= effects["architecture"].isin(claim.architectures)
+    mine &= effects["dataset"].isin(claim.datasets) if claim.datasets else True
+    mine &= effects["stratum"].isin(claim.strata) if claim.strata else True
+    rows = effects[mine]
+    u = pd.to_numeric(rows["theta"]) / rows["task"].map(dict(part.delta)).astype(float)
+    return rows.assign(theta=u.where(rows["ok"].astype(bool) & np.isfinite(u)))
+
+
+def _views(found: pd.DataFrame, even: Claim, less: Claim) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The cells of every row: each architecture of both claims and each stratum, all of them together first."""
+    common = [name for name in less.architectures if name in even.architectures]
+    for architecture in _with_all(common):
+        own = found if architecture == ALL else found[found["architecture"] == architecture]
+        for stratum in _with_all(less.strata):
+            yield architecture, stratum, own if stratum == ALL else own[own["stratum"] == stratum]
+
+
+def _with_all(names: Sequence[str]) -> list[str]:
+    return [ALL, *names] if len(names) > 1 else list(names) or [ALL]
+
+
+def cells(even: pd.DataFrame, less: pd.DataFrame, seed_share: float) -> pd.DataFrame:
+    """One row a cell of `less` (dataset, architecture, task, stratum, level): the mean of both changes over seeds.
+
+    even, less: effects of the two parts with theta NaN where it cannot be used. Only seeds that are usable in both
+    enter, the same ones in both means; a cell stands where they are at least `seed_share` of those planned in both
+    (step 2 of the rule). Sorted by cell.
+    """
+    other = even[[*PAIR, "theta"]].rename(columns={"theta": "evenness"})
+    both = less.rename(columns={"theta": "damage"}).merge(other, on=PAIR).sort_values([*CELL, "seed"])
+    usable = both[CHANGES].notna().all(axis=1)
+    grouped = both.assign(**{name: both[name].where(usable) for name in CHANGES}, usable=usable).groupby(CELL)
+    means = grouped[CHANGES].mean().round(DECIMALS)
+    seeds, planned = grouped["usable"].sum(), grouped["usable"].size()
+    return means[(seeds > 0) & (seeds >= seed_share * planned - SLACK)].reset_index()
+
+
+def standings(found: pd.DataFrame) -> pd.DataFrame:
+    """One row a dataset: its task and its mean relative rank among peers in `evenness` and in `damage`.
+
+    found: as from `cells`. A rank among n peers counts as r / (n + 1) - 1/2, ties sharing the middle one (the ridit of
+    Bross 1958 with the table itself as the standard), so that 0 is the middle of peers of any number. A cell without a
+    peer ranks nowhere. Sorted by dataset; values within (-1/2, 1/2).
+    """
+    peers = found.groupby(PEERS)["dataset"].transform("size")
+    ranked = found[peers > 1]
+    relative = ranked.groupby(PEERS)[CHANGES].rank().div(peers[peers > 1] + 1, axis=0) - 0.5
+    grouped = ranked.assign(**{name: relative[name] for name in CHANGES}).groupby(["dataset", "task"], sort=True)
+    return grouped[CHANGES].mean().round(DECIMALS).reset_index()
+
+
+def correlate(found: pd.DataFrame, k_min: int) -> dict[str, Any]:
+    """Spearman's correlation of the two changes over the datasets of `found` (as from `cells`), with its interval.
+
+    `rho` is that of the mean relative ranks, within tasks; with one level, one architecture and one task it is
+    Spearman's own. `across_cells`: plain Spearman of all `n_cells` cells in multiples of delta, whatever they are cells
+    of; they are not independent, so it has no interval. `datasets`: the pairs. NaN for fewer datasets than `k_min`, and
+    where nothing varies.
+    """
+    ranked = standings(found)
+    k, tasks = len(ranked), int(ranked["task"].nunique())
+    within = ranked[CHANGES] - ranked.groupby("task")[CHANGES].transform("mean")
+    enough = k >= k_min
+    rho = _pearson(*within.to_numpy(float).T) if enough else math.nan
+    low, high = interval(rho, k, tasks)
+    return {
+        "rho": rho,
+        "ci_low": low,
+        "ci_high": high,
+        "n_datasets": k,
+        "n_cells": len(found),
+        "across_cells": _pearson(*(stats.rankdata(found[name]) for name in CHANGES)) if enough else math.nan,
+        "datasets": ranked.to_dict("records"),
+    }
+
+
+def _pearson(x: Array, y: Array) -> float:
+    """The correlation of two lists of ranks, (K,) each; NaN where one of them does not vary."""
+    if len(x) < 2 or min(np.ptp(x), np.ptp(y)) < SLACK:
+        return math.nan
+    return float(stats.pearsonr(x, y).statistic)
+
+
+def interval(rho: float, k: int, tasks: int = 1, level: float = 0.95) -> tuple[float, float]:
+    """Interval of Spearman's correlation over k datasets: Fisher's z with the standard error of Bonett and Wright.
+
+    tanh(atanh rho +- z sqrt((1 + rho^2/2) / (k - 3))) (Bonett and Wright 2000, Psychometrika 65, 23-28); every task
+    beyond the first costs a further degree of freedom, as in a partial correlation. It keeps its level where
+    distributions are not normal (Bishara and Hittner 2017, Behav. Res. Methods 49, 294-309). NaN where rho is, where it
+    is 1 or -1 (the formula would make it certain), and without a degree of freedom.
+    """
+    freedom = k - 2 - tasks
+    if not abs(rho) < 1 - SLACK or freedom < 1:
+        return math.nan, math.nan
+    half = float(special.ndtri(0.5 + level / 2)) * math.sqrt((1 + rho**2 / 2) / freedom)
+    return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
+
+
+def _sentence(row: dict[str, Any], k_min: int) -> str:
+    """The first row in words; a correlation is never a reason, whatever it is."""
+    k, rho, low, high = (row[key] for key in ("n_datasets", "rho", "ci_low", "ci_high"))
+    if k < k_min:
+        return f"There is no figure: {counted(k, 'dataset')} can be ranked, and it takes {k_min}."
+    if math.isnan(rho):
+        return f"There is no figure: one of the two changes is the same on all {k} datasets."
+    value = number(rho, STEP, sign=True)
+    if math.isnan(low):
+        return f"Over {k} datasets the rank correlation is {value}; it has no interval. {NO_REASON}"
+    found = f"Over {k} datasets the rank correlation is {value} [{number(low, STEP)}, {number(high, STEP)}]"
+    if low <= 0 <= high:
+        return f"{found}. The interval includes 0: whether the two go together is open. {NO_REASON}"
+    side = "more" if rho > 0 else "less"
+    return (
+        f"{found}: where weights moved further towards even, L2 tended to take away {side} of the damage. {NO_REASON}"
+    )
