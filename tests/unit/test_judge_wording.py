@@ -244,6 +244,28 @@ def test_clipped_datasets_are_admitted() -> None:
     assert text.endswith("(2 datasets beyond 10 times the smallest effect that counts entered as 10 times.)")
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_mean_of_scores_that_were_all_cut_is_a_bound_and_has_no_interval(sign: int) -> None:
+    size = "+10.0" if sign > 0 else "−10.0"
+    text = sentence(effects([sign * score for score in (30.0, 12.0, 18.0, 40.0, 19.0)]))
+    assert f"the effect is {size} percentage points of test error or beyond, " in text
+    assert "[" not in text and "A new dataset" not in text and "  " not in text
+    both = together(
+        effects({name: sign * 20.0 for name in "abc"}),
+        effects(dict(zip("ghi", spread(sign * 3, 0.5, 3), strict=True)), task="regression"),
+    )
+    assert f"({size} percentage points of test error or beyond in classification" in sentence(both)
+    cut = together(effects({name: sign * 20.0 for name in "abc"}),
+                   effects({name: sign * 20.0 for name in "ghi"}, task="regression"))  # fmt: skip
+    assert f"the effect is {size} times the smallest that counts or beyond (" in sentence(cut)
+    alone = together(effects({"a": sign * 20.0}), effects({name: sign * 3.0 for name in "ghij"}, task="regression"))
+    assert f"({size} percentage points of test error or beyond in classification" in sentence(alone)
+
+
+def test_equal_scores_that_were_not_cut_keep_their_interval() -> None:
+    assert "+8.0 percentage points of test error [8.0, 8.0]" in sentence(effects([8.0] * 6))
+
+
 def test_an_arm_that_is_asked_for_no_certificate_is_named() -> None:
     told = " (Runs of adamw enter whether or not they had converged.)"
     asked = part(parameters={"against": "adamw"})

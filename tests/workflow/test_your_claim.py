@@ -14,7 +14,6 @@ from l2audit.training.results import provenance_of
 from repository_copy import REPOSITORY, Copy, Outcome, environment
 
 DOCUMENT = (REPOSITORY / "docs" / "your-claim.md").read_text(encoding="utf-8")
-OUTLIERS = "src/l2audit/judge/estimands/outliers.py"
 
 
 def blocks(language: str) -> list[str]:
@@ -30,8 +29,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     *entries, study = blocks("yaml")
     copy.write("my_claims.yaml", "\n".join([copy.read("my_claims.yaml"), *entries]))
     copy.write("my_study.yaml", study)
-    (function,) = blocks("python")
-    copy.write(OUTLIERS, f"{copy.read(OUTLIERS)}\n\n{function}")
+    (function,), (module,) = blocks("python"), re.findall(r"written in `(src/\S+\.py)`", DOCUMENT)
+    copy.write(module, f"{copy.read(module)}\n\n{function}")
     return copy
 
 
@@ -73,8 +72,8 @@ def test_runs_carry_the_registration_that_they_were_trained_under(copy: Copy) ->
 
 def test_a_fault_of_ones_own_registration_ends_the_command_before_anything_runs(copy: Copy) -> None:
     wrong = copy.duplicate(copy.root.with_name("wrong"))
-    wrong.edit("my_claims.yaml", "estimand: unlearning", "estimand: unlearned")
+    wrong.edit("my_claims.yaml", "estimand: narrowing", "estimand: narrowed")
     outcome = snakemake(wrong, "--dry-run")
     assert outcome.status == 1
-    assert "unknown estimand 'unlearned': did you mean 'unlearning'" in outcome.text
+    assert "unknown estimand 'narrowed': did you mean 'narrowing'" in outcome.text
     assert "Traceback" not in outcome.text

@@ -30,7 +30,17 @@ def units(part: Entry) -> list[tuple[str, Entry]]:
         return tasks
     step = tasks[0][1]["delta"]
     figures = {key: part[key] * step for key in ("ci_low", "ci_high", "prediction_low", "prediction_high")}
-    return [("", {**tasks[0][1], **figures, "estimate": part["m"] * step, "n_datasets": part["n_datasets"]})]
+    counts = {key: part[key] for key in ("n_datasets", "n_clipped")}
+    return [("", {**tasks[0][1], **figures, **counts, "estimate": part["m"] * step})]
+
+
+OR_BEYOND = " or beyond"
+
+
+def all_cut(entry: Entry) -> bool:
+    """Whether every score of a part, or of one task of it, was cut on the same side: its mean is then a bound."""
+    cut: int = entry["n_clipped"]
+    return entry["n_datasets"] == cut > 0 and (cut == 1 or entry["ci_low"] == entry["ci_high"])
 
 
 def estimate(part: Entry) -> str:
@@ -41,8 +51,7 @@ def estimate(part: Entry) -> str:
         clause = show.effect if task["estimate"] is None or task["estimate"] >= 0 else show.opposite
         return clause.format(value=_signed(task), unit=task["unit"]) + _interval(task)
     each = "; ".join(f"{brief_figures(entry)} in {task}, where {_step(entry)} counts" for task, entry in found)
-    size = multiple(part["m"], part["ci_low"], part["ci_high"])
-    return f"the effect is {size} times the smallest that counts ({each})"
+    return f"the effect is {_times(part, 'the smallest that counts')} ({each})"
 
 
 def brief(part: Entry) -> str:
@@ -50,7 +59,7 @@ def brief(part: Entry) -> str:
     found = units(part)
     if len(found) == 1:
         return brief_figures(found[0][1])
-    return f"{multiple(part['m'], part['ci_low'], part['ci_high'])} times the smallest effect that counts"
+    return _times(part, "the smallest effect that counts")
 
 
 def brief_figures(task: Entry) -> str:
@@ -63,7 +72,16 @@ def _signed(task: Entry) -> str:
     return DISPLAYS[task["display"]].number(task["estimate"], task["delta"], sign=True)
 
 
+def _times(part: Entry, what: str) -> str:
+    if all_cut(part):
+        return f"{number(part['m'], 1, sign=True)} times {what}{OR_BEYOND}"
+    return f"{multiple(part['m'], part['ci_low'], part['ci_high'])} times {what}"
+
+
 def _interval(task: Entry) -> str:
+    """The interval of a mean; scores that were all cut have none."""
+    if all_cut(task):
+        return OR_BEYOND
     if task["n_datasets"] < 2:
         return ""
     low, high = DISPLAYS[task["display"]].ends(task["ci_low"], task["ci_high"], task["delta"])
@@ -120,7 +138,12 @@ def detectable(row: Entry, constants: Constants) -> str:
 
 
 def outlook(part: Entry) -> str:
-    """What a new dataset would show, and whether it would reach the threshold on the side of the mean."""
+    """What a new dataset would show, and whether it would reach the threshold on the side of the mean.
+
+    "" where all scores were cut: their spread is not known.
+    """
+    if all_cut(part):
+        return ""
     low, high = part["prediction_low"], part["prediction_high"]
     found = units(part)
     if len(found) == 1:

@@ -68,14 +68,18 @@ def _parts(row: Entry, lead: str) -> str:
 def _supported(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     body = capital(_parts(row, "it holds for") + _average(row, part))
-    return f"{body}, {against_delta(part, 'larger')}{correction(row, family)}. {outlook(part)}".replace(",.", ".")
+    return _with_outlook(f"{body}, {against_delta(part, 'larger')}{correction(row, family)}.", part)
 
 
 def _reversed(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     part = _part(row)
     lead = _parts(row, "the opposite holds for") or "the opposite holds: "
     beyond = f"{against_delta(part, 'reverse')}{correction(row, family)}"
-    return f"{capital(lead)}{_average(row, part)}, {beyond}. {outlook(part)}".replace(",.", ".")
+    return _with_outlook(f"{capital(lead)}{_average(row, part)}, {beyond}.", part)
+
+
+def _with_outlook(text: str, part: Entry) -> str:
+    return f"{text} {outlook(part)}".replace(",.", ".").rstrip()
 
 
 def _excluded(row: Entry, family: str, strata: Sequence[Entry]) -> str:
