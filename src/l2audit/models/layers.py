@@ -12,6 +12,7 @@ counted from the end.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ EPSILON = 1e-5  # added to a variance before it divides (Ba et al. 2016; Keras h
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(ABC):
     """One step of a network. This base is a layer without parameters that keeps the shape of a row and reads no words.
 
     gain: initial weights of the kernel before it get this variance over the fan-in (He et al. 2015: 2 before a relu).
@@ -65,13 +66,13 @@ class Layer:
         """Shape of one row after the layer."""
         return inputs
 
+    @abstractmethod
     def compute(self, tf: Any, x: Any, own: Own, inputs: Shape, moments: Any = None) -> Any:
         """Rows (..., n, *inputs) to (..., n, *outputs).
 
         own: its parameters by name, `kernel` and those of `vectors`. moments: (mean, variance) to use in place of those
         of the rows given, for a layer that is `centred`.
         """
-        raise NotImplementedError
 
 
 def _count(word: str) -> int:
@@ -304,9 +305,9 @@ class Norm(Layer):
     vectors: ClassVar[Mapping[str, float]] = {"scale": 1.0, "shift": 0.0}
     homogeneous: ClassVar[bool] = False
 
+    @abstractmethod
     def axes(self, inputs: Shape) -> tuple[int, ...]:
         """Axes of (..., n, *inputs) over which mean and variance are taken."""
-        raise NotImplementedError
 
     def moments(self, tf: Any, x: Any, inputs: Shape) -> tuple[Any, Any]:
         """Mean and variance (divided by the number of values) over `axes`, which stay with length 1."""
