@@ -17,12 +17,13 @@ import pytest
 import yaml
 
 import plain_keras
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.optimizers import OPTIMIZERS, Adam
 from l2audit.models.penalties import read_penalty
 from l2audit.training.batches import order, window
 from l2audit.training.engines import fit
-from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.problem import Fitted, Problem
 from l2audit.training.program import predictor, program
 from l2audit.training.pulls import covered
 from made_up import problem

@@ -11,10 +11,11 @@ import numpy as np
 
 from benchmarks.contenders.serving import serve
 from benchmarks.workload import BATCH, BETA, OUTPUTS, RATES, SHARD, STEPS_A_PASS, digits, network_of
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
 from l2audit.training.engines import fit
-from l2audit.training.problem import Problem, Schedule
+from l2audit.training.problem import Problem
 from l2audit.training.stacked import chunk_of
 
 

@@ -230,8 +230,8 @@ def _stored(folder: Path, name: str) -> dict[str, Any]:
 
 def _seconds(config: Config, shards: Sequence[Shard], benchmarks: Path) -> tuple[float, float]:
     """Seconds on one core: as measured by earlier runs, and as expected for the shards without one."""
-    from l2audit.design import expected_seconds
     from l2audit.jobs import benchmarked_seconds
+    from l2audit.minutes import expected_seconds
 
     measured = expected = 0.0
     for shard in shards:

@@ -1,10 +1,10 @@
 """The design: which runs a study consists of, and which of them one job trains together.
 
-The plan is a pure function of the configuration and does not depend on the order in which its lists are written: a run
-is named by the hash of its axes, and shards, runs and axes are sorted. A shard is one dataset under one arm (an
-architecture trained in one way), with all its losses, levels, betas and seeds; where that would take one job too long
-it is split by seed, never by anything else, because the runs of a seed share their split and are compared with each
-other.
+The plan is a pure function of the configuration and does not depend on the order in which its lists are written:
+shards, runs and axes are sorted. A shard is one dataset under one arm (an architecture trained in one way), with all
+its losses, levels, betas and seeds. A shard of much work is split by seed, never by anything else, because the runs of
+a seed share their split and are compared with each other. How long a shard takes is guessed elsewhere
+(`l2audit.minutes`): a better guess must not train anything again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
-from l2audit.config.study import CLASSIFICATION, CLEAN, CLEAN_SCALING, Arm, Config, Contamination
+from l2audit.config.study import CLASSIFICATION, CLEAN, CLEAN_SCALING, Arm, Config, Contamination, Schedule
+from l2audit.data.split import Sizes
 from l2audit.models.architectures import Architecture, Network
 from l2audit.seeds import canonical
 
@@ -27,21 +28,19 @@ __all__ = [
     "Run",
     "Shard",
     "architecture_of",
-    "expected_seconds",
     "network_of",
     "plan",
     "planned",
     "shards_by_id",
+    "work",
 ]
 
-SHARD_SECONDS = 180.0  # a shard expected to take longer is split by seed: for several cores, and against interruptions
-JOB_SECONDS = 12.0  # of networks: starting Python, importing TensorFlow, compiling their programs
-EXACT_JOB_SECONDS = 2.2  # of linear models: starting Python
-EXACT_SECONDS = {"l1": (5e-3, 1.3e-4), "l2": (7e-4, 5e-5)}  # one linear model, and an entry of its kernel
-DENSE_SECONDS = 1.15e-8  # one step of one dense network, an entry of its kernels (mlp-64-64 on ten columns: 4864)
-CONV_SECONDS = 4.6e-5  # one step of one convolutional network, a pixel (conv5 on 8 x 8 images)
+MOST_WORK = 1.5e10
+"""A shard of more work, in units of `work`, is split by seed: for several cores, and against interruptions."""
+CONV_WORK = 4000  # one step of a convolutional network, a pixel
+EXACT_WORK = {"l1": (4.3e5, 1.1e4), "l2": (6e4, 4.3e3)}  # one linear model, and an entry of its kernel
 EXACT = "exact"  # the optimizer of linear models, whatever the study names for networks
-COLUMNS, CLASSES = 20, 3  # of a dataset that does not declare them: they serve to guess a time, and nothing else
+COLUMNS, CLASSES = 20, 3  # of a dataset that does not declare them: they serve to guess its work, and nothing else
 
 
 @dataclass(frozen=True)
@@ -75,17 +74,14 @@ class Run:
             "seed": int(self.seed),
         }
 
-    @property
-    def run_id(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 of the axes' canonical JSON."""
-        return hashlib.sha256(canonical(self.axes).encode()).hexdigest()[:16]
-
 
 @dataclass(frozen=True)
 class Shard:
     """The runs that one job trains together: all of `losses` x `contaminations` x `betas` x `seeds`, each sorted.
 
     primary: whether `arm` is one of the study's primary arms, which are named like their architecture.
+    layers: of the architecture, as config/architectures.yaml has them; rows: at most so many in each part of the split;
+    schedule: of networks, None for linear models, which are solved exactly.
     """
 
     shard_id: str
@@ -102,6 +98,22 @@ class Shard:
     seeds: tuple[int, ...]
     task: str
     role: str  # study | control
+    layers: tuple[str, ...]
+    rows: Sizes
+    schedule: Schedule | None
+
+    def run_id(self, run: Run, data: str, rows: Sizes) -> str:
+        """What names one of the shard's runs: a hash of all that is declared and moves its numbers, and nothing else.
+
+        data: SHA-256 of the prepared dataset; rows: how many the parts of its split really have, so that a cap enters
+        only where it bites. First 16 hexadecimal digits of the SHA-256 of the canonical JSON of these, the axes, the
+        layers and the schedule. Code, packages and processor are not in it: provenance has them.
+        """
+        schedule = asdict(self.schedule) if self.schedule else None
+        if schedule:
+            schedule["batch"] = min(schedule["batch"], rows.train)  # at or above it, each step takes all rows
+        recipe = {"layers": list(self.layers), "rows": asdict(rows), "schedule": schedule, "data": data}
+        return hashlib.sha256(canonical({**run.axes, **recipe}).encode()).hexdigest()[:16]
 
     def runs(self) -> Iterator[Run]:
         """Every run of the shard, in sorted order of the axes."""
@@ -128,15 +140,19 @@ class Shard:
 
     def to_json(self) -> str:
         """The shard as canonical JSON, from which `from_json` makes an equal one."""
-        values: dict[str, Any] = {**vars(self)}
-        values["contaminations"] = [[one.kind, one.rate, one.magnitude] for one in self.contaminations]
-        return canonical(values)
+        return canonical(self.declared())
+
+    def declared(self) -> dict[str, Any]:
+        """The shard as plain values."""
+        return asdict(self)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Shard:
         """The shard whose parsed `to_json` text is `values`."""
         lists: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in values.items()}
-        lists["contaminations"] = tuple(Contamination(*one) for one in values["contaminations"])
+        lists["contaminations"] = tuple(Contamination(**one) for one in values["contaminations"])
+        lists["rows"] = Sizes(**values["rows"])
+        lists["schedule"] = Schedule(**values["schedule"]) if values["schedule"] else None
         return cls(**lists)
 
 
@@ -168,12 +184,6 @@ def planned(shards: Iterable[Shard]) -> Iterator[dict[str, str | float | int]]:
             yield {**known, "level": run.contamination.level, **run.axes}
 
 
-def expected_seconds(config: Config, shard: Shard) -> float:
-    """Seconds that training `shard` should take on one core, from the constants above."""
-    start = EXACT_JOB_SECONDS if shard.optimizer == EXACT else JOB_SECONDS
-    return start + shard.size * _seconds_per_model(config, config.study.arms[shard.arm], shard.dataset)
-
-
 def architecture_of(config: Config, arm: Arm) -> Architecture:
     """The architecture of an arm; UserError where a text is not a layer."""
     return Architecture(arm.architecture, config.architectures[arm.architecture]["layers"])
@@ -193,6 +203,20 @@ def network_of(config: Config, arm: Arm, dataset: str) -> Network:
     return architecture_of(config, arm).network(columns, classes if entry["task"] == CLASSIFICATION else 1, image)
 
 
+def work(config: Config, arm: Arm, dataset: str) -> float:
+    """Work of one model of `arm` on `dataset`, > 0: of a dense network, steps times entries of its kernels.
+
+    Other models in units that take about as long; from the declared sizes alone, so it never changes by measuring.
+    """
+    network = network_of(config, arm, dataset)
+    if not architecture_of(config, arm).layers:
+        model, entry = EXACT_WORK["l1" if arm.penalty.startswith("l1") else "l2"]
+        return model + entry * network.kernel_size
+    flat = len(network.inputs) == 1
+    step = network.kernel_size if flat else CONV_WORK * math.prod(network.inputs)
+    return step * config.study.schedule(arm.name).steps
+
+
 def _is_used(config: Config, arm: Arm, dataset: str) -> bool:
     if config.study.role(dataset) == "control":
         return arm.name in config.study.controls.architectures
@@ -209,11 +233,11 @@ def _contaminations(config: Config, arm: Arm, dataset: str) -> tuple[Contaminati
 def _shards(config: Config, arm: Arm, dataset: str) -> Iterator[Shard]:
     contaminations = _contaminations(config, arm, dataset)
     losses = arm.losses[config.task(dataset)]
-    linear = not architecture_of(config, arm).layers
+    layers = architecture_of(config, arm).layers
     count = arm.seeds or config.study.seeds
     models = len(losses) * len(contaminations) * len(arm.betas) * count
-    seconds = models * _seconds_per_model(config, arm, dataset)
-    for number, seeds in enumerate(_seed_groups(count, math.ceil(seconds / SHARD_SECONDS))):
+    groups = math.ceil(models * work(config, arm, dataset) / MOST_WORK)
+    for number, seeds in enumerate(_seed_groups(count, groups)):
         yield Shard(
             shard_id=f"{dataset}.{arm.name}.{number}",
             dataset=dataset,
@@ -223,12 +247,15 @@ def _shards(config: Config, arm: Arm, dataset: str) -> Iterator[Shard]:
             losses=losses,
             penalty=arm.penalty,
             betas=arm.betas,
-            optimizer=EXACT if linear else arm.optimizer,
+            optimizer=arm.optimizer if layers else EXACT,
             scaling=arm.scaling,
             contaminations=contaminations,
             seeds=tuple(seeds),
             task=config.task(dataset),
             role=config.study.role(dataset),
+            layers=tuple(config.architectures[arm.architecture]["layers"]),
+            rows=Sizes(**config.study.rows),
+            schedule=config.study.schedule(arm.name) if layers else None,
         )
 
 
@@ -237,13 +264,3 @@ def _seed_groups(seeds: int, groups: int) -> list[Sequence[int]]:
     count = max(1, min(groups, seeds))
     bounds = [round(index * seeds / count) for index in range(count + 1)]
     return [range(start, stop) for start, stop in pairwise(bounds)]
-
-
-def _seconds_per_model(config: Config, arm: Arm, dataset: str) -> float:
-    network = network_of(config, arm, dataset)
-    if not architecture_of(config, arm).layers:
-        model, entry = EXACT_SECONDS["l1" if arm.penalty.startswith("l1") else "l2"]
-        return model + entry * network.kernel_size
-    flat = len(network.inputs) == 1
-    step = DENSE_SECONDS * network.kernel_size if flat else CONV_SECONDS * math.prod(network.inputs)
-    return step * float(config.study.schedule(arm.name)["steps"])

@@ -12,22 +12,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from l2audit.config.study import CLEAN, Contamination
+from l2audit.config.study import CLEAN, Contamination, Schedule
 from l2audit.contamination import contaminate
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes
 from l2audit.design import Shard
 from l2audit.files import sha256_of
 from l2audit.measures import Part
-from l2audit.models.architectures import Architecture
 from l2audit.training.levels import level_of, replicate_of
 from l2audit.training.predictions import LOWEST, predictions_of, rescored, write_predictions
-from l2audit.training.problem import Schedule
 from l2audit.training.results import COLUMNS, provenance_of
 from l2audit.training.shard import Trained, train_shard, training_seed
 
 CAPS = Sizes(40, 30, 30)
 SCHEDULE = Schedule(0.01, 20, 16)
+DATA = "d" * 64
 LAYERS = {"linear": [], "mlp": ["dense 8", "relu"]}
 KINDS = {"classification": Contamination("sym", 0.2), "regression": Contamination("badlev", 0.2, 10)}
 LOSSES = {"classification": ("cross_entropy",), "regression": ("huber", "squared")}
@@ -58,14 +57,21 @@ def shard_of(task: str, architecture: str = "linear", **changes: Any) -> Shard:
         seeds=(0, 1, 2),
         task=task,
         role="study",
+        layers=tuple(LAYERS[architecture]),
+        rows=CAPS,
+        schedule=SCHEDULE if LAYERS[architecture] else None,
     )
     return replace(whole, **changes)
 
 
 @cache
 def trained(shard: Shard) -> Trained:
-    architecture = Architecture(shard.architecture, LAYERS[shard.architecture])
-    return train_shard(shard, prepared(shard.task), architecture, CAPS, SCHEDULE, {"code_sha256": "c"})
+    return train_shard(shard, prepared(shard.task), DATA, {"code_sha256": "c"})
+
+
+def by_id(shard: Shard) -> dict[str, Mapping[str, Any]]:
+    """The axes of every run by its id; no cap of CAPS leaves the 120 rows of `prepared` more than it."""
+    return {shard.run_id(run, DATA, CAPS): run.axes for run in shard.runs()}
 
 
 def runs(shard: Shard) -> dict[tuple[Any, ...], Mapping[str, Any]]:
@@ -81,10 +87,10 @@ SCALED = pytest.mark.parametrize("scaling", ["contaminated", "robust"])
 def test_every_planned_run_is_a_row_with_its_axes(task: str) -> None:
     shard = shard_of(task, scaling="robust", penalty="l2 with biases")
     rows = trained(shard).table.to_pylist()
-    assert {row["run_id"] for row in rows} == {run.run_id for run in shard.runs()}
+    assert {row["run_id"] for row in rows} == set(by_id(shard))
     assert len(rows) == shard.size
-    by_id = {run.run_id: run.axes for run in shard.runs()}
-    assert all({axis: row[axis] for axis in by_id[row["run_id"]]} == by_id[row["run_id"]] for row in rows)
+    axes = by_id(shard)
+    assert all({axis: row[axis] for axis in axes[row["run_id"]]} == axes[row["run_id"]] for row in rows)
     assert trained(shard).table.column_names == [column.name for column in COLUMNS]
     assert {row["train_loss_half"] for row in rows} == {None}  # exact solvers have no schedule
 
@@ -188,7 +194,7 @@ PLACEBO = shard_of("classification", "mlp", penalty="placebo", betas=(0.0, 0.01)
 
 def test_a_placebo_network_starts_elsewhere_at_every_beta_on_the_same_rows() -> None:
     found = runs(PLACEBO)
-    assert {row["run_id"] for row in found.values()} == {run.run_id for run in PLACEBO.runs()}
+    assert {row["run_id"] for row in found.values()} == set(by_id(PLACEBO))
     assert len({row["weight_norm"] for row in found.values() if row["level"] == "clean"}) == 4
     predictions = trained(PLACEBO).predictions[0]
     ids = predictions["run_id"].tolist()

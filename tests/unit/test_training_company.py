@@ -8,10 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
 from l2audit.training.engines import fit
-from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.problem import Fitted, Problem
 from l2audit.training.stacked import chunk_of
 from made_up import problem
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.losses import LOSSES, Loss
 from l2audit.models.optimizers import Adam
 from l2audit.models.penalties import Penalty
 from l2audit.training.engines import fit
-from l2audit.training.problem import Schedule
 from l2audit.training.program import objective, program, tensors
 from made_up import problem
 

@@ -11,10 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
 from l2audit.training.engines import balance, fit
-from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.problem import Fitted, Problem
 from made_up import problem
 
 L2 = Penalty("l2")

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
 from l2audit.training.engines import balance, fit
-from l2audit.training.problem import VANISHED, Problem, Schedule
+from l2audit.training.problem import VANISHED, Problem
 
 L2 = Penalty("l2")
 

@@ -23,13 +23,32 @@ class Contamination:
 
     @property
     def level(self) -> str:
-        """The contamination as text: `clean`, `sym@0.2` or `vert@0.1,10`."""
+        """The contamination as text: `clean`, `sym@0.2` or `vert@0.1,10`. Unequal contaminations have unequal texts."""
         if self.kind == CLEAN_KIND:
             return CLEAN_KIND
-        return f"{self.kind}@{self.rate:g}" + (f",{self.magnitude:g}" if self.magnitude else "")
+        return f"{self.kind}@{_digits(self.rate)}" + (f",{_digits(self.magnitude)}" if self.magnitude else "")
+
+
+def _digits(number: float) -> str:
+    """The shortest text that reads back as `number`: 0.2, 10, 0.2000001."""
+    return repr(float(number)).removesuffix(".0")
 
 
 CLEAN = Contamination(CLEAN_KIND)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How networks are trained; linear models are solved exactly and need none.
+
+    learning_rate: at the first step; it goes to 0 along half a cosine.
+    steps: optimizer steps, the same for every beta.
+    batch: rows a step; at or above the number of training rows, every step takes them all.
+    """
+
+    learning_rate: float
+    steps: int
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -50,7 +69,7 @@ class Arm:
     losses: Mapping[str, tuple[str, ...]]
     datasets: tuple[str, ...] | None = None
     levels: tuple[str, ...] | None = None
-    training: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
     seeds: int | None = None
 
 
@@ -81,16 +100,16 @@ class Study:
     contaminations: Mapping[str, tuple[Contamination, ...]]
     seeds: int
     rows: Mapping[str, int]
-    training: Mapping[str, float]
+    training: Mapping[str, Any]
 
     @property
     def arms(self) -> Mapping[str, Arm]:
         """All arms by name, the primary ones first."""
         return {**self.architectures, **self.further}
 
-    def schedule(self, arm: str) -> Mapping[str, float]:
+    def schedule(self, arm: str) -> Schedule:
         """The training schedule of one arm: the study's, with the arm's own keys."""
-        return {**self.training, **self.arms[arm].training}
+        return Schedule(**{**self.training, **self.arms[arm].training})
 
     def role(self, dataset: str) -> str:
         """`control` for a planted design, else `study`."""

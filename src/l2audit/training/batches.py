@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from l2audit.config.study import Schedule
 from l2audit.seeds import generator
-from l2audit.training.problem import Schedule
 
 LEAST_WINDOW = 0.1
 MOST_WINDOW = 0.15

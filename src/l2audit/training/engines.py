@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.penalties import Penalty
-from l2audit.training.problem import VANISHED, Array, Fitted, Problem, Schedule
+from l2audit.training.problem import VANISHED, Array, Fitted, Problem
 
 
 def fit(
@@ -19,7 +20,7 @@ def fit(
     loss: str,
     penalty: Penalty,
     optimizer: str,
-    schedule: Schedule,
+    schedule: Schedule | None,
     chunk: int | None = None,
 ) -> Fitted:
     """Train every model of `problem`: mean(loss) plus beta times the penalty.
@@ -36,6 +37,8 @@ def fit(
         from l2audit.training.linear import fit_linear
 
         return fit_linear(problem, loss, penalty)
+    if schedule is None:
+        raise ValueError("networks are trained by a schedule, and none was given")
     network = architecture.network(problem.X.shape[2], problem.outputs, problem.image)
     again = np.flatnonzero((problem.beta == 0) & (problem.seed == HALF_SEED))
     models = np.concatenate([np.arange(len(problem.data)), again])

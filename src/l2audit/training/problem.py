@@ -41,20 +41,6 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How networks are trained; linear models are solved exactly and need none.
-
-    learning_rate: at the first step; it goes to 0 along half a cosine.
-    steps: optimizer steps, the same for every beta.
-    batch: rows a step; at or above the number of training rows, every step takes them all.
-    """
-
-    learning_rate: float
-    steps: int
-    batch: int
-
-
-@dataclass(frozen=True)
 class Fitted:
     """M fitted models.
 

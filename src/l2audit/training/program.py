@@ -14,12 +14,13 @@ from typing import Any
 
 import tensorflow as tf
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Network
 from l2audit.models.losses import LOSSES, residual_scale
 from l2audit.models.optimizers import OPTIMIZERS, cosine
 from l2audit.models.penalties import Penalty
 from l2audit.training.batches import window
-from l2audit.training.problem import VANISHED, Schedule
+from l2audit.training.problem import VANISHED
 from l2audit.training.pulls import PULLS, covered
 
 logger = logging.getLogger(__name__)

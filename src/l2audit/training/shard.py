@@ -19,7 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from l2audit.data.arrays import Prepared
-from l2audit.data.split import Sizes
+from l2audit.data.split import sizes_for
 from l2audit.design import Run, Shard
 from l2audit.measures import MEASURES, Evaluation, layer_norms
 from l2audit.models.architectures import Architecture
@@ -29,7 +29,7 @@ from l2audit.training.engines import fit
 from l2audit.training.evaluate import evaluate, typed
 from l2audit.training.levels import Level, level_of, replicate_of
 from l2audit.training.predictions import Predictions, predictions_of
-from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.problem import Fitted, Problem
 from l2audit.training.results import CERTIFICATES, DIVERGED, OK, table_of
 
 RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow-cpu")
@@ -38,26 +38,22 @@ PLACEBO = "placebo"
 
 @dataclass(frozen=True)
 class Trained:
-    """A shard when it is done: its table of runs, and what every run predicted, one piece a loss."""
+    """A finished shard: its table of runs, what every run predicted (one piece a loss), and what both were made of."""
 
     table: pa.Table
     predictions: list[Predictions]
+    provenance: Mapping[str, Any]
 
 
-def train_shard(
-    shard: Shard,
-    prepared: Prepared,
-    architecture: Architecture,
-    caps: Sizes,
-    schedule: Schedule,
-    provenance: Mapping[str, Any],
-) -> Trained:
-    """Train every run of `shard`; the rows are those of `l2audit.training.results`, provenance inside.
+def train_shard(shard: Shard, prepared: Prepared, data: str, provenance: Mapping[str, Any]) -> Trained:
+    """Train every run of `shard`; the rows are those of `l2audit.training.results`.
 
-    A model that diverges is a row with status "diverged"; an exception means that the job itself is broken.
+    data: SHA-256 of the file that `prepared` was read from. `provenance`, `data` and the shard itself, with its layers,
+    row caps and schedule, go into the table's metadata. A model that diverges is a row with status "diverged"; an
+    exception means that the job itself is broken.
     """
     started = time.monotonic()
-    replicates = {seed: replicate_of(prepared, seed, caps) for seed in shard.seeds}
+    replicates = {seed: replicate_of(prepared, seed, shard.rows) for seed in shard.seeds}
     levels = [
         level_of(shard.dataset, seed, contamination, replicates[seed], shard.scaling)
         for contamination in shard.contaminations
@@ -66,20 +62,21 @@ def train_shard(
     columns: dict[str, list[object]] = {}
     predictions = []
     for loss in shard.losses:
-        found, predicted = _train_loss(shard, loss, prepared, architecture, levels, schedule)
+        found, predicted = _train_loss(shard, loss, prepared, levels, data)
         predictions.append(predicted)
         for name, values in found.items():
             columns.setdefault(name, []).extend(values)
-    return Trained(table_of(columns, {**provenance, **_circumstances(time.monotonic() - started)}), predictions)
+    made_of = {**provenance, "data_sha256": data, "shard": shard.declared()}
+    table = table_of(columns, {**made_of, **_circumstances(time.monotonic() - started)})
+    return Trained(table, predictions, made_of)
 
 
 def _train_loss(
     shard: Shard,
     loss: str,
     prepared: Prepared,
-    architecture: Architecture,
     levels: Sequence[Level],
-    schedule: Schedule,
+    data: str,
 ) -> tuple[dict[str, list[object]], Predictions]:
     models = [(where, beta) for where in range(len(levels)) for beta in shard.betas]
     penalty = read_penalty(shard.penalty)
@@ -95,7 +92,8 @@ def _train_loss(
         dataset=shard.dataset,
         image=prepared.image,
     )
-    fitted = fit(problem, architecture, loss, penalty, shard.optimizer, schedule)
+    architecture = Architecture(shard.architecture, shard.layers)
+    fitted = fit(problem, architecture, loss, penalty, shard.optimizer, shard.schedule)
     evaluation = evaluate(fitted, problem, levels)
     runs = [
         Run(
@@ -111,8 +109,10 @@ def _train_loss(
         )
         for where, beta in models
     ]
-    predicted = predictions_of(prepared.task, evaluation.test, [run.run_id for run in runs])
-    return _rows(shard, prepared.task, runs, fitted, evaluation), predicted
+    rows = sizes_for(len(prepared.y), shard.rows)
+    ids = [shard.run_id(run, data, rows) for run in runs]
+    predicted = predictions_of(prepared.task, evaluation.test, ids)
+    return {"run_id": list(ids), **_rows(shard, prepared.task, runs, fitted, evaluation)}, predicted
 
 
 def training_seed(word: str, seed: int, beta: float) -> int:
@@ -136,7 +136,6 @@ def _rows(
     absent = np.full(len(runs), np.nan)
     axes = [run.axes for run in runs]
     return {
-        "run_id": [run.run_id for run in runs],
         "shard_id": [shard.shard_id] * len(runs),
         "arm": [shard.arm] * len(runs),
         "task": [task] * len(runs),

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Network
 from l2audit.models.penalties import Penalty
 from l2audit.training.batches import order
-from l2audit.training.problem import Array, Problem, Schedule
+from l2audit.training.problem import Array, Problem
 from l2audit.training.program import program
 
 logger = logging.getLogger(__name__)

@@ -8,13 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
 from l2audit.seeds import generator
 from l2audit.training.checks import at_most
 from l2audit.training.engines import fit
 from l2audit.training.oracles.entries import ORACLES, Oracle
-from l2audit.training.problem import Fitted, Problem, Schedule
+from l2audit.training.problem import Fitted, Problem
 
 Train = Callable[[], Fitted]
 """A fit of `problem()`."""
