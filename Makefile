@@ -6,10 +6,11 @@ STUDY ?= default
 CORES ?= all
 TEST_WORKERS ?= 2
 
-BIN := $(CURDIR)/.venv/bin
+# Relative, because a folder's name may hold blanks and quotes.
+BIN := .venv/bin
 PYTHON := $(BIN)/python
 # The workflow's jobs find the environment's programs first, as they do when it is activated.
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export BASE_PYTHON
 
 .PHONY: help
@@ -18,7 +19,7 @@ help: ## Show this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: STUDY=$(STUDY) (make report), CORES=$(CORES) (study, smoke), TEST_WORKERS=$(TEST_WORKERS) and"
+	@echo "Variables: STUDY=$(STUDY) (study, report), CORES=$(CORES) (study, smoke), TEST_WORKERS=$(TEST_WORKERS) and"
 	@echo "PYTEST_ARGS= (test), BASE_PYTHON= (the Python to build the environment with), QUICK=1, STUDY_RUN=1 (run the"
 	@echo "default study too), CHECK=1 (fail where a target that was met is lost) and BENCH_JAX_PYTHON= (bench)."
 
@@ -27,16 +28,16 @@ env: ## Build .venv from the lock (rebuilt only when the lock changes)
 	@tools/environment.sh
 
 .PHONY: study
-study: env ## Run the default study: verdicts in the terminal, the page in report/default.html
-	$(BIN)/snakemake --cores $(CORES)
+study: env ## Run STUDY: verdicts in the terminal, the page in report/
+	$(PYTHON) -m snakemake --cores $(CORES) --config "study=$(STUDY)"
 
 .PHONY: smoke
 smoke: env ## Run the whole pipeline on a tiny study (about 2 minutes): plumbing only, no verdicts
-	$(BIN)/snakemake --cores $(CORES) --config study=smoke
+	$(PYTHON) -m snakemake --cores $(CORES) --config study=smoke
 
 .PHONY: report
 report: env ## Rebuild the page of STUDY from stored results, without training
-	$(PYTHON) -m l2audit report $(STUDY)
+	$(PYTHON) -m l2audit report "$(STUDY)"
 
 .PHONY: calibrate
 calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
@@ -49,7 +50,7 @@ bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (ab
 
 .PHONY: test
 test: env ## Run all tests (what cannot run here is skipped and counted)
-	$(BIN)/pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -q -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: test-system
 test-system: ## Install the system packages that some tests use (root, Debian)
@@ -61,16 +62,16 @@ check: check-format check-lint check-types check-imports check-workflow check-co
 
 .PHONY: check-format
 check-format: env
-	$(BIN)/ruff format --check .
+	$(PYTHON) -m ruff format --check .
 	$(BIN)/snakefmt --check workflow
 
 .PHONY: check-lint
 check-lint: env
-	$(BIN)/ruff check .
+	$(PYTHON) -m ruff check .
 
 .PHONY: check-types
 check-types: env
-	$(BIN)/mypy --strict src
+	$(PYTHON) -m mypy --strict src
 
 .PHONY: check-imports
 check-imports: env
@@ -86,8 +87,8 @@ check-config: env
 
 .PHONY: format
 format: env ## Format the code and the workflow, and mend what lint can mend
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
 	$(BIN)/snakefmt workflow
 
 # No address may reach the lock: whoever installs brings their own index. Every platform, from the lowest Python on.

@@ -17,5 +17,7 @@ with job(snakemake.log[0]):
         [Path(card) for card in snakemake.input.cards],
         Path(snakemake.input.runs),
         json.loads(snakemake.params.kinds),
+        snakemake.params.declared,
+        [Path(file) for file in snakemake.input.evidence],
     )
     write_text(snakemake.output[0], json.dumps(found, indent=1, sort_keys=True) + "\n")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
+from l2audit.files import sha256_of
 
 if TYPE_CHECKING:
     from l2audit.config.study import Config
@@ -55,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` default to those of the process. Returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
+        options.root = options.root or folder_of(Path(), None)
         return int(options.run(options) or 0)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -71,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--root", type=Path, default=Path(), help="folder of the repository (default: here)")
+    parser.add_argument("--root", type=Path, help="folder of the repository (default: here)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     check = commands.add_parser("check", help="find mistakes in the configuration; trains nothing")
@@ -254,20 +258,25 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def stored_results(root: Path, study: str) -> Path:
-    """The folder that holds a study's evidence: results/<study>, else the published copy. UserError if neither does."""
+    """The folder that holds a study's evidence: results/<study>, else the published copy. UserError if neither does.
+
+    UserError: files of different runs stand side by side, as after a run that failed half-way.
+    """
     from l2audit.report.files import EVIDENCE
 
-    own = root / "results" / study
-    if all((own / name).exists() for name in EVIDENCE):
-        return own
-    published = root / PUBLISHED
-    if study == PUBLISHED_STUDY and all((published / name).exists() for name in EVIDENCE):
-        return published
-    raise UserError(
-        f"there are no stored results of the study '{study}'",
-        file=own,
-        fix=f"make them: snakemake --cores all --config study={study}",
-    )
+    own, published = root / "results" / study, root / PUBLISHED
+    run = f"snakemake --cores all --config study={study}"
+    candidates = [own, published] if study == PUBLISHED_STUDY else [own]
+    for folder in candidates:
+        if all((folder / name).exists() for name in EVIDENCE):
+            for name, sha256 in _stored(folder, "provenance.json").get("files", {}).items():
+                if sha256_of(folder / name) != sha256:
+                    problem = (
+                        "is not the file that this study's provenance.json names: it is of another run, or was changed"
+                    )
+                    raise UserError(problem, file=folder / name, fix=f"finish the study: {run}")
+            return folder
+    raise UserError(f"there are no stored results of the study '{study}'", file=own, fix=f"make them: {run}")
 
 
 def calibration_file(root: Path) -> Path | None:
@@ -280,9 +289,11 @@ def _report(options: argparse.Namespace) -> None:
     from l2audit.report.files import write_page
 
     source = stored_results(options.root, options.study)
-    page = options.root / "report" / f"{options.study}.html"
+    published = source == options.root / PUBLISHED
+    # Under the study's own name there is only what this folder's own results say.
+    page = options.root / "report" / f"{options.study}{'-published' if published else ''}.html"
     write_page(source, page, calibration_file(options.root))
-    print(f"{page}: rebuilt from {source}{' (the published results)' if source.name == 'published' else ''}")
+    print(f"{page}: rebuilt from {source}{' (the published results)' if published else ''}")
 
 
 def _table(options: argparse.Namespace) -> None:
@@ -306,7 +317,34 @@ def verdict_text(source: Path) -> str:
 
 
 def show_verdicts(study: str, root: Path = Path()) -> None:
-    """Print the verdict table of a study that has just ended, and where its page is; nothing if they are not there."""
-    source, page = root / "results" / study, root / "report" / f"{study}.html"
-    if page.exists() and all((source / name).exists() for name in ("verdicts.json", "provenance.json")):
-        print(f"\n{verdict_text(source)}\nThe page: {page}", flush=True)
+    """Print the verdict table of a study that has just ended, and where its page is."""
+    print(f"\n{verdict_text(root / 'results' / study)}\nThe page: {root / 'report' / study}.html", flush=True)
+
+
+def check_settled(study: str, declared: str, root: Path = Path()) -> None:
+    """UserError if the results of a study are not those of its present configuration, by the hash of all of it.
+
+    Snakemake sees to that by what it remembers in .snakemake/; without it, as beside copied results, it cannot.
+    """
+    folder = root / "results" / study
+    if _stored(folder, "provenance.json").get("declared_sha256") != declared:
+        raise UserError(
+            "are not the results of the present configuration, and Snakemake does not remember what made them",
+            file=folder,
+            fix=f"make them again: snakemake --cores all --forceall --config study={study}",
+        )
+
+
+def on_nothing_to_do(more: Callable[[], str], logger: logging.Logger) -> None:
+    """Have the message of Snakemake's `logger` that there is nothing to do end with what `more` returns.
+
+    A UserError of `more` ends the process with its message.
+    """
+
+    def extend(record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("Nothing to be done"):
+            with tell():
+                record.msg = f"{record.msg}{more()}"
+        return True
+
+    logger.addFilter(extend)  # before any handler formats the record

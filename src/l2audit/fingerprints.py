@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from l2audit.files import sha256_of
+from l2audit.seeds import canonical
 
 PACKAGE = "l2audit"
 LOCK = "requirements.lock"
@@ -47,6 +48,11 @@ def code_files(root: Path, script: str) -> list[Path]:
     reached |= {beside for folder in folders for beside in _data_files(folder, sources / PACKAGE)}
     lock = root / LOCK
     return sorted(reached | ({lock} if lock.exists() else set()))
+
+
+def digest(*values: object) -> str:
+    """SHA-256 of the canonical JSON of `values`, in hexadecimal."""
+    return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
 def lock_hash(root: Path) -> str | None:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import sys
 import threading
 import time
 import traceback
@@ -120,22 +121,81 @@ def _fail(terminal: int, log: Path, message: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def hold_lock(path: str | Path, study: str) -> None:
-    """Hold the lock of a study for the life of this process; UserError if another process holds it.
+class Turn:
+    """The turn of one run of the workflow in a folder: runs of two studies there would replace each other's data.
 
-    The lock is the kernel's (flock), not the file's existence: a run that was killed leaves nothing to clean up.
+    The lock is the kernel's (flock), not the file's existence: a run that was killed leaves nothing to clean up. The
+    file names the study that holds it, and counts the turns. Made while Snakemake reads the workflow, before it plans;
+    taken when it has planned and is about to run its first job.
     """
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stream = target.open("a", encoding="utf-8")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        raise UserError(
-            f"another run of the study '{study}' is under way in this folder", fix="wait for it to end, or stop it"
-        ) from None
-    _held.append(stream)
+
+    def __init__(self, path: str | Path, study: str) -> None:
+        self.path, self.study = Path(path), study
+        self._seen = self._read()
+        self._was_busy = self._is_busy()
+
+    def take(self, started_in: str | Path) -> None:
+        """Hold the lock for the life of this process. A run of another study is waited for.
+
+        What another run has made since this one was planned makes the plan stale: the process then starts again, with
+        its own command line, in the folder `started_in`. UserError: the same study is under way.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        stream = self.path.open("a+", encoding="utf-8")
+        if not self._acquire(stream):
+            print(
+                f"waiting: a run of the study '{self._holder()}' is under way in this folder (Ctrl-C gives up)",
+                file=sys.stderr,
+                flush=True,
+            )
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        turns = self._read()[0]
+        stream.truncate(0)
+        stream.write(json.dumps([turns + 1, self.study]))
+        stream.flush()
+        if self._was_busy or turns != self._seen[0]:
+            sys.stdout.flush()
+            os.chdir(started_in)
+            os.execv(sys.executable, sys.orig_argv)  # gives the lock back: the new process takes its own turn
+        _held.append(stream)
+
+    def _acquire(self, stream: IO[str], patience: float = 2.0) -> bool:
+        """Whether the lock is had at once. UserError: the holder runs the same study.
+
+        The file may still name the run before; a holder writes its name as soon as it has the lock.
+        """
+        deadline = time.monotonic() + patience
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            if self._holder() != self.study:
+                return False
+            if time.monotonic() > deadline:
+                stream.close()
+                raise UserError(
+                    f"another run of the study '{self.study}' is under way in this folder",
+                    fix="wait for it to end, or stop it",
+                )
+            time.sleep(0.1)
+
+    def _is_busy(self) -> bool:
+        with contextlib.suppress(FileNotFoundError), self.path.open(encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    def _read(self) -> tuple[int, str]:
+        try:
+            turns, study = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0, ""
+        return int(turns), str(study)
+
+    def _holder(self) -> str:
+        return self._read()[1]
 
 
 def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str | Path]) -> None:

@@ -26,11 +26,14 @@ def provenance(
     cards: Sequence[Path],
     runs: Path,
     kinds: Mapping[str, Any],
+    declared: str,
+    evidence: Sequence[Path],
 ) -> dict[str, Any]:
     """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
 
     `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status; `contaminations`
-    are the entries of config/contaminations.yaml, from which the page explains the kinds.
+    are the entries of config/contaminations.yaml, from which the page explains the kinds; `declared_sha256` is the hash
+    of all that the results depend on; `files` has the SHA-256 of each file of the evidence, by name.
     """
     status = Counter(pq.read_table(runs, columns=["status"])["status"].to_pylist())
     return {
@@ -41,6 +44,8 @@ def provenance(
         "registration_sha256": sha256_of(claims),
         "contaminations": dict(kinds),
         "datasets": [json.loads(card.read_text(encoding="utf-8")) for card in sorted(cards)],
+        "declared_sha256": declared,
+        "files": {path.name: sha256_of(path) for path in evidence},
         "runs": {"total": status.total(), "by_status": dict(sorted(status.items()))},
     }
 

@@ -1,28 +1,42 @@
 # What all rules share: the checked configuration, the plan of the study, and the hashes of the code behind each step.
 import sys
+from functools import cache
+from os.path import relpath
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from l2audit.cli import calibration_file, show_verdicts, tell
+from l2audit.cli import (
+    calibration_file,
+    check_settled,
+    on_nothing_to_do,
+    show_verdicts,
+    tell,
+)
+from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
-from l2audit.design import expected_seconds, shards_by_id
-from l2audit.fingerprints import code_hash, lock_hash
-from l2audit.jobs import WALL, hold_lock, note_wall, prepare_environment
+from l2audit.design import shards_by_id
+from l2audit.files import sha256_of
+from l2audit.fingerprints import code_hash, digest, lock_hash
+from l2audit.jobs import WALL, Turn, note_wall, prepare_environment
+from l2audit.minutes import expected_seconds
 from l2audit.seeds import canonical
 from l2audit.training.verify import verify
 
 prepare_environment(ROOT / "src")
 
-CHOICES = "config/specifications.yaml"
-REGISTRATION = str(config.setdefault("registration", "config/claims.yaml"))
-
 with tell():
-    CONFIG = load(ROOT, str(config.get("study", "default")), Path(REGISTRATION))
+    # All tables of config/ are read from one folder: this one if it has a config/, else the workflow's own.
+    HOME = folder_of(Path(), ROOT)
+    CHOICES = relpath(HOME / "config/specifications.yaml")
+    STUDY_NAME, REGISTRATION = command_line(config, HOME)
+    CONFIG = load(HOME, STUDY_NAME, Path(REGISTRATION))
     verify(CONFIG)
     # Every job reads this file too, and pandas is slow to import.
     if workflow.is_main_process:
+        if HOME == Path() and HOME.resolve() != ROOT:
+            print(f"configuration: {HOME.resolve()}/config", file=sys.stderr)
         from l2audit.judge import specifications
         from l2audit.judge.verify import load_verified
 
@@ -36,8 +50,19 @@ CODE = {name: code_hash(ROOT, name) for name in SCRIPTS}
 
 RESULTS = f"results/{STUDY.name}"
 PAGE = f"report/{STUDY.name}.html"
+# What the page is a function of.
+EVIDENCE = [
+    "verdicts.json",
+    "specifications.json",
+    "effects.parquet",
+    "summary.parquet",
+    "identities.json",
+    "oracles.json",
+    "provenance.json",
+]
 CARDS = [f"data/prepared/{name}.json" for name in STUDY.all_datasets]
-LOCK_FILE = f".snakemake/l2audit-{STUDY.name}.lock"
+# One run at a time in a folder: its studies share data/.
+TURN = Turn(".snakemake/l2audit.lock", STUDY.name)
 
 
 wildcard_constraints:
@@ -55,15 +80,47 @@ def local_file_of(wildcards):
     return [path] if kind == "file" else []
 
 
+@cache
+def origin_of_dataset(name):
+    """Hash of all that a prepared dataset depends on: a local file counts by its name and bytes, not by its place.
+
+    Every rule that makes or reads one has it as a parameter. Were only the files of the step before its inputs, a
+    dataset whose preparation failed would leave the shards trained on the old one as they are.
+    """
+    entry = dict(CONFIG.datasets[name])
+    kind, _, path = entry["source"].partition(":")
+    if kind == "file":
+        entry["source"] = [kind, Path(path).name, sha256_of(path)]
+    return digest(entry, CODE["download"], CODE["prepare"])
+
+
+def origin_of(wildcards):
+    return origin_of_dataset(wildcards.dataset)
+
+
 def prepared_of(wildcards):
     return f"data/prepared/{SHARDS[wildcards.shard].dataset}.npz"
 
 
-def layers_of(wildcards):
-    return canonical(
-        CONFIG.architectures[SHARDS[wildcards.shard].architecture]["layers"]
+def seconds_of(wildcards):
+    return expected_seconds(CONFIG, SHARDS[wildcards.shard])
+
+
+@cache
+def declared():
+    """Hash of all that the results of this study depend on, as it is declared now."""
+    return digest(
+        [SHARDS[name].to_json() for name in sorted(SHARDS)],
+        [origin_of_dataset(name) for name in STUDY.all_datasets],
+        [sha256_of(REGISTRATION), sha256_of(CHOICES)],
+        [STUDY.name, STUDY.title, STUDY.verdicts, CONFIG.contaminations],
+        CODE,
     )
 
 
-def seconds_of(wildcards):
-    return expected_seconds(CONFIG, SHARDS[wildcards.shard])
+def whole_study():
+    """Whether this command asks for the whole study and not for some of its files."""
+    asked = workflow.dag_settings
+    return not (
+        set(asked.targets) - {"all"} or asked.until or asked.omit_from or asked.batch
+    )

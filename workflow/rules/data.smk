@@ -13,6 +13,7 @@ rule download:
         "data/logs/download/{dataset}.tsv"
     params:
         entry=entry_of,
+        origin=origin_of,
         code=CODE["download"],
     script:
         "../../scripts/download.py"
@@ -31,6 +32,7 @@ rule prepare:
         "data/logs/prepare/{dataset}.tsv"
     params:
         entry=entry_of,
+        origin=origin_of,
         code=CODE["prepare"],
     script:
         "../../scripts/prepare.py"

@@ -2,6 +2,15 @@
 # runs it keeps what each of them predicted for the test rows, to be scored anew without training.
 
 
+def registration_at_training(wildcards, resources):
+    """SHA-256 of the registration, which each shard records so that a change made after training can be seen.
+
+    No number depends on it, and a new claim must not train again: a function of `resources` is a derived parameter, whose
+    value reaches the script and whose change makes Snakemake run nothing.
+    """
+    return sha256_of(REGISTRATION)
+
+
 rule train:
     input:
         prepared_of,
@@ -16,11 +25,8 @@ rule train:
     threads: 1
     params:
         shard=lambda wildcards: SHARDS[wildcards.shard].to_json(),
-        architecture=layers_of,
-        rows=canonical(STUDY.rows),
-        training=lambda wildcards: canonical(
-            STUDY.schedule(SHARDS[wildcards.shard].arm)
-        ),
+        origin=lambda wildcards: origin_of_dataset(SHARDS[wildcards.shard].dataset),
+        registration=registration_at_training,
         code=CODE["train"],
     script:
         "../../scripts/train.py"

@@ -94,11 +94,16 @@ rule specify:
         "../../scripts/specify.py"
 
 
+# Made last: it says what the results were made of, and of which files they consist, so that a mixture is noticed.
 rule provenance:
     input:
         runs=f"{RESULTS}/runs.parquet",
         cards=CARDS,
         claims=REGISTRATION,
+        evidence=expand(
+            f"{RESULTS}/{{name}}",
+            name=[name for name in EVIDENCE if name != "provenance.json"],
+        ),
     output:
         f"{RESULTS}/provenance.json",
     log:
@@ -112,6 +117,7 @@ rule provenance:
         ),
         stages=canonical(CODE),
         lock=lock_hash(ROOT),
+        declared=lambda wildcards: declared(),
         code=CODE["provenance"],
     script:
         "../../scripts/provenance.py"

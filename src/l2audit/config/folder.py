@@ -1,0 +1,48 @@
+"""Where configuration is read from, and what a run of the workflow is told on its command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os.path import relpath
+from pathlib import Path
+from typing import Any
+
+from l2audit.config.faults import nearest
+from l2audit.errors import UserError
+
+FOLDER = "config"
+ON_COMMAND_LINE = ("study", "registration")
+DEFAULT_STUDY = "default"
+
+
+def folder_of(here: Path, home: Path | None) -> Path:
+    """The one folder whose config/ holds every table: `here` if it has one, else `home`, that of the repository.
+
+    home: None where the package is installed without its repository. UserError: neither has a config/.
+    """
+    if (here / FOLDER).is_dir():
+        return here
+    if home is not None and (home / FOLDER).is_dir():
+        return home
+    raise UserError(
+        f"there is no folder {FOLDER}/ here",
+        file=here.resolve(),
+        fix="run this in the folder of the repository, or name that folder: l2audit --root FOLDER ...",
+    )
+
+
+def command_line(given: Mapping[str, Any], folder: Path) -> tuple[str, str]:
+    """The study and the file of claims that `snakemake --config KEY=VALUE ...` names, or their defaults.
+
+    folder: see `folder_of`. UserError: a key that is none of `ON_COMMAND_LINE`, or a value that names nothing.
+    """
+    for key, value in given.items():
+        if key not in ON_COMMAND_LINE:
+            fix = f"{nearest(key, ON_COMMAND_LINE)} (keys are {' and '.join(ON_COMMAND_LINE)})"
+            raise UserError("unknown key", key=f"--config {key}", fix=fix)
+        if value is None or isinstance(value, list | dict) or not str(value).strip():
+            raise UserError(
+                f"'{value}' names no file", key=f"--config {key}", fix=f"write {key}=NAME or {key}=FILE.yaml"
+            )
+    claims = given.get("registration", relpath(folder / FOLDER / "claims.yaml"))
+    return str(given.get("study", DEFAULT_STUDY)), str(claims)
