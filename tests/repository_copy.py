@@ -108,7 +108,7 @@ class Copy:
         path.write_text(text, encoding="utf-8")
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace `old`, which must be there, by `new`."""
+        """Replace `old`, which must be there, by `new`, everywhere."""
         text = self.read(name)
         assert old in text, f"{old!r} is not in {name}"
         self.write(name, text.replace(old, new))
@@ -127,14 +127,14 @@ class Copy:
         )
         return Outcome(done.returncode, done.stdout)
 
-    def start(self, *options: str, study: str = "tiny") -> subprocess.Popen[bytes]:
-        """Start Snakemake and return at once; its output goes to `started.log`."""
-        with (self.root / "started.log").open("wb") as log:
+    def start(self, *options: str, study: str = "tiny", log: str = "started.log") -> subprocess.Popen[bytes]:
+        """Start Snakemake and return at once; its output goes to the file `log`."""
+        with (self.root / log).open("wb") as stream:
             return subprocess.Popen(
                 command(*options, study=study),
                 cwd=self.root,
                 env=environment(),
-                stdout=log,
+                stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - sets one signal and takes no lock
