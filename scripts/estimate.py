@@ -8,6 +8,7 @@ from l2audit.jobs import job
 with job(snakemake.log[0]):
     import pandas as pd
 
+    from l2audit import parquet
     from l2audit.design import Shard, planned
     from l2audit.files import atomic
     from l2audit.judge.claims import load
@@ -17,7 +18,7 @@ with job(snakemake.log[0]):
     cards = [json.loads(Path(card).read_text(encoding="utf-8")) for card in snakemake.input.cards]
     evidence = (
         plan,
-        pd.read_parquet(snakemake.input.runs),
+        parquet.read(snakemake.input.runs).to_pandas(),
         load(snakemake.input.claims),
         json.loads(snakemake.params.strata),
         {card["name"]: card["collinear"] for card in cards},

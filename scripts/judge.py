@@ -8,6 +8,7 @@ from l2audit.jobs import job
 with job(snakemake.log[0]):
     import pandas as pd
 
+    from l2audit import parquet
     from l2audit.files import write_text
     from l2audit.judge.claims import load
     from l2audit.judge.counts import runs_behind
@@ -21,7 +22,7 @@ with job(snakemake.log[0]):
         effects,
         registration,
         json.loads(Path(snakemake.input.identities).read_text(encoding="utf-8")),
-        n_runs=runs_behind(effects, pd.read_parquet(snakemake.input.runs), registration),
+        n_runs=runs_behind(effects, parquet.read(snakemake.input.runs).to_pandas(), registration),
     )
     verdicts["study"] = snakemake.params.study
     verdicts["registered"] = registered(registration.sha256, of_runs(snakemake.input.runs))

@@ -8,6 +8,7 @@ from l2audit.jobs import job
 with job(snakemake.log[0]):
     import pandas as pd
 
+    from l2audit import parquet
     from l2audit.design import Shard, planned
     from l2audit.files import write_text
     from l2audit.judge import specifications
@@ -17,7 +18,7 @@ with job(snakemake.log[0]):
     cards = [json.loads(Path(card).read_text(encoding="utf-8")) for card in snakemake.input.cards]
     found = specifications.specify(
         pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan)),
-        pd.read_parquet(snakemake.input.runs),
+        parquet.read(snakemake.input.runs).to_pandas(),
         pd.read_parquet(snakemake.input.effects),
         load(snakemake.input.claims),
         json.loads(snakemake.params.strata),

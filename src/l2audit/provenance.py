@@ -6,14 +6,12 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
-from l2audit import __version__
+from l2audit import __version__, parquet
 from l2audit.files import sha256_of
+from l2audit.packages import installed
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pandas", "pyarrow", "tensorflow", "snakemake")
 
@@ -32,7 +30,7 @@ def provenance(
     `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status; `contaminations`
     are the entries of config/contaminations.yaml, from which the page explains the kinds.
     """
-    status = Counter(pq.read_table(runs, columns=["status"])["status"].to_pylist())
+    status = Counter(parquet.read(runs, ["status"])["status"].to_pylist())
     return {
         "study": dict(study),
         "versions": versions(),
@@ -47,12 +45,4 @@ def provenance(
 
 def versions() -> dict[str, str]:
     """Versions of this project, of Python and of the packages that numbers depend on, as installed."""
-    found = {"l2audit": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        for distribution in (name, f"{name}-cpu"):
-            try:
-                found[name] = metadata.version(distribution)
-                break
-            except metadata.PackageNotFoundError:
-                continue
-    return found
+    return {"l2audit": __version__, "python": platform.python_version(), **installed(PACKAGES)}

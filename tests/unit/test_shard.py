@@ -12,18 +12,20 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.study import TRAINED
 from l2audit.config.study import CLEAN, Contamination
 from l2audit.contamination import contaminate
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes
 from l2audit.design import Shard
+from l2audit.errors import DamagedFile
 from l2audit.files import sha256_of
 from l2audit.measures import Part
 from l2audit.models.architectures import Architecture
 from l2audit.training.levels import level_of, replicate_of
 from l2audit.training.predictions import LOWEST, predictions_of, rescored, write_predictions
 from l2audit.training.problem import Schedule
-from l2audit.training.results import COLUMNS, provenance_of
+from l2audit.training.results import COLUMNS, provenance_of, write
 from l2audit.training.shard import Trained, train_shard, training_seed
 
 CAPS = Sizes(40, 30, 30)
@@ -230,6 +232,28 @@ def test_stored_predictions_are_the_same_bytes_whatever_the_order(tmp_path: Path
     write_predictions(backwards, {"code_sha256": "c"}, tmp_path / "2.parquet")
     assert sha256_of(tmp_path / "1.parquet") == sha256_of(tmp_path / "2.parquet")
     assert provenance_of(tmp_path / "1.parquet") == {"code_sha256": "c"}
+
+
+def test_the_same_shard_trained_twice_gives_the_same_bytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shard = shard_of("classification", seeds=(0,))
+    files = []
+    with caplog.at_level("INFO"):
+        for name in ("1", "2"):
+            once = train_shard(shard, prepared(shard.task), Architecture("linear", []), CAPS, SCHEDULE, {})
+            write(once.table, tmp_path / f"{name}.runs")
+            write_predictions(once.predictions, {}, tmp_path / f"{name}.predictions")
+            files.append([sha256_of(tmp_path / f"{name}.{kind}") for kind in ("runs", "predictions")])
+    assert files[0] == files[1]
+    assert [models for models, _ in TRAINED.findall(caplog.text)] == [str(shard.size)] * 2  # where the time is told
+
+
+def test_damaged_predictions_are_noticed(tmp_path: Path) -> None:
+    path = written(shard_of("classification"), tmp_path / "p.parquet")
+    whole = path.read_bytes()
+    for content in (b"", whole[:-1], whole[: len(whole) // 2], whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]):
+        path.write_bytes(content)
+        with pytest.raises(DamagedFile, match="delete it and run the same command again"):
+            rescored(path)
 
 
 def test_classes_take_one_byte_and_chances_two(tmp_path: Path) -> None:

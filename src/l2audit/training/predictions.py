@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from l2audit.files import atomic
+from l2audit import parquet
 from l2audit.measures import Part
 from l2audit.measures.risks import half_squared, nrmse
 from l2audit.seeds import canonical
@@ -55,8 +54,7 @@ def write_predictions(pieces: Sequence[Predictions], provenance: Mapping[str, An
     order = np.argsort(whole["run_id"])
     table = pa.table({name: _column(values[order]) for name, values in whole.items()})
     table = table.replace_schema_metadata({PROVENANCE: canonical(dict(provenance)).encode()})
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", version="2.6", use_dictionary=False)
+    parquet.write(table, path, use_dictionary=False)
 
 
 def _column(values: NDArray[Any]) -> pa.Array:
@@ -69,9 +67,10 @@ def rescored(path: str | Path) -> dict[str, NDArray[Any]]:
     """run_id, test_risk and test_loss of every run in a file of predictions, from what is in it alone.
 
     test_risk is the column of that name to the bit; test_loss is too for regression, and for classification to the
-    precision of float16, a relative error of at most 2^-11 above the lowest float16.
+    precision of float16, a relative error of at most 2^-11 above the lowest float16. DamagedFile: the file is not what
+    was written.
     """
-    table = pq.read_table(path)
+    table = parquet.read(path)
 
     def stored(name: str) -> NDArray[Any]:
         flat = table[name].combine_chunks()

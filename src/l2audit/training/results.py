@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from l2audit import parquet
 from l2audit.errors import UserError
-from l2audit.files import atomic
 from l2audit.measures import MEASURES
 from l2audit.seeds import canonical
 
@@ -115,14 +114,13 @@ def table_of(columns: Mapping[str, Sequence[object]], provenance: Mapping[str, A
 
 
 def write(table: pa.Table, path: str | Path) -> None:
-    """Write a table atomically, with settings that give the same bytes for the same table."""
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", version="2.6")
+    """Write a table atomically; the same table gives the same bytes."""
+    parquet.write(table, path)
 
 
 def provenance_of(path: str | Path) -> dict[str, Any]:
-    """The provenance stored inside a file of runs."""
-    metadata = pq.read_schema(path).metadata or {}
+    """The provenance stored inside a file of runs (DamagedFile: it is not what was written)."""
+    metadata = parquet.metadata_of(path)
     if PROVENANCE not in metadata:
         raise UserError(
             "holds no provenance, so it was not made by this workflow", file=path, fix="delete it and run again"
@@ -135,6 +133,7 @@ def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
     """Put shards together into one table, sorted, whose bytes depend on the runs alone.
 
     Shards made by different code, or a run that appears twice, are refused: a merge of unlike results has no meaning.
+    DamagedFile: a shard is not what was written.
     """
     files = sorted(Path(path) for path in paths)
     found = [provenance_of(path) for path in files]
@@ -145,7 +144,7 @@ def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
             file=next(iter(codes.values())),
             fix=f"delete results/{study}/shards and run again",
         )
-    merged = pa.concat_tables([pq.read_table(path).replace_schema_metadata(None) for path in files])
+    merged = pa.concat_tables([parquet.read(path).replace_schema_metadata(None) for path in files])
     if len(merged["run_id"].unique()) != len(merged):
         raise UserError(
             "a run appears in two shards", file=f"results/{study}/shards", fix="delete the folder and run again"

@@ -6,12 +6,12 @@ is random is keyed by the axes it may depend on (see `l2audit.seeds`), so a run'
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from l2audit.design import Run, Shard
 from l2audit.measures import MEASURES, Evaluation, layer_norms
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
+from l2audit.packages import installed
 from l2audit.seeds import seed_of
 from l2audit.training.engines import fit
 from l2audit.training.evaluate import evaluate, typed
@@ -32,8 +33,10 @@ from l2audit.training.predictions import Predictions, predictions_of
 from l2audit.training.problem import Fitted, Problem, Schedule
 from l2audit.training.results import CERTIFICATES, DIVERGED, OK, table_of
 
-RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow-cpu")
+RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow")
 PLACEBO = "placebo"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def train_shard(
 
     A model that diverges is a row with status "diverged"; an exception means that the job itself is broken.
     """
-    started = time.monotonic()
+    started, made_by = time.monotonic(), circumstances()  # what could fail must do so before the training
     replicates = {seed: replicate_of(prepared, seed, caps) for seed in shard.seeds}
     levels = [
         level_of(shard.dataset, seed, contamination, replicates[seed], shard.scaling)
@@ -70,7 +73,8 @@ def train_shard(
         predictions.append(predicted)
         for name, values in found.items():
             columns.setdefault(name, []).extend(values)
-    return Trained(table_of(columns, {**provenance, **_circumstances(time.monotonic() - started)}), predictions)
+    logger.info("trained %d models in %.3f s", shard.size, time.monotonic() - started)
+    return Trained(table_of(columns, {**provenance, **made_by}), predictions)
 
 
 def _train_loss(
@@ -155,12 +159,11 @@ def _nullable(numbers: NDArray[np.floating[Any]]) -> list[object]:
     return [None if np.isnan(number) else float(number) for number in numbers]
 
 
-def _circumstances(seconds: float) -> dict[str, Any]:
-    """Where and with what a shard was trained: for the audit, never part of a table that must be byte-stable."""
+def circumstances() -> dict[str, Any]:
+    """Where and with what a shard is trained, for the audit: no clock, so that the same job writes the same bytes."""
     return {
-        "seconds": round(seconds, 3),
         "processor": platform.processor() or platform.machine(),
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in RECORDED_PACKAGES},
-        "threads": int(os.environ.get("OMP_NUM_THREADS", "1")),
+        "packages": installed(RECORDED_PACKAGES),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
     }
