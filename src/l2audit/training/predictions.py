@@ -20,17 +20,20 @@ from l2audit import parquet
 from l2audit.measures import Part
 from l2audit.measures.risks import half_squared, nrmse
 from l2audit.seeds import canonical
-from l2audit.training.results import PROVENANCE
+from l2audit.training.results import DIVERGED, OK, PROVENANCE
 
 LOWEST = float(np.finfo(np.float16).min)
 
 Predictions = dict[str, NDArray[Any]]
-"""run_id (M,); target and predicted (M, n); for classification log_probability (M, n)."""
+"""run_id and status (M,); target and predicted (M, n); for classification log_probability (M, n)."""
 
 
-def predictions_of(task: str, test: Part, run_ids: Sequence[str]) -> Predictions:
-    """Predictions of M models on their test rows; a class is that of the largest logit, ties go to the lowest."""
-    found: Predictions = {"run_id": np.asarray(run_ids)}
+def predictions_of(task: str, test: Part, run_ids: Sequence[str], finite: NDArray[np.bool_]) -> Predictions:
+    """Predictions of M models on their test rows; a class is that of the largest logit, ties go to the lowest.
+
+    finite: (M,) which runs did not diverge. What is stored of a diverged run means nothing: its status says so.
+    """
+    found: Predictions = {"run_id": np.asarray(run_ids), "status": np.where(finite, OK, DIVERGED)}
     if task != "classification":
         return {**found, "target": test.y, "predicted": test.outputs[:, :, 0]}
     small = np.min_scalar_type(test.outputs.shape[2] - 1)
@@ -66,7 +69,7 @@ def _column(values: NDArray[Any]) -> pa.Array:
 def rescored(path: str | Path) -> dict[str, NDArray[Any]]:
     """run_id, test_risk and test_loss of every run in a file of predictions, from what is in it alone.
 
-    test_risk is the column of that name to the bit; test_loss is too for regression, and for classification to the
+    Both are NaN of a diverged run. Of all others test_risk is the column of that name to the bit; test_loss is too for regression, and for classification to the
     precision of float16, a relative error of at most 2^-11 above the lowest float16. DamagedFile: the file is not what
     was written.
     """
@@ -85,4 +88,6 @@ def rescored(path: str | Path) -> dict[str, NDArray[Any]]:
         else:
             part = Part(predicted[:, :, None], target)
             risk, loss = nrmse(part), half_squared(part)
-    return {"run_id": run_id, "test_risk": risk, "test_loss": loss}
+    usable = np.asarray(table["status"].to_pylist()) == OK
+    scores = {"test_risk": risk, "test_loss": loss}
+    return {"run_id": run_id, **{name: np.where(usable, score, np.nan) for name, score in scores.items()}}

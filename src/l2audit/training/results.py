@@ -59,7 +59,11 @@ AXES = (
     Column("seed", pa.int64(), "replicate: split, initial weights, batch order and contamination draw"),
 )
 STATUS = (
-    Column("status", pa.string(), "ok | diverged (a weight or a measure is not finite)"),
+    Column(
+        "status",
+        pa.string(),
+        "ok | diverged (a weight, the training loss or an output is not finite; no measure of it is given)",
+    ),
     Column("reason", pa.string(), "why not ok, else empty"),
 )
 CERTIFICATES = (

@@ -35,6 +35,7 @@ from l2audit.training.results import CERTIFICATES, DIVERGED, OK, table_of
 
 RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow")
 PLACEBO = "placebo"
+NOT_FINITE = "a weight, the training loss or an output is not finite"
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def _train_loss(
         )
         for where, beta in models
     ]
-    predicted = predictions_of(prepared.task, evaluation.test, [run.run_id for run in runs])
+    predicted = predictions_of(prepared.task, evaluation.test, [run.run_id for run in runs], evaluation.finite)
     return _rows(shard, prepared.task, runs, fitted, evaluation), predicted
 
 
@@ -133,11 +134,8 @@ def training_seed(word: str, seed: int, beta: float) -> int:
 def _rows(
     shard: Shard, task: str, runs: Sequence[Run], fitted: Fitted, evaluation: Evaluation
 ) -> dict[str, list[object]]:
-    with np.errstate(all="ignore"):  # a diverged model is a row, not a warning
-        measured = {name: MEASURES[name].compute(evaluation) for name in MEASURES.names()}
-        norms = layer_norms(evaluation)
-    finite = fitted.certificates["finite"].astype(bool) & np.isfinite(measured["test_risk"])
-    absent = np.full(len(runs), np.nan)
+    finite, absent = evaluation.finite, np.full(len(runs), np.nan)
+    certificates = {one.name: fitted.certificates.get(one.name, absent) for one in CERTIFICATES}
     axes = [run.axes for run in runs]
     return {
         "run_id": [run.run_id for run in runs],
@@ -146,11 +144,11 @@ def _rows(
         "task": [task] * len(runs),
         "level": [run.contamination.level for run in runs],
         "status": [OK if good else DIVERGED for good in finite],
-        "reason": ["" if good else "a weight or a measure is not finite" for good in finite],
-        "layer_norms": norms.tolist(),
+        "reason": ["" if good else NOT_FINITE for good in finite],
+        "layer_norms": [norms if good else None for good, norms in zip(finite, layer_norms(evaluation).tolist())],
         **{axis: [one[axis] for one in axes] for axis in axes[0]},
-        **{name: _nullable(numbers) for name, numbers in measured.items()},
-        **{one.name: _nullable(fitted.certificates.get(one.name, absent)) for one in CERTIFICATES},
+        **{name: _nullable(MEASURES[name].compute(evaluation)) for name in MEASURES.names()},
+        **{name: _nullable(np.where(finite, numbers, np.nan)) for name, numbers in certificates.items()},
     }
 
 
