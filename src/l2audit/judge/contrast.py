@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.judge.grid import ABSENT, Array, ByLoss, Grid, Mask
+from l2audit.judge.grid import ABSENT, Array, ByLoss, Grid, Mask, least
+from l2audit.training.results import OK
 
 PRIMARY_LOSS = {"classification": "cross_entropy", "regression": "squared"}
 AGAINST = "against"
@@ -76,7 +77,7 @@ class Contrast:
         grid, at = self.primary, level or self.level
         status = grid.status[grid.levels.index(at), 1:]
         self.require("run absent", (status != ABSENT).all(axis=0))
-        self.require("run diverged", (status == "ok").any(axis=0))
+        self.require("run diverged", (status == OK).any(axis=0))
         return np.asarray(grid.betas[grid.best(at)])
 
     def against(self) -> Contrast:
@@ -97,10 +98,10 @@ class Contrast:
         """
         mine, theirs = self.penalised("train_loss"), self._theirs
         gap = np.abs(theirs.columns["train_loss"][theirs.levels.index(self.level)] - mine)
-        gap = np.where(np.isnan(gap) | (theirs.betas == 0)[:, None], np.inf, gap)
-        nearest = len(gap) - 1 - gap[::-1].argmin(axis=0)
+        nearest = least(gap, theirs.betas)
         other = self._other(nearest)
-        other.require("no matching fit", gap.min(axis=0) <= within * np.abs(mine))
+        closest = gap[nearest, np.arange(len(nearest))]
+        other.require("no matching fit", closest <= within * np.abs(mine))
         return other
 
     @property

@@ -1,8 +1,8 @@
 """Measures: numbers computed from runs, each with a written formula and a unit, one small function a measure.
 
 A measure takes an `Evaluation` (what M models of one shard were seen to do, and their weights) and returns one number a
-model, (M,), which depends on that model alone and on the runs that the measure says it rests on. Adding one is one function in a module here; it becomes a column of `runs.parquet` and a line of
-`docs/results.md`.
+model, (M,), which depends on that model alone and on the runs that the measure says it rests on. Adding one is one
+function in a module here; it becomes a column of `runs.parquet` and a line of `docs/results.md`.
 """
 
 from l2audit.measures import neurons, risks, weights

@@ -69,9 +69,9 @@ def _column(values: NDArray[Any]) -> pa.Array:
 def rescored(path: str | Path) -> dict[str, NDArray[Any]]:
     """run_id, test_risk and test_loss of every run in a file of predictions, from what is in it alone.
 
-    Both are NaN of a diverged run. Of all others test_risk is the column of that name to the bit; test_loss is too for regression, and for classification to the
-    precision of float16, a relative error of at most 2^-11 above the lowest float16. DamagedFile: the file is not what
-    was written.
+    Both are NaN of a diverged run. Of all others test_risk is the column of that name to the bit; test_loss is too for
+    regression, and for classification to the precision of float16, a relative error of at most 2^-11 above the lowest
+    float16. DamagedFile: the file is not what was written.
     """
     table = parquet.read(path)
 

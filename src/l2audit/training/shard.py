@@ -134,7 +134,7 @@ def training_seed(word: str, seed: int, beta: float) -> int:
 def _rows(
     shard: Shard, task: str, runs: Sequence[Run], fitted: Fitted, evaluation: Evaluation
 ) -> dict[str, list[object]]:
-    finite, absent = evaluation.finite, np.full(len(runs), np.nan)
+    finite, absent, norms = evaluation.finite, np.full(len(runs), np.nan), layer_norms(evaluation)
     certificates = {one.name: fitted.certificates.get(one.name, absent) for one in CERTIFICATES}
     axes = [run.axes for run in runs]
     return {
@@ -145,7 +145,7 @@ def _rows(
         "level": [run.contamination.level for run in runs],
         "status": [OK if good else DIVERGED for good in finite],
         "reason": ["" if good else NOT_FINITE for good in finite],
-        "layer_norms": [norms if good else None for good, norms in zip(finite, layer_norms(evaluation).tolist())],
+        "layer_norms": [one.tolist() if good else None for good, one in zip(finite, norms, strict=True)],
         **{axis: [one[axis] for one in axes] for axis in axes[0]},
         **{name: _nullable(MEASURES[name].compute(evaluation)) for name in MEASURES.names()},
         **{name: _nullable(np.where(finite, numbers, np.nan)) for name, numbers in certificates.items()},
