@@ -21,7 +21,7 @@ from l2audit.judge.estimands.base import BOTH, CONTAMINATED, KINDS
 from l2audit.judge.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, at_common_seeds, grids_of
 from l2audit.judge.statistics import slope_of
 from l2audit.judge.tables import NOT_FINITE
-from l2audit.training.results import OK
+from l2audit.measures import OK
 
 EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
 EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
-from l2audit.training.results import OK
+from l2audit.measures import OK
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

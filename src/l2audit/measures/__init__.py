@@ -6,7 +6,31 @@ function in a module here; it becomes a column of `runs.parquet` and a line of `
 """
 
 from l2audit.measures import neurons, risks, weights
-from l2audit.measures.evaluation import MEASURES, Evaluation, Hidden, Measure, Part
+from l2audit.measures.evaluation import (
+    CLEAN_RUN,
+    DIVERGED,
+    MEASURES,
+    OK,
+    UNPENALISED_RUN,
+    Evaluation,
+    Hidden,
+    Measure,
+    Part,
+)
 from l2audit.measures.weights import layer_norms
 
-__all__ = ["MEASURES", "Evaluation", "Hidden", "Measure", "Part", "layer_norms", "neurons", "risks", "weights"]
+__all__ = [
+    "CLEAN_RUN",
+    "DIVERGED",
+    "MEASURES",
+    "OK",
+    "UNPENALISED_RUN",
+    "Evaluation",
+    "Hidden",
+    "Measure",
+    "Part",
+    "layer_norms",
+    "neurons",
+    "risks",
+    "weights",
+]

@@ -90,6 +90,8 @@ class Evaluation:
 
 
 CLEAN_RUN, UNPENALISED_RUN = "clean", "unpenalised"
+OK, DIVERGED = "ok", "diverged"
+"""The status of a run in every table: whether it is finite, as above."""
 
 
 @dataclass(frozen=True)

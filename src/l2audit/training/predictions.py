@@ -17,10 +17,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from l2audit import parquet
-from l2audit.measures import Part
+from l2audit.measures import DIVERGED, OK, Part
 from l2audit.measures.risks import half_squared, nrmse
 from l2audit.seeds import canonical
-from l2audit.training.results import DIVERGED, OK, PROVENANCE
+from l2audit.training.results import PROVENANCE
 
 LOWEST = float(np.finfo(np.float16).min)
 

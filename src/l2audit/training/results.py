@@ -20,7 +20,6 @@ from l2audit.measures import MEASURES
 from l2audit.seeds import canonical
 
 PROVENANCE = b"l2audit.provenance"
-OK, DIVERGED = "ok", "diverged"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes
 from l2audit.design import Run, Shard
-from l2audit.measures import MEASURES, Evaluation, layer_norms
+from l2audit.measures import DIVERGED, MEASURES, OK, Evaluation, layer_norms
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
 from l2audit.packages import installed
@@ -31,7 +31,7 @@ from l2audit.training.evaluate import evaluate, typed
 from l2audit.training.levels import Level, level_of, replicate_of
 from l2audit.training.predictions import Predictions, predictions_of
 from l2audit.training.problem import Fitted, Problem, Schedule
-from l2audit.training.results import CERTIFICATES, DIVERGED, OK, table_of
+from l2audit.training.results import CERTIFICATES, table_of
 
 RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow")
 PLACEBO = "placebo"
