@@ -5,15 +5,15 @@ from __future__ import annotations
 import platform
 import re
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import cores
+from l2audit.packages import installed
 
 FLAGS = ("amx_tile", "avx", "avx2", "avx512_bf16", "avx512_vnni", "avx512f", "fma")
 CAPTURED: dict[str, Any] = {"capture_output": True, "text": True}
-PACKAGES = ("keras", "numpy", "scikit-learn", "tensorflow", "tensorflow-cpu")
+PACKAGES = ("keras", "numpy", "scikit-learn", "tensorflow")
 
 
 def describe() -> dict[str, Any]:
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         **_cache(),
         **_memory(),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed(PACKAGES)},
     }
 
 
@@ -53,13 +53,3 @@ def _memory() -> dict[str, float]:
     path = Path("/proc/meminfo")
     found = re.search(r"MemTotal:\s+(\d+) kB", path.read_text(encoding="utf-8")) if path.exists() else None
     return {"memory_gb": round(int(found[1]) * 1024 / 1e9, 1)} if found else {}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

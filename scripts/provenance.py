@@ -6,8 +6,8 @@ from pathlib import Path
 from l2audit.jobs import job
 
 with job(snakemake.log[0]):
-    from l2audit.files import write_text
     from l2audit.provenance import provenance
+    from l2audit.stored import write_json
 
     found = provenance(
         json.loads(snakemake.params.study),
@@ -20,4 +20,4 @@ with job(snakemake.log[0]):
         snakemake.params.declared,
         [Path(file) for file in snakemake.input.evidence],
     )
-    write_text(snakemake.output[0], json.dumps(found, indent=1, sort_keys=True) + "\n")
+    write_json(snakemake.output[0], found)

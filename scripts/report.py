@@ -5,7 +5,11 @@ from pathlib import Path
 from l2audit.jobs import job
 
 with job(snakemake.log[0]):
-    from l2audit.report.files import write_page
+    from l2audit.errors import DamagedFile
+    from l2audit.report.files import strangers, write_page
 
+    folder = Path(snakemake.input.evidence[0]).parent
+    if damaged := strangers(folder):
+        raise DamagedFile(*damaged)
     trial = snakemake.input.calibration
-    write_page(Path(snakemake.input.evidence[0]).parent, Path(snakemake.output[0]), Path(trial[0]) if trial else None)
+    write_page(folder, Path(snakemake.output[0]), Path(trial[0]) if trial else None)

@@ -1,7 +1,6 @@
 """Judge every specification: the measured claims under each combination of the registered choices."""
 
 import json
-from pathlib import Path
 
 from l2audit.jobs import job
 
@@ -13,12 +12,13 @@ with job(snakemake.log[0]):
     from l2audit.judge import specifications
     from l2audit.judge.claims import load
     from l2audit.seeds import canonical
+    from l2audit.stored import read_frame, read_json
 
-    cards = [json.loads(Path(card).read_text(encoding="utf-8")) for card in snakemake.input.cards]
+    cards = [read_json(card) for card in snakemake.input.cards]
     found = specifications.specify(
         pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan)),
-        pd.read_parquet(snakemake.input.runs),
-        pd.read_parquet(snakemake.input.effects),
+        read_frame(snakemake.input.runs),
+        read_frame(snakemake.input.effects),
         load(snakemake.input.claims),
         json.loads(snakemake.params.strata),
         {card["name"]: card["collinear"] for card in cards},

@@ -39,6 +39,7 @@ def evaluation(task: str, units: tuple[int, ...] = (5, 7), live: bool = True) ->
     train, validation, contaminated, test, noise, fgsm = (part(task, seed=seed) for seed in range(1, 7))
     return Evaluation(
         task=task,
+        finite_fit=np.ones(3, bool),
         train=train,
         validation=validation,
         validation_contaminated=contaminated,

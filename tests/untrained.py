@@ -50,7 +50,8 @@ def fitted_of(network: Network, flat: np.ndarray, moments: np.ndarray) -> Fitted
         models = zip(flat, moments, which, strict=True)
         return np.stack([outputs_of(one, own, X[index]).numpy() for one, own, index in models])
 
-    return Fitted(*network.unpack(flat), {}, predict, network, flat, moments)
+    certificates = {"finite": np.isfinite(flat).all(axis=1)}
+    return Fitted(*network.unpack(flat), certificates, predict, network, flat, moments)
 
 
 def linear(on: Problem) -> Fitted:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import logging
 import shutil
 import sys
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
-from l2audit.files import sha256_of
+from l2audit.stored import read_json
 
 if TYPE_CHECKING:
     from l2audit.config.study import Config
@@ -228,7 +227,7 @@ def _results_for_spreads(root: Path, study: str) -> Path | None:
 
 
 def _stored(folder: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_json(folder / name)
     return found
 
 
@@ -262,19 +261,16 @@ def stored_results(root: Path, study: str) -> Path:
 
     UserError: files of different runs stand side by side, as after a run that failed half-way.
     """
-    from l2audit.report.files import EVIDENCE
+    from l2audit.report.files import EVIDENCE, strangers
 
     own, published = root / "results" / study, root / PUBLISHED
     run = f"snakemake --cores all --config study={study}"
     candidates = [own, published] if study == PUBLISHED_STUDY else [own]
     for folder in candidates:
         if all((folder / name).exists() for name in EVIDENCE):
-            for name, sha256 in _stored(folder, "provenance.json").get("files", {}).items():
-                if sha256_of(folder / name) != sha256:
-                    problem = (
-                        "is not the file that this study's provenance.json names: it is of another run, or was changed"
-                    )
-                    raise UserError(problem, file=folder / name, fix=f"finish the study: {run}")
+            if found := strangers(folder):
+                problem = "is not the file that provenance.json beside it names: another run's, or changed"
+                raise UserError(problem, file=found[0], fix=f"finish the study: {run}")
             return folder
     raise UserError(f"there are no stored results of the study '{study}'", file=own, fix=f"make them: {run}")
 
@@ -301,7 +297,7 @@ def _table(options: argparse.Namespace) -> None:
     if options.markdown:
         from l2audit.judge.wording import markdown
 
-        print(markdown(json.loads((source / "verdicts.json").read_text(encoding="utf-8"))), end="")
+        print(markdown(_stored(source, "verdicts.json")), end="")
     else:
         print(verdict_text(source))
 
@@ -310,8 +306,8 @@ def verdict_text(source: Path) -> str:
     """The verdict table of the results in `source`, for a terminal."""
     from l2audit.judge.wording import table
 
-    verdicts: dict[str, Any] = json.loads((source / "verdicts.json").read_text(encoding="utf-8"))
-    study = json.loads((source / "provenance.json").read_text(encoding="utf-8"))["study"]
+    verdicts = _stored(source, "verdicts.json")
+    study = _stored(source, "provenance.json")["study"]
     stamp = "" if study["verdicts"] else "Plumbing only: this study is too small for verdicts.\n\n"
     return f"{stamp}{table(verdicts, shutil.get_terminal_size((100, 24)).columns)}"
 

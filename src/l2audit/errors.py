@@ -14,3 +14,15 @@ class UserError(Exception):
     def __init__(self, problem: str, *, file: str | Path | None = None, key: str | None = None, fix: str) -> None:
         place = ": ".join(str(part) for part in (file, key) if part is not None)
         super().__init__(f"{place + ': ' if place else ''}{problem}\n  fix: {fix}")
+
+
+class DamagedFile(UserError):
+    """Files that the workflow made and that are no longer what was written: `paths`.
+
+    Nothing is lost with them: deleted, they are made anew. A job of the workflow deletes them.
+    """
+
+    def __init__(self, *paths: str | Path) -> None:
+        self.paths = tuple(Path(path) for path in paths)
+        self.problem = f"{', '.join(map(str, paths))}: damaged or not whole"
+        super().__init__(self.problem, fix="delete it and run the same command again: it is made anew")

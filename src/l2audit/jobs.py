@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, NoReturn
 
-from l2audit.errors import UserError
+from l2audit.errors import DamagedFile, UserError
 from l2audit.files import write_text
 
 WALL = "wall.json"  # in a study's folder of results: how long its last run from nothing took
@@ -75,6 +75,11 @@ def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
     try:
         _redirect(path, show_progress)
         yield
+    except DamagedFile as error:
+        for damaged in error.paths:  # missing, it is made again by the next run; Snakemake does not see damage
+            damaged.unlink(missing_ok=True)
+        again = "run the same command again: what was removed is made anew"
+        _fail(terminal, path, f"{error.problem}, and was removed\n  fix: {again}")
     except UserError as error:
         _fail(terminal, path, str(error))
     except MemoryError:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from l2audit import __version__
 from l2audit.files import sha256_of
+from l2audit.packages import installed
+from l2audit.stored import read_json, read_table
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pandas", "pyarrow", "tensorflow", "snakemake")
 
@@ -35,7 +33,7 @@ def provenance(
     are the entries of config/contaminations.yaml, from which the page explains the kinds; `declared_sha256` is the hash
     of all that the results depend on; `files` has the SHA-256 of each file of the evidence, by name.
     """
-    status = Counter(pq.read_table(runs, columns=["status"])["status"].to_pylist())
+    status = Counter(read_table(runs, ["status"])["status"].to_pylist())
     return {
         "study": dict(study),
         "versions": versions(),
@@ -43,7 +41,7 @@ def provenance(
         "lock_sha256": lock,
         "registration_sha256": sha256_of(claims),
         "contaminations": dict(kinds),
-        "datasets": [json.loads(card.read_text(encoding="utf-8")) for card in sorted(cards)],
+        "datasets": [read_json(card) for card in sorted(cards)],
         "declared_sha256": declared,
         "files": {path.name: sha256_of(path) for path in evidence},
         "runs": {"total": status.total(), "by_status": dict(sorted(status.items()))},
@@ -52,12 +50,4 @@ def provenance(
 
 def versions() -> dict[str, str]:
     """Versions of this project, of Python and of the packages that numbers depend on, as installed."""
-    found = {"l2audit": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        for distribution in (name, f"{name}-cpu"):
-            try:
-                found[name] = metadata.version(distribution)
-                break
-            except metadata.PackageNotFoundError:
-                continue
-    return found
+    return {"l2audit": __version__, "python": platform.python_version(), **installed(PACKAGES)}

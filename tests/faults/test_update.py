@@ -197,7 +197,7 @@ def test_damaged_files_are_made_again(copy: Copy) -> None:
         if outcome.status == 0:
             break
     assert outcome.status == 0, outcome.text
-    assert f"error: {shard}: the file is damaged or not whole, and was removed" in told
+    assert f"error: {shard}: damaged or not whole, and was removed" in told
     assert results(copy) == whole
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +23,6 @@ from benchmarks.processes import Contender, job_environment, plain_environment, 
 from benchmarks.workload import cross_entropy, digits, flop_of_step, mlp, network_of
 from l2audit.errors import UserError
 from l2audit.jobs import WALL, note_wall
-from l2audit.training.results import PROVENANCE
 
 PROMISED = {
     "keras_ratio",
@@ -241,11 +238,10 @@ def test_the_default_study_is_read_from_its_results(tmp_path: Path) -> None:
     figures_before, why = study.figures_of(tmp_path)
     assert set(figures_before.values()) == {None}
     assert WALL in str(why)
-    (tmp_path / "shards").mkdir()
-    for number, seconds in enumerate((100.0, 140.0)):
-        table = pa.table({"x": [1, 2, 3]}).replace_schema_metadata({PROVENANCE: json.dumps({"seconds": seconds})})
-        pq.write_table(table, tmp_path / "shards" / f"a.b.{number}.parquet")
-    pq.write_table(pa.table({"x": range(6)}), tmp_path / "runs.parquet")
+    for number, seconds in enumerate(("100.000", "140.000")):
+        log = tmp_path / "logs" / "train" / f"a.b.{number}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"2026-01-01 10:00:00,000 trained 3 models in {seconds} s\nmore\n", encoding="utf-8")
     wall = {"cores": 2, "jobs": 2, "seconds": 150.0, "training_seconds": 250.0}
     (tmp_path / WALL).write_text(json.dumps(wall), encoding="utf-8")
     found, why = study.figures_of(tmp_path)

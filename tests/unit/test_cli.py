@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from l2audit.cli import calibration_file, main, show_verdicts, stored_results
+from l2audit.cli import calibration_file, main, stored_results
 from l2audit.errors import UserError
+from l2audit.files import sha256_of
 from l2audit.judge.claims import load
 from l2audit.judge.statistics import detectable_effect
 from l2audit.report.files import EVIDENCE
+from l2audit.stored import write_json
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-def put_evidence(folder: Path) -> None:
+def put_evidence(folder: Path, **contents: object) -> None:
+    """Every file of the evidence, empty but for `contents`, name without its ending to value."""
     folder.mkdir(parents=True)
     for name in EVIDENCE:
-        (folder / name).write_text("{}", encoding="utf-8")
+        write_json(folder / name, contents.get(name.removesuffix(".json"), {}))
+    files = {name: sha256_of(folder / name) for name in EVIDENCE if name != "provenance.json"}
+    write_json(folder / "provenance.json", {"study": contents.get("study", {}), "files": files})
 
 
 def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,17 +106,9 @@ def test_the_published_results_are_of_the_default_study_only(tmp_path: Path) -> 
         stored_results(tmp_path, "smoke")
 
 
-def test_nothing_is_shown_of_a_study_that_has_no_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    put_evidence(tmp_path / "results/tiny")
-    show_verdicts("tiny", tmp_path)
-    assert capsys.readouterr().out == ""
-
-
 def test_a_study_without_verdicts_says_so_above_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "results/tiny"
-    put_evidence(folder)
-    (folder / "verdicts.json").write_text(json.dumps({"claims": [], "added": [], "controls": []}), encoding="utf-8")
     study = {"name": "tiny", "title": "A study", "verdicts": False}
-    (folder / "provenance.json").write_text(json.dumps({"study": study}), encoding="utf-8")
+    put_evidence(folder, verdicts={"claims": [], "added": [], "controls": []}, study=study)
     assert main(["--root", str(tmp_path), "table", "tiny"]) == 0
     assert capsys.readouterr().out.startswith("Plumbing only: this study is too small for verdicts.")

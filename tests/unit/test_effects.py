@@ -10,6 +10,8 @@ import pytest
 from l2audit.judge.claims import parse
 from l2audit.judge.effects import EFFECT_KEY, estimate, stratum_of, summarise
 from l2audit.judge.estimands import ESTIMANDS, Estimand
+from l2audit.judge.grid import Thresholds, grids_of
+from l2audit.measures import MEASURES
 
 BETAS = [0.0, 0.01, 0.1]
 SEEDS = [0, 1, 2]
@@ -121,6 +123,7 @@ def by_hand(runs: pd.DataFrame):
 
 
 COLLINEAR = {"one": True, "two": False}
+THRESHOLDS = Thresholds(gradient_ratio=0.05, balance=0.05, band=0.02, norm_drop=0.1, decay_exposure=1.0)
 
 
 @pytest.mark.parametrize("estimand", ["robustness", "sensitivity"])
@@ -181,6 +184,58 @@ def test_missing_diverged_unconverged_and_out_of_band_are_rows_with_their_reason
     runs.loc[clean & (runs["beta"] == 0), "validation_risk"] = 0.4  # every penalised beta is now .1 worse
     effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
     assert set(effects.loc[effects["level"] == "badlev@0.1,10", "reason"]) == {"no beta in the judged band"}
+
+
+def diverged(runs: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The same runs; those that `where` names have diverged, and still have their numbers (no shard writes that)."""
+    found = runs.copy()
+    found.loc[found.eval(where), "status"] = "diverged"
+    return found
+
+
+def test_a_diverged_run_is_not_chosen_however_low_the_risk_it_seems_to_have() -> None:
+    plan = plan_of(datasets=("one",))
+    runs = runs_of(plan).assign(validation_risk=plan["beta"].map({0.0: 0.3, 0.01: 0.25, 0.1: 0.2}))
+    assert set(estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)["beta"]) == {0.1}
+    lost = diverged(runs, "beta == 0.1 and level == 'clean' and seed == 1")
+    found = estimate(plan, lost, registration(claim()), STRATA, COLLINEAR)
+    assert dict(zip(found["seed"], found["beta"], strict=True)) == {0: 0.1, 1: 0.01, 2: 0.1}
+    # The band is drawn around the best run that did not diverge: .25 is then inside.
+    assert set(found[found["seed"] == 1]["reason"]) == {""}
+    assert set(found[found["seed"] != 1]["reason"]) == {""}
+
+
+def test_the_band_is_not_drawn_around_a_diverged_run() -> None:
+    plan = plan_of(datasets=("one",))
+    runs = runs_of(plan).assign(validation_risk=plan["beta"].map({0.0: 0.1, 0.01: 0.3, 0.1: 0.3}))
+    found = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    assert set(found["reason"]) == {"no beta in the judged band"}
+    lost = diverged(runs, "beta == 0 and level == 'clean'")
+    assert estimate(plan, lost, registration(claim()), STRATA, COLLINEAR)["ok"].all()
+
+
+@pytest.mark.parametrize("estimand", sorted(ESTIMANDS.names()))
+def test_a_seed_whose_penalised_runs_all_diverged_is_a_row_with_its_reason(estimand: str) -> None:
+    known = ESTIMANDS[estimand]
+    values = {"measure": "test_risk", "gap": {"regression": 0.05}, "floor": 0.005, "against": "linear", "match": 9.0}
+    part = {"estimand": estimand, "parameters": {name: values[name] for name in known.takes}}
+    plan = plan_of(losses=("squared", "huber"), datasets=("one",))
+    runs = runs_of(plan).assign(**dict.fromkeys(MEASURES.names(), 0.5), train_loss=0.5)
+    lost = diverged(runs, "beta > 0 and seed == 1 and loss == 'squared'")
+    found = estimate(plan, lost, registration(claim(part=part, strata=[])), STRATA, COLLINEAR)
+    assert set(found.loc[found["seed"] == 1, "reason"]) == {"run diverged"}
+    assert "run diverged" not in set(found.loc[found["seed"] != 1, "reason"])
+    summary = summarise(plan, lost, registration(claim()), STRATA, COLLINEAR)
+    shares = summary.query("level == 'clean' and loss == 'squared'").set_index("beta")
+    assert shares["chosen"].sum() == pytest.approx(2 / 3)  # such a seed has chosen nothing
+    assert shares["in_band"].max() <= 2 / 3
+
+
+def test_no_run_that_diverged_is_certified() -> None:
+    plan = plan_of(datasets=("one",))
+    (grids,) = grids_of(plan, diverged(runs_of(plan), "seed == 1"), {"regression": THRESHOLDS}).primary.values()
+    assert not grids["squared"].certified[..., 1].any()
+    assert grids["squared"].certified[..., [0, 2]].all()
 
 
 def test_an_unpenalised_run_needs_no_certificate() -> None:

@@ -226,11 +226,11 @@ class TestOptimalBeta:
         plan, runs = self.runs(**{"r0.1": 0.1})
         at = (runs["beta"] == 0.1) & (runs["level"] != "clean")
         diverged = runs.copy()
-        diverged.loc[at & (runs["seed"] == 0), ["status", "validation_risk"]] = ["diverged", np.nan]
+        diverged.loc[at & (runs["seed"] == 0), "status"] = "diverged"
         assert list(contrasts(plan, diverged, "optimal_beta")["theta"]) == pytest.approx([0.0, 1.0])
         assert reasons(contrasts(plan, runs[~(at & (runs["seed"] == 0))], "optimal_beta")) == {0: "run absent", 1: ""}
         dead = runs.copy()
-        dead.loc[(runs["beta"] > 0) & (runs["seed"] == 1), ["status", "validation_risk"]] = ["diverged", np.nan]
+        dead.loc[(runs["beta"] > 0) & (runs["seed"] == 1), "status"] = "diverged"
         assert reasons(contrasts(plan, dead, "optimal_beta")) == {0: "", 1: "run diverged"}
 
 
@@ -265,7 +265,7 @@ class TestSameFit:
         runs["train_loss"] = 1.0
         runs["feature_gini"] = runs["beta"] * (runs["arm"] == "other")
         lost = (runs["arm"] == "other") & (runs["beta"] == 0.1)
-        runs.loc[lost, ["status", "train_loss"]] = ["diverged", np.nan]
+        runs.loc[lost, "status"] = "diverged"
         assert list(contrasts(plan, runs, "matched_evenness", self.PARAMETERS)["theta"]) == [0.05, 0.05]
 
     def test_the_band_of_the_other_arm_is_not_asked(self) -> None:
@@ -355,11 +355,82 @@ def test_kinds_keep_a_part_to_some_contaminations() -> None:
     assert set(contrasts(plan, runs, "robustness", {"kinds": ["vert"]})["level"]) == set(CONTAMINATED)
 
 
-def test_selectivity_rests_on_the_run_at_beta_zero_too() -> None:
+# (estimand, measure that it reads): a measure rests on other runs, whichever estimand reads it.
+OF_SHIFTS = [
+    ("shift", None),
+    ("steadiness", None),
+    ("contaminated_fall", "prediction_shift"),
+    ("contaminated_rise", "prediction_shift_relative"),
+]
+OF_SELECTIVITY = [("selectivity", None), ("clean_fall", "selectivity"), ("clean_rise", "selectivity")]
+
+
+def usable(plan: pd.DataFrame, runs: pd.DataFrame, estimand: str, measure: str | None = None) -> list[tuple[Any, ...]]:
+    """(level, seed, reason) of each contrast."""
+    found = contrasts(plan, runs, estimand, {"measure": measure} if measure else None)
+    return list(zip(found["level"], found["seed"], found["reason"], strict=True))
+
+
+@pytest.mark.parametrize(("estimand", "measure"), OF_SHIFTS)
+@pytest.mark.parametrize(
+    ("beta", "reason", "spoilt"),
+    [
+        (0.1, "not converged", {"gradient_ratio": 0.5}),
+        (0.1, "run diverged", {"status": "diverged"}),
+        (0.0, "run diverged", {"status": "diverged"}),
+        (0.1, "run absent", {}),
+        (0.0, "run absent", {}),
+    ],
+)
+def test_a_shift_is_usable_where_damage_is(
+    estimand: str, measure: str | None, beta: float, reason: str, spoilt: dict[str, Any]
+) -> None:
+    """Both compare with the runs on clean rows: without those neither g1's contrast nor g3's can be used."""
+    plan = arm_plan()
+    runs = drawn_runs(plan).assign(validation_risk=0.5)  # ties: every seed chooses .1
+    runs.loc[runs["beta"] == 0.0, "validation_risk"] = 0.49  # within the band of it
+    lost = (runs["beta"] == beta) & (runs["seed"] == 1) & (runs["level"] == "clean")
+    for column, value in spoilt.items():
+        runs.loc[lost, column] = value
+    if reason != "not converged" and beta > 0:  # else validation would choose another beta
+        runs = runs[(runs["beta"] == 0) | (runs["beta"] == beta)]
+        plan = plan[(plan["beta"] == 0) | (plan["beta"] == beta)].reset_index(drop=True)
+        lost = lost[runs.index]
+    runs = runs if spoilt else runs[~lost]
+    expected = [(level, seed, reason if seed == 1 else "") for level in CONTAMINATED for seed in (0, 1, 2)]
+    assert usable(plan, runs, "sensitivity") == expected
+    assert usable(plan, runs, estimand, measure) == expected
+
+
+def test_a_clean_run_that_stuck_matters_to_no_measure_of_the_contaminated_run_alone() -> None:
+    plan = arm_plan()
+    runs = drawn_runs(plan)
+    runs.loc[(runs["beta"] > 0) & (runs["level"] == "clean"), "gradient_ratio"] = 0.5
+    assert contrasts(plan, runs, "contaminated_fall", {"measure": "dead_fraction"})["ok"].all()
+    assert not contrasts(plan, runs, "contaminated_fall", {"measure": "prediction_shift"})["ok"].any()
+
+
+@pytest.mark.parametrize(("estimand", "measure"), OF_SELECTIVITY)
+def test_selectivity_rests_on_the_run_at_beta_zero_too(estimand: str, measure: str | None) -> None:
     plan = arm_plan()
     runs = drawn_runs(plan)
     lost = (runs["beta"] == 0) & (runs["seed"] == 1)
-    assert reasons(contrasts(plan, runs[~lost], "selectivity")) == {0: "", 1: "run absent", 2: ""}
+    assert usable(plan, runs[~lost], estimand, measure) == [
+        ("clean", seed, "run absent" * (seed == 1)) for seed in range(3)
+    ]
+    diverged = runs.assign(status=np.where(lost, "diverged", "ok"))
+    assert usable(plan, diverged, estimand, measure) == [
+        ("clean", seed, "run diverged" * (seed == 1)) for seed in range(3)
+    ]
+
+
+def test_the_other_arms_clean_run_counts_where_its_shift_is_read() -> None:
+    plan, runs = study()
+    parameters = {"against": "other", "measure": "prediction_shift", "match": 9.0}
+    runs.loc[(runs["arm"] == "other") & (runs["beta"] == 0), "status"] = "diverged"
+    assert contrasts(plan, runs, "matched_evenness", parameters)["ok"].all()
+    parameters["measure"] = "selectivity"
+    assert set(contrasts(plan, runs, "matched_evenness", parameters)["reason"]) == {"run diverged"}
 
 
 def test_a_measure_that_is_not_there_is_a_row_with_its_reason() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from l2audit import jobs
 from l2audit.errors import UserError
-from l2audit.jobs import hold_lock, prepare_environment
+from l2audit.jobs import Turn, prepare_environment
 
 SOURCES = Path(__file__).parents[2] / "src"
 
@@ -120,12 +123,13 @@ def wait_until(what: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def test_the_lock_is_held_until_the_process_ends_however_it_ends(tmp_path: Path) -> None:
-    steps = ("hold_lock('a/lock', 'mine')", "print('held', flush=True)", "time.sleep(60)")
-    holder = "\n".join(["import time", "from l2audit.jobs import hold_lock", *steps])
+@contextlib.contextmanager
+def holder(folder: Path, study: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has its turn in `folder` until it is killed."""
+    steps = (f"Turn('a/lock', {study!r}).take('.')", "print('held', flush=True)", "time.sleep(60)")
     running = subprocess.Popen(
-        [sys.executable, "-c", holder],
-        cwd=tmp_path,
+        [sys.executable, "-c", "\n".join(["import time", "from l2audit.jobs import Turn", *steps])],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(SOURCES)},
         stdout=subprocess.PIPE,
         text=True,
@@ -133,13 +137,41 @@ def test_the_lock_is_held_until_the_process_ends_however_it_ends(tmp_path: Path)
     assert running.stdout is not None
     try:
         assert running.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match="another run of the study 'mine' is under way"):
-            hold_lock(tmp_path / "a/lock", "mine")
+        yield running
     finally:
         running.kill()
         running.wait()
         running.stdout.close()
-    hold_lock(tmp_path / "a/lock", "mine")
+
+
+def test_a_turn_is_held_until_the_process_ends_however_it_ends(tmp_path: Path) -> None:
+    with holder(tmp_path, "mine"), pytest.raises(UserError, match="another run of the study 'mine' is under way"):
+        Turn(tmp_path / "a/lock", "mine").take(tmp_path)
+    Turn(tmp_path / "a/lock", "mine").take(tmp_path)
+
+
+def test_a_run_of_another_study_is_waited_for_and_then_planned_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Planned before, between or after: only a plan that saw what the other run made is carried out."""
+    again: list[tuple[object, ...]] = []
+    monkeypatch.setattr(jobs.os, "execv", lambda *given: again.append(given))
+    monkeypatch.setattr(jobs.sys, "orig_argv", ["python", "-m", "snakemake"])
+    monkeypatch.chdir(tmp_path)
+    before = Turn(tmp_path / "a/lock", "mine")
+    with holder(tmp_path, "theirs") as other:
+        during = Turn(tmp_path / "a/lock", "mine")
+        threading.Timer(0.5, other.kill).start()
+        during.take(tmp_path / "a")
+    assert "waiting: a run of the study 'theirs' is under way" in capsys.readouterr().err
+    assert again == [(sys.executable, ["python", "-m", "snakemake"])]
+    assert Path.cwd() == tmp_path / "a"
+    jobs._held.clear()
+    before.take(tmp_path)  # had seen neither of the two
+    assert len(again) == 2
+    jobs._held.clear()
+    Turn(tmp_path / "a/lock", "mine").take(tmp_path)
+    assert len(again) == 2
 
 
 def test_jobs_use_this_package_and_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

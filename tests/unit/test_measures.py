@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_the_mean_predictor_scores_one() -> None:
 
 
 def test_huge_logits_are_survived() -> None:
-    logits = Part(np.array([[[1e4, 0.0], [0.0, 1e4]]], np.float32), np.array([[0, 0]], np.int32))
+    logits = Part(np.array([[[1e4, 0.0], [0.0, 1e4]]] * 3, np.float32), np.zeros((3, 2), np.int32))
     assert cross_entropy(logits)[0] == pytest.approx(5e3)
     assert of("test_brier", replace(evaluation("classification"), test=logits))[0] == pytest.approx(1.0)
 
@@ -123,6 +124,56 @@ def test_shift_relative_to_a_constant_model_is_not_there() -> None:
     outputs = given.test.outputs.copy()
     outputs[0] = 0.5
     assert np.isnan(of("prediction_shift_relative", replace(given, test=Part(outputs, given.test.y)))).all()
+
+
+PARTS = ("train", "validation", "validation_contaminated", "test", "test_noise", "test_fgsm")
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("where", [*PARTS, "finite_fit"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_no_measure_of_a_diverged_run_is_a_number(task: str, where: str, value: float) -> None:
+    """Nor is one that rests on a diverged run; all others stay as they are to the bit."""
+    sound = replace(evaluation(task), relabelled=np.ones((3, 40), bool))  # models: clean, contaminated, penalised
+    for diverged in range(3):
+        if where == "finite_fit":
+            broken = replace(sound, finite_fit=np.arange(3) != diverged)
+        else:
+            outputs = getattr(sound, where).outputs.copy()
+            outputs[diverged, 3, -1] = value
+            broken = replace(sound, **{where: Part(outputs, getattr(sound, where).y)})
+        assert broken.finite.tolist() == [model != diverged for model in range(3)]
+        for name in MEASURES.names():
+            lost = {diverged}
+            if diverged == 0:
+                lost |= {1} if "clean" in MEASURES[name].rests_on else set()
+                lost |= {2} if "unpenalised" in MEASURES[name].rests_on else set()
+            expected = of(name, sound)
+            expected[list(lost)] = np.nan
+            assert of(name, broken).tobytes() == expected.tobytes(), name
+
+
+def test_a_measure_that_looks_at_another_run_says_so() -> None:
+    resting = {name: MEASURES[name].rests_on for name in MEASURES.names() if MEASURES[name].rests_on}
+    assert resting == {
+        "prediction_shift": ("clean",),
+        "prediction_shift_relative": ("clean",),
+        "selectivity": ("unpenalised",),
+    }
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("risk", [error_rate, cross_entropy, nrmse, half_squared])
+def test_a_risk_of_outputs_that_are_not_finite_is_not_a_number(
+    risk: Callable[[Part], np.ndarray], value: float
+) -> None:
+    given = part("classification" if risk in (error_rate, cross_entropy) else "regression")
+    outputs = given.outputs.copy()
+    outputs[1, 7, 0] = value
+    with np.errstate(all="ignore"):
+        found = risk(Part(outputs, given.y))
+    assert np.isnan(found).tolist() == [False, True, False]
+    assert found[[0, 2]].tobytes() == risk(given)[[0, 2]].tobytes()
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

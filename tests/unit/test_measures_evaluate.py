@@ -12,7 +12,9 @@ from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes, split
 from l2audit.design import CLEAN, Contamination
 from l2audit.measures import MEASURES, Part
+from l2audit.models.penalties import read_penalty
 from l2audit.training import evaluate as under_test
+from l2audit.training.engines import assemble
 from l2audit.training.evaluate import (
     STRENGTH,
     ablation_rows,
@@ -192,14 +194,26 @@ def test_a_diverged_model_disturbs_no_other(task: str) -> None:
     with np.errstate(all="raise"):  # by no warning either
         broken = evaluate(fitted_of(fitted.network, flat, fitted.moments), on, levels)
     sound = evaluate(fitted, on, levels)
-    kept = [
-        model for model in range(8) if model not in (3, 7)
-    ]  # neither clean nor unpenalised: no other is compared with them
+    kept = [model for model in range(8) if model not in (3, 7)]  # no other is compared with those two
+    assert np.flatnonzero(broken.finite).tolist() == kept
     for name in MEASURES.names():
         with np.errstate(all="ignore"):
             found = MEASURES[name].compute(broken)
         assert found[kept].tobytes() == MEASURES[name].compute(sound)[kept].tobytes(), name
-    assert np.isnan(MEASURES["ablation_share"].compute(broken)[[3, 7]]).all()
+        assert np.isnan(found[[3, 7]]).all(), name
+
+
+def test_statistics_that_overflowed_make_a_diverged_run_though_its_outputs_are_finite() -> None:
+    """A variance that is infinite gives every row the same, finite outputs."""
+    on = given("normed", "classification")
+    network = untrained("normed", on).network
+    flat = np.stack([network.initial(0)] * 4)
+    moments = np.ones((4, 24), np.float32)  # 12 units' means and variances
+    moments[2, 12:] = np.inf
+    zeros = dict.fromkeys(("exposure", "train_loss"), np.zeros(4))
+    fitted = assemble(network, on, read_penalty("l2"), {"flat": flat, "moments": moments, **zeros})
+    assert np.isfinite(fitted.predict(on.X, on.data)).all()
+    assert fitted.certificates["finite"].tolist() == [True, True, False, True]
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

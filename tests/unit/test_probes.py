@@ -132,6 +132,7 @@ def seen(fitted: Fitted, on: Problem, hidden: list) -> np.ndarray:
     part = Part(np.zeros((len(on.data), 1, 1), np.float32), np.zeros((len(on.data), 1), np.float32))
     whole = Evaluation(
         task=on.task,
+        finite_fit=np.ones(len(on.data), bool),
         **dict.fromkeys(("train", "validation", "validation_contaminated", "test", "test_noise", "test_fgsm"), part),
         relabelled=np.zeros((1, 1), bool),
         clean_run=np.zeros(1, int),

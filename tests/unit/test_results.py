@@ -1,11 +1,14 @@
 """The table of runs: its schema, its canonical order, what it refuses, and its documentation."""
 
+import random
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from l2audit.errors import UserError
+from l2audit import stored
+from l2audit.errors import DamagedFile, UserError
 from l2audit.files import sha256_of
 from l2audit.training.results import COLUMNS, collect, provenance_of, schema, table_of, write
 
@@ -19,7 +22,7 @@ def columns(seeds: list[int], shard: str = "s") -> dict[str, list[object]]:
 
 
 def shard(path: Path, seeds: list[int], code: str = "c") -> Path:
-    write(table_of(columns(seeds, path.stem), {"code_sha256": code, "seconds": 1.0}), path)
+    write(table_of(columns(seeds, path.stem), {"code_sha256": code, "threads": "1"}), path)
     return path
 
 
@@ -74,6 +77,48 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     write(table_of(columns([0]), {}).replace_schema_metadata(None), foreign)
     with pytest.raises(UserError, match="no provenance"):
         collect([foreign], "t")
+
+
+def damaged_ways(content: bytes) -> list[bytes]:
+    """Truncations at many lengths, single flipped bits at many places, the footer's among them, and foreign files."""
+    draw = random.Random(0)
+    places = [*draw.sample(range(len(content)), 300), *range(len(content) - 40, len(content))]
+    lengths = [0, 1, 4, 8, *draw.sample(range(len(content)), 40), len(content) - 1]
+    flipped = [content[:at] + bytes([content[at] ^ (1 << draw.randrange(8))]) + content[at + 1 :] for at in places]
+    return [*(content[:length] for length in lengths), *flipped, content + b"0", b"not a table", content + content]
+
+
+def test_a_damaged_file_is_noticed_whatever_byte_changed(tmp_path: Path) -> None:
+    sound, hurt = shard(tmp_path / "a.parquet", [0, 1]), tmp_path / "b.parquet"
+    content = sound.read_bytes()
+    for damaged in damaged_ways(content):
+        hurt.write_bytes(damaged)
+        for look in (
+            provenance_of,
+            lambda path: collect([sound, path], "t"),
+            lambda path: stored.read_table(path, ["seed"]),
+        ):
+            with pytest.raises(DamagedFile) as told:
+                look(hurt)
+            assert told.value.paths == (hurt,)
+    assert str(told.value) == (
+        f"{hurt}: damaged or not whole\n  fix: delete it and run the same command again: it is made anew"
+    )
+    hurt.write_bytes(content)
+    assert stored.read_table(hurt).equals(table_of(columns([0, 1], "a"), {}))
+
+
+def test_a_file_that_is_not_there_is_not_damaged(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        provenance_of(tmp_path / "none.parquet")
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    table = table_of(columns([1, 0]), {"code_sha256": "c"})
+    write(table, tmp_path / "a.parquet")
+    found = stored.read_table(tmp_path / "a.parquet")
+    assert found.equals(table) and found.schema.metadata == table.schema.metadata
+    assert pq.read_table(tmp_path / "a.parquet", page_checksum_verification=True).equals(table)  # by any reader
 
 
 def test_the_documentation_lists_every_column_as_it_is() -> None:

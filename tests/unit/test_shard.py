@@ -12,16 +12,20 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.study import TRAINED
 from l2audit.config.study import CLEAN, Contamination, Schedule
 from l2audit.contamination import contaminate
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes
 from l2audit.design import Shard
+from l2audit.errors import DamagedFile
 from l2audit.files import sha256_of
+from l2audit.judge.grid import Grid, Thresholds
 from l2audit.measures import Part
+from l2audit.training import shard as under_test
 from l2audit.training.levels import level_of, replicate_of
 from l2audit.training.predictions import LOWEST, predictions_of, rescored, write_predictions
-from l2audit.training.results import COLUMNS, provenance_of
+from l2audit.training.results import COLUMNS, provenance_of, write
 from l2audit.training.shard import Trained, train_shard, training_seed
 
 CAPS = Sizes(40, 30, 30)
@@ -204,6 +208,93 @@ def test_a_placebo_network_starts_elsewhere_at_every_beta_on_the_same_rows() -> 
         assert (targets == targets[0]).all()
 
 
+# --- divergence ----------------------------------------------------------------------------------------------------
+
+STEEP = Schedule(0.5, 30, 16)
+"""With plain gradient descent, weights under a penalty above 2 / 0.5 grow at every step."""
+DIVERGING = shard_of("classification", "mlp", optimizer="sgd", betas=(0.0, 0.001, 1e3), seeds=(0,), schedule=STEEP)
+
+
+@cache
+def diverged() -> Trained:
+    return train_shard(DIVERGING, prepared("classification"), DATA, {})
+
+
+def test_a_run_that_diverged_has_axes_and_a_reason_and_nothing_else() -> None:
+    rows = diverged().table.to_pylist()
+    assert {(row["beta"], row["status"]) for row in rows} == {(0.0, "ok"), (0.001, "ok"), (1e3, "diverged")}
+    numbers = [column.name for column in COLUMNS if column.null]
+    for row in rows:
+        if row["status"] == "diverged":
+            assert row["reason"] == "a weight, the training loss or an output is not finite"
+            assert {row[name] for name in numbers} == {None}
+        else:
+            assert row["reason"] == "" and None not in [
+                row["validation_risk"],
+                row["layer_norms"],
+                row["gradient_ratio"],
+            ]
+
+
+def test_a_run_that_diverged_is_never_the_best() -> None:
+    runs = diverged().table.to_pandas()
+    found = Grid.of(
+        ("toy", "classification", "mlp", "cross_entropy"),
+        runs,
+        ["clean", "sym@0.2"],
+        list(DIVERGING.betas),
+        [0],
+        Thresholds(0.05, 0.05, np.inf, 0.1, 1.0),
+    )
+    assert found.best("clean").tolist() == found.best("sym@0.2").tolist() == [1]
+    assert found.band[:, 0].tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("part", ["test_fgsm", "validation", "finite_fit"])
+@TASKS
+def test_one_bad_output_anywhere_makes_a_run_a_diverged_one(
+    task: str, part: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The clean run at beta = 0 of seed 1 is spoilt: what rests on it goes with it, and the predictions say so."""
+    shard = shard_of(task, losses=LOSSES[task][-1:])
+    original = under_test.evaluate
+
+    def spoilt(*given: Any) -> Any:
+        found = original(*given)
+        at = len(shard.betas)  # behind all betas of seed 0
+        if part == "finite_fit":
+            return replace(found, finite_fit=np.arange(len(found.finite_fit)) != at)
+        outputs = getattr(found, part).outputs.copy()
+        outputs[at, 0, 0] = np.inf
+        return replace(found, **{part: Part(outputs, getattr(found, part).y)})
+
+    sound = {row["run_id"]: row for row in train(shard).table.to_pylist()}
+    monkeypatch.setattr(under_test, "evaluate", spoilt)
+    broken = train(shard)
+    write_predictions(broken.predictions, {}, tmp_path / "p.parquet")
+    scores = rescored(tmp_path / "p.parquet")
+    rows = {row["run_id"]: row for row in broken.table.to_pylist()}
+    (lost,) = [row for row in rows.values() if row["status"] != "ok"]
+    assert (lost["beta"], lost["level"], lost["seed"]) == (0.0, "clean", 1)
+    assert {lost[column.name] for column in COLUMNS if column.null} == {None}
+    for run_id, risk, loss in zip(scores["run_id"], scores["test_risk"], scores["test_loss"], strict=True):
+        row = rows[run_id]
+        if row is lost:
+            assert np.isnan([risk, loss]).all()
+            continue
+        assert risk == row["test_risk"] and loss == pytest.approx(row["test_loss"], rel=2**-11)
+        gone = set()
+        if row["seed"] == 1 and row["beta"] == 0:  # contaminated: the shifts rest on the clean run
+            gone = {"prediction_shift", "prediction_shift_relative"}
+        elif row["seed"] == 1 and row["level"] == "clean":
+            gone = {"selectivity"}
+        assert row == {**sound[run_id], **dict.fromkeys(gone)}
+
+
+def train(shard: Shard) -> Trained:
+    return train_shard(shard, prepared(shard.task), DATA, {})
+
+
 # --- predictions ---------------------------------------------------------------------------------------------------
 
 
@@ -238,9 +329,31 @@ def test_stored_predictions_are_the_same_bytes_whatever_the_order(tmp_path: Path
     assert provenance_of(tmp_path / "1.parquet") == {"code_sha256": "c"}
 
 
+def test_the_same_shard_trained_twice_gives_the_same_bytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shard = shard_of("classification", seeds=(0,))
+    files = []
+    with caplog.at_level("INFO"):
+        for name in ("1", "2"):
+            once = train(shard)
+            write(once.table, tmp_path / f"{name}.runs")
+            write_predictions(once.predictions, {}, tmp_path / f"{name}.predictions")
+            files.append([sha256_of(tmp_path / f"{name}.{kind}") for kind in ("runs", "predictions")])
+    assert files[0] == files[1]
+    assert [models for models, _ in TRAINED.findall(caplog.text)] == [str(shard.size)] * 2  # where the time is told
+
+
+def test_damaged_predictions_are_noticed(tmp_path: Path) -> None:
+    path = written(shard_of("classification"), tmp_path / "p.parquet")
+    whole = path.read_bytes()
+    for content in (b"", whole[:-1], whole[: len(whole) // 2], whole[:500] + bytes([whole[500] ^ 1]) + whole[501:]):
+        path.write_bytes(content)
+        with pytest.raises(DamagedFile, match="delete it and run the same command again"):
+            rescored(path)
+
+
 def test_classes_take_one_byte_and_chances_two(tmp_path: Path) -> None:
     types = pq.read_schema(written(shard_of("classification"), tmp_path / "p.parquet"))
-    assert {name: str(types.field(name).type.value_type) for name in types.names[1:]} == {
+    assert {name: str(types.field(name).type.value_type) for name in types.names[2:]} == {
         "target": "uint8",
         "predicted": "uint8",
         "log_probability": "halffloat",
@@ -251,7 +364,8 @@ def test_classes_take_one_byte_and_chances_two(tmp_path: Path) -> None:
 def test_classes_take_the_smallest_type_that_holds_them(classes: int, kept: type) -> None:
     outputs = np.zeros((1, 2, classes), np.float32)
     outputs[0, :, -1] = [1e6, np.nan]
-    found = predictions_of("classification", Part(outputs, np.zeros((1, 2), np.int32)), ["r"])
+    found = predictions_of("classification", Part(outputs, np.zeros((1, 2), np.int32)), ["r"], np.array([False]))
+    assert found["status"].tolist() == ["diverged"]
     assert found["predicted"].dtype == found["target"].dtype == kept
     assert found["predicted"][0, 0] == classes - 1
     assert found["log_probability"][0, 0] == LOWEST  # not minus infinity

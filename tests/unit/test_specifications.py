@@ -19,6 +19,7 @@ from l2audit.config.schema import schema
 from l2audit.errors import UserError
 from l2audit.judge.claims import parse
 from l2audit.judge.effects import estimate
+from l2audit.judge.grid import Thresholds, grids_of
 from l2audit.judge.rule import VERDICT_CODES
 from l2audit.judge.specifications import load, specify
 from l2audit.judge.specifications.choices import AXES, CONTAMINATED_RISK, RULES, Choices
@@ -259,6 +260,31 @@ def test_a_measure_that_one_part_lacks_is_no_choice_for_the_claim() -> None:
     runs = runs_of(plan).assign(test_risk_fgsm=np.where(plan["beta"] > 0, 0.6, 0.9))
     (found,) = curve_of(plan, runs, raw)["claims"]
     assert {named(row)["metric"] for row in found["specifications"]} == {"error or nRMSE"}
+
+
+@pytest.mark.parametrize("rule", RULES.names())
+def test_no_rule_chooses_a_diverged_run_nor_beta_zero(rule: str) -> None:
+    """Risks fall with beta, so that each rule would take the largest; of the last seed no penalised run is left."""
+    plan = plan_of("linear").query("dataset == 'd0'")
+    beta = plan["beta"]
+    falling = 0.6 - 0.005 * beta.rank(method="dense")
+    runs = runs_of(plan).assign(validation_risk=falling, **{CONTAMINATED_RISK: falling})
+    seeds, betas = sorted(plan["seed"].unique()), sorted(beta.unique())
+    lost = ((runs["seed"] == seeds[0]) & (beta == betas[-1])) | ((runs["seed"] == seeds[-1]) & (beta > 0))
+    thresholds = Thresholds(gradient_ratio=0.05, balance=0.05, band=0.02, norm_drop=0.1, decay_exposure=1.0)
+
+    def chosen(runs: pd.DataFrame) -> list[int]:
+        (grids,) = grids_of(plan, runs, {"regression": thresholds}).primary.values()
+        found = [RULES[rule](grids["squared"], level).tolist() for level in grids["squared"].levels]
+        assert found == found[:1] * len(found)
+        return found[0]
+
+    last = len(betas) - 1
+    assert chosen(runs) == [last] * len(seeds)
+    runs.loc[lost, "status"] = "diverged"
+    found = chosen(runs)
+    assert found[0] == last - 1 and set(found[1:-1]) == {last}
+    assert found[-1] > 0  # a run that diverged: beta = 0 would be a penalised model without a penalty
 
 
 def test_the_registered_specification_is_there_even_without_a_number() -> None:

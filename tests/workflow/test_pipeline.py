@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from l2audit import stored
 from repository_copy import PERMUTED, REPOSITORY, ROBUST_ARM, TINY, Copy
 
 EVIDENCE = (
@@ -211,10 +212,10 @@ def test_a_changed_template_remakes_the_page_only(copy: Copy) -> None:
 
 def test_shards_of_different_code_are_not_mixed(copy: Copy) -> None:
     path = copy.root / "results/tiny/shards/iris.linear.0.parquet"
-    table = pq.read_table(path)
+    table = stored.read_table(path)
     key, value = next(iter(table.schema.metadata.items()))
     code = json.loads(value)["code_sha256"].encode()
-    pq.write_table(table.replace_schema_metadata({key: value.replace(code, b"f" * 64)}), path)
+    stored.write_table(table.replace_schema_metadata({key: value.replace(code, b"f" * 64)}), path)
     outcome = copy.snakemake("--forcerun", "collect")
     assert outcome.status == 1
     assert "different versions of the code" in outcome.text

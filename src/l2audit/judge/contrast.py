@@ -1,22 +1,29 @@
 """Access to the runs that one contrast needs: all seeds of one (dataset, arm) at one level, at two betas.
 
 An estimand asks for measures at beta = 0 and at the beta that validation chose, of the claim's own arm and, where a
-part names one, of the arm that it is compared with. The contrast keeps note of what was read: a theta is usable when
-all of it is.
+part names one, of the arm that it is compared with. The contrast keeps note of what was read, and of the other runs on
+which a measure that was read rests: a theta is usable when all of them are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.judge.grid import ABSENT, Array, ByLoss, Grid, Mask
+from l2audit.contamination import CLEAN
+from l2audit.judge.grid import ABSENT, Array, ByLoss, Grid, Mask, least
+from l2audit.measures import CLEAN_RUN, MEASURES, OK, UNPENALISED_RUN
 
 PRIMARY_LOSS = {"classification": "cross_entropy", "regression": "squared"}
+RESTS_ON: Mapping[str, Callable[[str, bool], tuple[str, bool]]] = {
+    CLEAN_RUN: lambda level, penalised: (CLEAN, penalised),
+    UNPENALISED_RUN: lambda level, penalised: (level, False),
+}
+"""(level, penalised) of a run -> that of the other run on which a measure of it rests."""
 AGAINST = "against"
 """The parameter of a part that names the arm which its estimand compares the claim's own arms with."""
 
@@ -33,7 +40,7 @@ class Contrast:
     parameters: Mapping[str, Any]
     arms: Mapping[str, ByLoss] = field(default_factory=dict)  # all that the contrast may ask for, with the same seeds
     at: NDArray[np.int64] | int | None = None
-    needs: list[tuple[str, str, bool]] = field(default_factory=list)  # (loss, level, penalised) of each read
+    needs: list[tuple[str, str, bool]] = field(default_factory=list)  # (loss, level, penalised) of each run
     unusable: dict[str, Mask] = field(default_factory=dict)  # the estimand's own reasons
     others: list[Contrast] = field(default_factory=list)  # contrasts of other arms that were asked for
 
@@ -62,10 +69,6 @@ class Contrast:
         """`measure` at the chosen beta, (S,)."""
         return self._read(measure, level, loss, penalised=True)
 
-    def need_unpenalised(self) -> None:
-        """Count the run at beta = 0 among those that must be usable: a measure of the penalised run rests on it."""
-        self.needs.append((self.primary.loss, self.level, False))
-
     def best_beta(self, level: str | None = None) -> Array:
         """(S,): the beta > 0 whose model, trained at `level`, has the least risk on clean validation rows.
 
@@ -76,7 +79,7 @@ class Contrast:
         grid, at = self.primary, level or self.level
         status = grid.status[grid.levels.index(at), 1:]
         self.require("run absent", (status != ABSENT).all(axis=0))
-        self.require("run diverged", (status == "ok").any(axis=0))
+        self.require("run diverged", (status == OK).any(axis=0))
         return np.asarray(grid.betas[grid.best(at)])
 
     def against(self) -> Contrast:
@@ -97,10 +100,10 @@ class Contrast:
         """
         mine, theirs = self.penalised("train_loss"), self._theirs
         gap = np.abs(theirs.columns["train_loss"][theirs.levels.index(self.level)] - mine)
-        gap = np.where(np.isnan(gap) | (theirs.betas == 0)[:, None], np.inf, gap)
-        nearest = len(gap) - 1 - gap[::-1].argmin(axis=0)
+        nearest = least(gap, theirs.betas)
         other = self._other(nearest)
-        other.require("no matching fit", gap.min(axis=0) <= within * np.abs(mine))
+        closest = gap[nearest, np.arange(len(nearest))]
+        other.require("no matching fit", closest <= within * np.abs(mine))
         return other
 
     @property
@@ -120,6 +123,8 @@ class Contrast:
         grid = self.grids[loss] if loss else self.primary
         at = level or self.level
         self.needs.append((grid.loss, at, penalised))
+        for other in MEASURES[measure].rests_on if measure in MEASURES else ():
+            self.needs.append((grid.loss, *RESTS_ON[other](at, penalised)))
         return self.pick(grid.columns[measure], grid, at, penalised=penalised)
 
     def pick(self, values: NDArray[Any], grid: Grid, level: str, *, penalised: bool) -> NDArray[Any]:

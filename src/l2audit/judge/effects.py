@@ -21,6 +21,7 @@ from l2audit.judge.estimands.base import BOTH, CONTAMINATED, KINDS
 from l2audit.judge.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, at_common_seeds, grids_of
 from l2audit.judge.statistics import slope_of
 from l2audit.judge.tables import NOT_FINITE
+from l2audit.measures import OK
 
 EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
 EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]
@@ -215,7 +216,7 @@ def _own_reasons(contrast: Contrast, *, judged_band: bool, certificate: bool) ->
     for loss, level, penalised in dict.fromkeys(contrast.needs):
         grid = contrast.grids[loss]
         status = contrast.pick(grid.status, grid, level, penalised=penalised)
-        faults += [(f"run {word}", status == word) for word in ("absent", "diverged")]
+        faults += [(f"run {word}", status == word) for word in sorted({*status} - {OK})]
     if judged_band:
         faults.append(("no beta in the judged band", ~primary.band[contrast.index, seeds]))
     for loss, level, penalised in dict.fromkeys(contrast.needs) if certificate else ():
@@ -269,12 +270,14 @@ def summarise(
     }
     rows: list[dict[str, object]] = []
     for (role, dataset, task, architecture), by_loss in _grids(plan, runs, registration).primary.items():
-        chosen = by_loss[PRIMARY_LOSS[task]].chosen
+        primary = by_loss[PRIMARY_LOSS[task]]
+        found = primary.status[primary.levels.index(CLEAN), primary.chosen, np.arange(len(primary.seeds))] == OK
+        chosen = np.where(found, primary.chosen, -1)  # a seed all of whose penalised runs are lost has chosen none
         for loss, grid in by_loss.items():
             for where, level in enumerate(grid.levels):
                 kind, rate, magnitude = contaminations[level]
                 for b, beta in enumerate(grid.betas):
-                    ok = grid.status[where, b] == "ok"
+                    ok = grid.status[where, b] == OK
                     rows.append(
                         {
                             "role": role,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
+from l2audit.measures import OK
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -48,6 +49,17 @@ def least_clean_risk(grid: Grid, level: str) -> NDArray[np.int64]:
     return grid.best(CLEAN)
 
 
+def least(values: Array, betas: Array, *, smallest: bool = False) -> NDArray[np.int64]:
+    """(S,): index of the beta > 0 of least value, `values` (B, S); NaN is never the least.
+
+    Ties go to the largest beta, or to the `smallest`. The largest beta where no value is there.
+    """
+    last = len(betas) - 1
+    offered = np.where(np.isnan(values) | (betas == 0)[:, None], np.inf, values)
+    found: NDArray[np.int64] = offered.argmin(axis=0) if smallest else last - offered[::-1].argmin(axis=0)
+    return np.where(np.isfinite(offered).any(axis=0), found, last)
+
+
 class Columns(dict[str, Array]):
     """Column of the table of runs -> (L, B, S), arranged when it is first asked for: an estimand needs few of them."""
 
@@ -62,7 +74,11 @@ class Columns(dict[str, Array]):
 
 @dataclass(frozen=True)
 class Grid:
-    """Runs of one (dataset, arm, loss): levels x betas x seeds, absent runs as NaN with status "absent"."""
+    """Runs of one (dataset, arm, loss): levels x betas x seeds.
+
+    Every column is NaN where the run is absent or has diverged, whatever the table says there: so that nothing that is
+    chosen from a grid can be such a run.
+    """
 
     dataset: str
     task: str
@@ -103,7 +119,7 @@ class Grid:
                 raise UserError(f"the table of runs lacks the column '{name}'", fix="train again with this version")
             values = np.full(shape, np.nan)
             values[where] = runs[name].to_numpy(dtype=float)
-            return values
+            return np.where(status == OK, values, np.nan)
 
         status = np.full(shape, ABSENT, dtype=object)
         status[where] = runs["status"].to_numpy()
@@ -121,7 +137,7 @@ class Grid:
     def band(self) -> Mask:
         """(B, S): beta > 0 whose clean validation risk is within the margin of the best over all betas, 0 included."""
         risk = self.columns["validation_risk"][self.levels.index(CLEAN)]
-        best = np.nanmin(np.where(np.isnan(risk), np.inf, risk), axis=0)
+        best = np.where(np.isnan(risk), np.inf, risk).min(axis=0)
         inside: Mask = (risk <= best + self.thresholds.band) & (self.betas > 0)[:, None]
         return inside
 
@@ -135,19 +151,17 @@ class Grid:
         """(S,): likewise, of the models trained on clean rows."""
         return self.chosen_at[CLEAN]
 
-    def best(self, level: str) -> NDArray[np.int64]:
-        """(S,): index of the beta > 0 of least clean validation risk at `level`; ties go to the largest beta.
+    def best(self, level: str, risk: str = "validation_risk", *, smallest: bool = False) -> NDArray[np.int64]:
+        """(S,): index of the beta > 0 of least clean validation risk at `level`, or of another `risk`; see `least`.
 
-        0-1 error ties often, and the smallest of tied betas would mean "L2 off".
+        0-1 error ties often, and the smallest of tied betas would mean "L2 off". Where all penalised runs of a seed are
+        lost, the index is that of a lost run, so that no contrast with it can be used.
         """
-        risk = self.columns["validation_risk"][self.levels.index(level)]
-        risk = np.where(np.isnan(risk) | (self.betas == 0)[:, None], np.inf, risk)
-        best: NDArray[np.int64] = len(self.betas) - 1 - risk[::-1].argmin(axis=0)
-        return best
+        return least(self.columns[risk][self.levels.index(level)], self.betas, smallest=smallest)
 
     @cached_property
     def certified(self) -> Mask:
-        """(L, B, S): runs whose gradient and layer balance show convergence, and those without a penalty.
+        """(L, B, S): finite runs whose gradient and layer balance show convergence, and those without a penalty.
 
         Without a penalty separable data have no minimiser to converge to: beta = 0 is exempt, and so is a run whose
         penalty reaches nothing (its decay exposure is 0). Balance: Du, Hu & Lee (2018), extended to L2.
@@ -157,7 +171,7 @@ class Grid:
             np.isnan(balance) | (balance < self.thresholds.balance)
         )
         exempt: Mask = (self.betas == 0)[None, :, None] | (self.columns["decay_exposure"] == 0)
-        return np.asarray(converged | exempt)
+        return np.asarray((converged | exempt) & (self.status == OK))
 
 
 ByLoss = Mapping[str, Grid]

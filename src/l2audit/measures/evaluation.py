@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,11 @@ class Part:
 
     outputs: NDArray[np.float32]
     y: NDArray[np.float32] | NDArray[np.int32]
+
+    @property
+    def finite(self) -> Mask:
+        """Whether all outputs of a model are finite, (M,)."""
+        return np.asarray(np.isfinite(self.outputs).all(axis=(1, 2)))
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Hidden:
 class Evaluation:
     """All that measures may look at, for M models of one task, architecture and loss.
 
+    finite_fit: (M,) whether all weights and the training loss are finite
     train: the rows that the model was fitted to, contaminated ones included
     validation, test: clean; validation_contaminated: the contaminated copy
     test_noise, test_fgsm: the test rows with perturbed features (see `l2audit.training.evaluate`), same targets
@@ -56,6 +62,7 @@ class Evaluation:
     """
 
     task: str
+    finite_fit: Mask
     train: Part
     validation: Part
     validation_contaminated: Part
@@ -70,28 +77,58 @@ class Evaluation:
     live_inputs: Mask
     hidden: list[Hidden]
 
+    @property
+    def finite(self) -> Mask:
+        """Which runs did not diverge, (M,): the fit and every output on every part is finite."""
+        parts = (self.train, self.validation, self.validation_contaminated, self.test, self.test_noise, self.test_fgsm)
+        return np.asarray(np.all([self.finite_fit, *(part.finite for part in parts)], axis=0))
+
+    @property
+    def others(self) -> Mapping[str, NDArray[np.int64]]:
+        """What a measure may rest on beside the run itself -> which of the M models that is, (M,), -1 for none."""
+        return {CLEAN_RUN: self.clean_run, UNPENALISED_RUN: self.unpenalised_run}
+
+
+CLEAN_RUN, UNPENALISED_RUN = "clean", "unpenalised"
+OK, DIVERGED = "ok", "diverged"
+"""The status of a run in every table: whether it is finite, as above."""
+
 
 @dataclass(frozen=True)
 class Measure:
-    """A registered measure: what it computes, (M,), and how to read it. NaN: it does not apply to the run.
+    """A registered measure: a function of an evaluation, (M,), and how to read it.
 
-    `formula` ends with its source where it is not this project's own.
+    `formula` ends with its source where it is not this project's own. `rests_on` names the other runs that the measure
+    looks at (`Evaluation.others`): a contrast that reads the measure needs those runs, too.
     """
 
-    compute: Callable[[Evaluation], Array]
+    function: Callable[[Evaluation], Array]
     formula: str
     unit: str = "1"
+    rests_on: tuple[str, ...] = ()
+
+    def compute(self, runs: Evaluation) -> Array:
+        """The measure of each run, (M,); NaN where it does not apply, or the run or one that it rests on diverged."""
+        finite = runs.finite
+        there = finite.copy()
+        for name in self.rests_on:
+            other = runs.others[name]
+            there &= (other < 0) | finite[other]
+        with np.errstate(all="ignore"):  # a diverged model is a row, not a warning
+            return np.where(there, self.function(runs), np.nan)
 
 
 MEASURES: Registry[Measure] = Registry("measure")
 
 
-def measure(name: str, formula: str, unit: str = "1") -> Callable[[Callable[[Evaluation], Array]], Any]:
+def measure(
+    name: str, formula: str, unit: str = "1", rests_on: tuple[str, ...] = ()
+) -> Callable[[Callable[[Evaluation], Array]], Any]:
     """Register a function of an evaluation as the measure `name`; see `Measure`."""
 
-    def register(compute: Callable[[Evaluation], Array]) -> Callable[[Evaluation], Array]:
-        MEASURES.add(name, Measure(compute, formula, unit))
-        return compute
+    def register(function: Callable[[Evaluation], Array]) -> Callable[[Evaluation], Array]:
+        MEASURES.add(name, Measure(function, formula, unit, rests_on))
+        return function
 
     return register
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from l2audit.measures.evaluation import MEASURES, Array, Evaluation, Measure, Part, measure, not_there
+from l2audit.measures.evaluation import CLEAN_RUN, MEASURES, Array, Evaluation, Measure, Part, measure, not_there
 
 CLASSIFICATION = "classification"
 
 
+def where_finite(part: Part, values: Array) -> Array:
+    """`values` (M,), NaN where an output of the model is not finite: the class of largest logit, say, always exists."""
+    return np.where(part.finite, values, np.nan)
+
+
 def error_rate(part: Part) -> Array:
     """Share of rows whose largest logit is not the target class, (M,) in [0, 1]; ties go to the lowest class."""
-    return np.asarray((part.outputs.argmax(axis=2) != part.y).mean(axis=1), dtype=np.float64)
+    return where_finite(part, (part.outputs.argmax(axis=2) != part.y).mean(axis=1))
 
 
 def nrmse(part: Part) -> Array:
     """RMSE / SD(y) over the part's own rows, (M,) >= 0; 1 is what the part's mean would score."""
     y = part.y.astype(np.float64)
     residual = part.outputs[:, :, 0].astype(np.float64) - y
-    return np.asarray(np.sqrt((residual**2).mean(axis=1)) / y.std(axis=1), dtype=np.float64)
+    return where_finite(part, np.sqrt((residual**2).mean(axis=1)) / y.std(axis=1))
 
 
 def cross_entropy(part: Part) -> Array:
@@ -27,13 +32,13 @@ def cross_entropy(part: Part) -> Array:
     top = logits.max(axis=2, keepdims=True)
     log_total = np.log(np.exp(logits - top).sum(axis=2)) + top[:, :, 0]
     chosen = np.take_along_axis(logits, part.y[:, :, None].astype(np.int64), axis=2)[:, :, 0]
-    return np.asarray((log_total - chosen).mean(axis=1), dtype=np.float64)
+    return where_finite(part, (log_total - chosen).mean(axis=1))
 
 
 def half_squared(part: Part) -> Array:
     """Mean of half the squared residual, (M,) >= 0, in squared units of the scaled target."""
     residual = part.outputs[:, :, 0].astype(np.float64) - part.y
-    return np.asarray(0.5 * (residual**2).mean(axis=1), dtype=np.float64)
+    return where_finite(part, 0.5 * (residual**2).mean(axis=1))
 
 
 RISK = {"classification": error_rate, "regression": nrmse}
@@ -119,6 +124,7 @@ def input_gradient(runs: Evaluation) -> Array:
     "prediction_shift",
     "mean (f - f_clean)^2 / variance of y (regression), share of rows given another class (classification), on clean "
     "test rows, f_clean the same run trained on clean rows; null for that run itself",
+    rests_on=(CLEAN_RUN,),
 )
 def prediction_shift(runs: Evaluation) -> Array:
     """How far contamination of the training rows moved the predictions, (M,) >= 0."""
@@ -134,6 +140,7 @@ def prediction_shift(runs: Evaluation) -> Array:
 @measure(
     "prediction_shift_relative",
     "mean (f - f_clean)^2 / variance of f_clean, on clean test rows, as prediction_shift; null for classification",
+    rests_on=(CLEAN_RUN,),
 )
 def prediction_shift_relative(runs: Evaluation) -> Array:
     """`prediction_shift` in units of what the clean model does at all, (M,); NaN where that is nothing (constant)."""

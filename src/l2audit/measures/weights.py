@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.measures.evaluation import MEASURES, Array, Evaluation, Mask, Measure, measure, not_there
+from l2audit.measures.evaluation import (
+    MEASURES,
+    UNPENALISED_RUN,
+    Array,
+    Evaluation,
+    Mask,
+    Measure,
+    measure,
+    not_there,
+)
 
 Values = NDArray[np.floating[Any]]
 
@@ -156,6 +165,7 @@ def feature_gini(runs: Evaluation) -> Array:
     "minus the least-squares slope of log |w / w_0| on log |w_0|, w_0 the weight of the same run at beta = 0, over the"
     " entries at live inputs, pooled over kernels after centring in each; entries with w = 0 or |w_0| < 1e-8 left out;"
     " null at beta = 0 and where all |w_0| are alike",
+    rests_on=(UNPENALISED_RUN,),
 )
 def selectivity(runs: Evaluation) -> Array:
     """How much more the penalty shrinks larger weights, (M,): one s times larger by a further factor of s^selectivity.

@@ -95,7 +95,9 @@ def assemble(network: Network, problem: Problem, penalty: Penalty, trained: dict
     certificates: dict[str, Array] = {name: values.astype(np.float64) for name, values in named.items()}
     certificates["balance"] = balance(kernels) if balances(network, penalty) else np.full(len(flat), np.nan)
     certificates["decay_exposure"] = np.where(acts, exposure * problem.beta.astype(np.float64), 0.0)
-    certificates["finite"] = np.isfinite(flat).all(axis=1) & np.isfinite(certificates["train_loss"])
+    certificates["finite"] = (
+        np.isfinite(flat).all(axis=1) & np.isfinite(moments).all(axis=1) & np.isfinite(certificates["train_loss"])
+    )
     return Fitted(kernels, biases, certificates, _predictor(network, flat, moments), network, flat, moments)
 
 

@@ -53,6 +53,7 @@ def evaluate(fitted: Fitted, problem: Problem, levels: Sequence[Level]) -> Evalu
     gradient, against = perturb(fitted, problem.task, X, which, test)
     return Evaluation(
         task=problem.task,
+        finite_fit=fitted.certificates["finite"].astype(bool),
         train=part(problem.X, problem.y, problem.data),
         validation=part(*validation, which),
         validation_contaminated=part(*stacked([level.validation for level in levels]), problem.data),

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from l2audit.files import atomic
-from l2audit.measures import Part
+from l2audit import stored
+from l2audit.measures import DIVERGED, OK, Part
 from l2audit.measures.risks import half_squared, nrmse
 from l2audit.seeds import canonical
 from l2audit.training.results import PROVENANCE
@@ -26,12 +25,15 @@ from l2audit.training.results import PROVENANCE
 LOWEST = float(np.finfo(np.float16).min)
 
 Predictions = dict[str, NDArray[Any]]
-"""run_id (M,); target and predicted (M, n); for classification log_probability (M, n)."""
+"""run_id and status (M,); target and predicted (M, n); for classification log_probability (M, n)."""
 
 
-def predictions_of(task: str, test: Part, run_ids: Sequence[str]) -> Predictions:
-    """Predictions of M models on their test rows; a class is that of the largest logit, ties go to the lowest."""
-    found: Predictions = {"run_id": np.asarray(run_ids)}
+def predictions_of(task: str, test: Part, run_ids: Sequence[str], finite: NDArray[np.bool_]) -> Predictions:
+    """Predictions of M models on their test rows; a class is that of the largest logit, ties go to the lowest.
+
+    finite: (M,) which runs did not diverge. What is stored of a diverged run means nothing: its status says so.
+    """
+    found: Predictions = {"run_id": np.asarray(run_ids), "status": np.where(finite, OK, DIVERGED)}
     if task != "classification":
         return {**found, "target": test.y, "predicted": test.outputs[:, :, 0]}
     small = np.min_scalar_type(test.outputs.shape[2] - 1)
@@ -55,8 +57,7 @@ def write_predictions(pieces: Sequence[Predictions], provenance: Mapping[str, An
     order = np.argsort(whole["run_id"])
     table = pa.table({name: _column(values[order]) for name, values in whole.items()})
     table = table.replace_schema_metadata({PROVENANCE: canonical(dict(provenance)).encode()})
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", version="2.6", use_dictionary=False)
+    stored.write_table(table, path, use_dictionary=False)
 
 
 def _column(values: NDArray[Any]) -> pa.Array:
@@ -68,22 +69,25 @@ def _column(values: NDArray[Any]) -> pa.Array:
 def rescored(path: str | Path) -> dict[str, NDArray[Any]]:
     """run_id, test_risk and test_loss of every run in a file of predictions, from what is in it alone.
 
-    test_risk is the column of that name to the bit; test_loss is too for regression, and for classification to the
-    precision of float16, a relative error of at most 2^-11 above the lowest float16.
+    Both are NaN of a diverged run. Of all others test_risk is the column of that name to the bit; test_loss is too for
+    regression, and for classification to the precision of float16, a relative error of at most 2^-11 above the lowest
+    float16. DamagedFile: the file is not what was written.
     """
-    table = pq.read_table(path)
+    table = stored.read_table(path)
 
-    def stored(name: str) -> NDArray[Any]:
+    def column(name: str) -> NDArray[Any]:
         flat = table[name].combine_chunks()
         return np.asarray(flat.values.to_numpy(zero_copy_only=False)).reshape(len(table), -1)
 
     run_id = np.asarray(table["run_id"].to_pylist())
-    target, predicted = stored("target"), stored("predicted")
+    target, predicted = column("target"), column("predicted")
     with np.errstate(all="ignore"):
         if "log_probability" in table.column_names:
             risk = (predicted != target).mean(axis=1)
-            loss = -stored("log_probability").astype(np.float64).mean(axis=1)
+            loss = -column("log_probability").astype(np.float64).mean(axis=1)
         else:
             part = Part(predicted[:, :, None], target)
             risk, loss = nrmse(part), half_squared(part)
-    return {"run_id": run_id, "test_risk": risk, "test_loss": loss}
+    usable = np.asarray(table["status"].to_pylist()) == OK
+    scores = {"test_risk": risk, "test_loss": loss}
+    return {"run_id": run_id, **{name: np.where(usable, score, np.nan) for name, score in scores.items()}}

@@ -7,21 +7,19 @@ and a table that does not fit it is refused on write. Provenance travels inside 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from l2audit.errors import UserError
-from l2audit.files import atomic
+from l2audit import stored
+from l2audit.errors import DamagedFile, UserError
 from l2audit.measures import MEASURES
 from l2audit.seeds import canonical
 
 PROVENANCE = b"l2audit.provenance"
-OK, DIVERGED = "ok", "diverged"
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,11 @@ AXES = (
     Column("seed", pa.int64(), "replicate: split, initial weights, batch order and contamination draw"),
 )
 STATUS = (
-    Column("status", pa.string(), "ok | diverged (a weight or a measure is not finite)"),
+    Column(
+        "status",
+        pa.string(),
+        "ok | diverged (a weight, the training loss or an output is not finite; no measure of it is given)",
+    ),
     Column("reason", pa.string(), "why not ok, else empty"),
 )
 CERTIFICATES = (
@@ -115,15 +117,17 @@ def table_of(columns: Mapping[str, Sequence[object]], provenance: Mapping[str, A
 
 
 def write(table: pa.Table, path: str | Path) -> None:
-    """Write a table atomically, with settings that give the same bytes for the same table."""
-    with atomic(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", version="2.6")
+    """Write a table atomically; the same table gives the same bytes."""
+    stored.write_table(table, path)
 
 
 def provenance_of(path: str | Path) -> dict[str, Any]:
-    """The provenance stored inside a file of runs."""
-    metadata = pq.read_schema(path).metadata or {}
-    if PROVENANCE not in metadata:
+    """The provenance stored inside a file of runs (DamagedFile: it is not what was written)."""
+    return _provenance(stored.metadata_of(path), path)
+
+
+def _provenance(metadata: Mapping[bytes, bytes] | None, path: str | Path) -> dict[str, Any]:
+    if not metadata or PROVENANCE not in metadata:
         raise UserError(
             "holds no provenance, so it was not made by this workflow", file=path, fix="delete it and run again"
         )
@@ -135,9 +139,11 @@ def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
     """Put shards together into one table, sorted, whose bytes depend on the runs alone.
 
     Shards made by different code, or a run that appears twice, are refused: a merge of unlike results has no meaning.
+    DamagedFile: shards are not what was written; all such are named.
     """
     files = sorted(Path(path) for path in paths)
-    found = [provenance_of(path) for path in files]
+    tables = list(_tables(files))
+    found = [_provenance(table.schema.metadata, path) for table, path in zip(tables, files, strict=True)]
     codes = {provenance["code_sha256"]: path for provenance, path in zip(found, files, strict=True)}
     if len(codes) > 1:
         raise UserError(
@@ -145,7 +151,7 @@ def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
             file=next(iter(codes.values())),
             fix=f"delete results/{study}/shards and run again",
         )
-    merged = pa.concat_tables([pq.read_table(path).replace_schema_metadata(None) for path in files])
+    merged = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
     if len(merged["run_id"].unique()) != len(merged):
         raise UserError(
             "a run appears in two shards", file=f"results/{study}/shards", fix="delete the folder and run again"
@@ -153,3 +159,14 @@ def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
     ordered = merged.sort_by([(name, "ascending") for name in SORTED_BY])
     summary = {"study": study, "code_sha256": next(iter(codes), None), "shards": len(files)}
     return ordered.replace_schema_metadata({PROVENANCE: canonical(summary).encode()})
+
+
+def _tables(files: Iterable[Path]) -> Iterator[pa.Table]:
+    damaged: list[Path] = []
+    for path in files:
+        try:
+            yield stored.read_table(path)
+        except DamagedFile:
+            damaged.append(path)
+    if damaged:
+        raise DamagedFile(*damaged)

@@ -6,12 +6,12 @@ is random is keyed by the axes it may depend on (see `l2audit.seeds`), so a run'
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -21,19 +21,23 @@ from numpy.typing import NDArray
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import sizes_for
 from l2audit.design import Run, Shard
-from l2audit.measures import MEASURES, Evaluation, layer_norms
+from l2audit.measures import DIVERGED, MEASURES, OK, Evaluation, layer_norms
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
+from l2audit.packages import installed
 from l2audit.seeds import seed_of
 from l2audit.training.engines import fit
 from l2audit.training.evaluate import evaluate, typed
 from l2audit.training.levels import Level, level_of, replicate_of
 from l2audit.training.predictions import Predictions, predictions_of
 from l2audit.training.problem import Fitted, Problem
-from l2audit.training.results import CERTIFICATES, DIVERGED, OK, table_of
+from l2audit.training.results import CERTIFICATES, table_of
 
-RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow-cpu")
+RECORDED_PACKAGES = ("numpy", "scipy", "scikit-learn", "tensorflow")
 PLACEBO = "placebo"
+NOT_FINITE = "a weight, the training loss or an output is not finite"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def train_shard(shard: Shard, prepared: Prepared, data: str, provenance: Mapping
     row caps and schedule, go into the table's metadata. A model that diverges is a row with status "diverged"; an
     exception means that the job itself is broken.
     """
-    started = time.monotonic()
+    started, made_by = time.monotonic(), circumstances()  # what could fail must do so before the training
     replicates = {seed: replicate_of(prepared, seed, shard.rows) for seed in shard.seeds}
     levels = [
         level_of(shard.dataset, seed, contamination, replicates[seed], shard.scaling)
@@ -67,8 +71,8 @@ def train_shard(shard: Shard, prepared: Prepared, data: str, provenance: Mapping
         for name, values in found.items():
             columns.setdefault(name, []).extend(values)
     made_of = {**provenance, "data_sha256": data, "shard": shard.declared()}
-    table = table_of(columns, {**made_of, **_circumstances(time.monotonic() - started)})
-    return Trained(table, predictions, made_of)
+    logger.info("trained %d models in %.3f s", shard.size, time.monotonic() - started)
+    return Trained(table_of(columns, {**made_of, **made_by}), predictions, made_of)
 
 
 def _train_loss(
@@ -111,7 +115,7 @@ def _train_loss(
     ]
     rows = sizes_for(len(prepared.y), shard.rows)
     ids = [shard.run_id(run, data, rows) for run in runs]
-    predicted = predictions_of(prepared.task, evaluation.test, ids)
+    predicted = predictions_of(prepared.task, evaluation.test, ids, evaluation.finite)
     return {"run_id": list(ids), **_rows(shard, prepared.task, runs, fitted, evaluation)}, predicted
 
 
@@ -129,11 +133,8 @@ def training_seed(word: str, seed: int, beta: float) -> int:
 def _rows(
     shard: Shard, task: str, runs: Sequence[Run], fitted: Fitted, evaluation: Evaluation
 ) -> dict[str, list[object]]:
-    with np.errstate(all="ignore"):  # a diverged model is a row, not a warning
-        measured = {name: MEASURES[name].compute(evaluation) for name in MEASURES.names()}
-        norms = layer_norms(evaluation)
-    finite = fitted.certificates["finite"].astype(bool) & np.isfinite(measured["test_risk"])
-    absent = np.full(len(runs), np.nan)
+    finite, absent, norms = evaluation.finite, np.full(len(runs), np.nan), layer_norms(evaluation)
+    certificates = {one.name: fitted.certificates.get(one.name, absent) for one in CERTIFICATES}
     axes = [run.axes for run in runs]
     return {
         "shard_id": [shard.shard_id] * len(runs),
@@ -141,11 +142,11 @@ def _rows(
         "task": [task] * len(runs),
         "level": [run.contamination.level for run in runs],
         "status": [OK if good else DIVERGED for good in finite],
-        "reason": ["" if good else "a weight or a measure is not finite" for good in finite],
-        "layer_norms": norms.tolist(),
+        "reason": ["" if good else NOT_FINITE for good in finite],
+        "layer_norms": [one.tolist() if good else None for good, one in zip(finite, norms, strict=True)],
         **{axis: [one[axis] for one in axes] for axis in axes[0]},
-        **{name: _nullable(numbers) for name, numbers in measured.items()},
-        **{one.name: _nullable(fitted.certificates.get(one.name, absent)) for one in CERTIFICATES},
+        **{name: _nullable(MEASURES[name].compute(evaluation)) for name in MEASURES.names()},
+        **{name: _nullable(np.where(finite, numbers, np.nan)) for name, numbers in certificates.items()},
     }
 
 
@@ -154,12 +155,11 @@ def _nullable(numbers: NDArray[np.floating[Any]]) -> list[object]:
     return [None if np.isnan(number) else float(number) for number in numbers]
 
 
-def _circumstances(seconds: float) -> dict[str, Any]:
-    """Where and with what a shard was trained: for the audit, never part of a table that must be byte-stable."""
+def circumstances() -> dict[str, Any]:
+    """Where and with what a shard is trained, for the audit: no clock, so that the same job writes the same bytes."""
     return {
-        "seconds": round(seconds, 3),
         "processor": platform.processor() or platform.machine(),
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in RECORDED_PACKAGES},
-        "threads": int(os.environ.get("OMP_NUM_THREADS", "1")),
+        "packages": installed(RECORDED_PACKAGES),
+        "threads": os.environ.get("OMP_NUM_THREADS"),
     }

@@ -30,7 +30,6 @@ def shrinkage(runs: Contrast) -> Array:
 )
 def selectivity(runs: Contrast) -> Array:
     """How much more the penalty shrinks larger weights: one ten times larger, by a further factor of 10^theta."""
-    runs.need_unpenalised()
     return runs.penalised("selectivity")
 
 

@@ -38,16 +38,13 @@ RULES.add("least clean risk", least_clean_risk)
 @RULES.register("least clean risk, ties to the smallest")
 def least_clean_risk_smallest(grid: Grid, level: str) -> NDArray[np.int64]:
     """As `least_clean_risk`, but ties go to the smallest beta above 0."""
-    chosen: NDArray[np.int64] = _penalised_risk(grid, "validation_risk", CLEAN).argmin(axis=0)
-    return chosen
+    return grid.best(CLEAN, smallest=True)
 
 
 @RULES.register("least contaminated risk")
 def least_contaminated_risk(grid: Grid, level: str) -> NDArray[np.int64]:
     """The beta > 0 of least risk on validation rows contaminated like the training rows; ties go to the largest."""
-    risk = _penalised_risk(grid, CONTAMINATED_RISK, level)
-    chosen: NDArray[np.int64] = len(risk) - 1 - risk[::-1].argmin(axis=0)
-    return chosen
+    return grid.best(level, CONTAMINATED_RISK)
 
 
 @RULES.register("largest in the band")
@@ -55,12 +52,6 @@ def largest_in_band(grid: Grid, level: str) -> NDArray[np.int64]:
     """The largest beta of the judged band; where that is empty, the registered choice."""
     largest = len(grid.betas) - 1 - grid.band[::-1].argmax(axis=0)
     return np.where(grid.band.any(axis=0), largest, least_clean_risk(grid, level))
-
-
-def _penalised_risk(grid: Grid, column: str, level: str) -> NDArray[np.float64]:
-    """(B, S): a validation risk at `level`; infinite at beta = 0 and where there is none."""
-    risk = grid.columns[column][grid.levels.index(level)]
-    return np.where(np.isnan(risk) | (grid.betas == 0)[:, None], np.inf, risk)
 
 
 @dataclass(frozen=True)
