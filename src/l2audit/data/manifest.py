@@ -1,7 +1,7 @@
 """`data/raw/<name>/manifest.json`: which raw files a dataset is made of, and their SHA-256.
 
 It is written last and only when every file is whole: it is what the workflow's download rule makes. Its bytes depend
-on the entry and the data alone; the address that served a file is not in it.
+on the entry and the data alone: it names neither the server that answered nor the folder that a file lay in.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def write_manifest(
     """List `files` of `folder`, with size and SHA-256; `origin`: file name -> address, where it has one."""
     manifest = {
         "dataset": entry.name,
-        "source": entry.source,
+        "source": entry.public_source,
         "package": package,
         "files": [
             {
