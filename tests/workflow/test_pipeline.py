@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import socket
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -81,7 +83,25 @@ def test_provenance_tells_the_code_of_every_stage(finished: Copy) -> None:
     provenance = json.loads(finished.read("results/tiny/provenance.json"))
     assert set(provenance["code_sha256"]) == {path.stem for path in (REPOSITORY / "scripts").glob("*.py")}
     assert provenance["runs"]["by_status"] == {"ok": 40}
-    assert str(finished.root) not in finished.read("results/tiny/provenance.json")
+
+
+def everything_in(path: Path) -> str:
+    """A result file as text: of a Parquet file all cells and all metadata."""
+    if path.suffix != ".parquet":
+        return path.read_bytes().decode("utf-8", errors="ignore")
+    table = pq.read_table(path)
+    return f"{table.schema.metadata} {[column.unique().to_pylist() for column in table.columns]}"
+
+
+def test_no_result_tells_on_which_machine_or_where_it_was_made(finished: Copy) -> None:
+    """Logs and benchmarks may."""
+    private = {str(finished.root), str(finished.root.parent), str(Path.home()) + "/", socket.gethostname(), sys.prefix}
+    made = [path for folder in ("data", "results", "report") for path in (finished.root / folder).rglob("*")]
+    results = [path for path in made if path.is_file() and not {"logs", "benchmarks"} & set(path.parts)]
+    assert {".html", ".json", ".npz", ".parquet", ".csv"} <= {path.suffix for path in results}
+    for path in results:
+        told = everything_in(path)
+        assert not {word for word in private if word in told}, path
 
 
 def test_the_same_command_again_does_nothing(finished: Copy) -> None:
