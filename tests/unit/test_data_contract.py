@@ -6,9 +6,12 @@ What is downloaded comes from a server on this machine; a dataset that cannot be
 from __future__ import annotations
 
 import copy
+import io
 import json
 import logging
+import re
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ import pytest
 import yaml
 
 import loopback
+from l2audit.data.arrays import Prepared, save_prepared
 from l2audit.data.clean import transforms
 from l2audit.data.download import download_dataset, sources
 from l2audit.data.entries import ROLES, SOURCE_KINDS, TASKS, read_entry
@@ -28,6 +32,7 @@ from l2audit.data.readers import readers
 from l2audit.data.split import Sizes, sizes_for, split
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
+from l2audit.seeds import generator
 from workshop import ALL, ENTRIES, Workshop, croissant_of, make
 
 ROOT = loopback.ROOT
@@ -248,24 +253,70 @@ def test_a_fact_that_does_not_hold_stops_the_preparation(tmp_path: Path) -> None
     assert not (tmp_path / "prepared" / "iris.npz").exists()
 
 
-def test_a_raw_file_that_was_altered_is_refused(tmp_path: Path) -> None:
+def altered(path: Path) -> None:
+    path.write_text(path.read_text(encoding="utf-8").replace("5.1", "9.9", 1), encoding="utf-8")
+
+
+def truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:20])
+
+
+def deleted(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "told"),
+    [
+        ("table.csv", altered, "not the file that was downloaded for dataset 'iris': its SHA-256 differs"),
+        ("table.csv", truncated, r"not the file that was downloaded for dataset 'iris': 20 bytes, \d+ are recorded"),
+        ("table.csv", deleted, "not the file that was downloaded for dataset 'iris': it is gone"),
+        ("manifest.json", truncated, r"not a whole manifest of dataset 'iris' \(JSONDecodeError\)"),
+        ("manifest.json", deleted, r"no manifest of dataset 'iris'"),
+    ],
+)
+def test_damaged_raw_files_are_refused_and_the_remedy_that_is_told_works(
+    tmp_path: Path, file: str, damage: Callable[[Path], None], told: str
+) -> None:
     _, _, npz = make("iris", tmp_path)
-    table = tmp_path / "raw" / "iris" / "table.csv"
-    table.write_text(table.read_text().replace("5.1", "9.9", 1))
-    with pytest.raises(UserError, match="not the file that was downloaded"):
-        prepare_dataset("iris", ENTRIES["iris"], table.parent, npz, npz.with_suffix(".json"))
+    before, raw = npz.read_bytes(), tmp_path / "raw" / "iris"
+    damage(raw / file)
+    with pytest.raises(UserError, match=told) as caught:
+        prepare_dataset("iris", ENTRIES["iris"], raw / "manifest.json", npz, npz.with_suffix(".json"))
+    assert str(raw / file) in str(caught.value)
+    for path in re.findall(
+        r"delete (\S+)", str(caught.value)
+    ):  # then the workflow downloads, as its rule's file is gone
+        Path(path).unlink()
+    assert not (raw / "manifest.json").exists()
+    assert make("iris", tmp_path)[2].read_bytes() == before
 
 
-def test_a_missing_manifest_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no manifest of dataset 'iris'"):
-        prepare_dataset("iris", ENTRIES["iris"], tmp_path / "manifest.json", tmp_path / "a", tmp_path / "b")
+def test_a_broken_prepared_file_is_told_whatever_is_wrong_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "d.npz"
+    save_prepared(path, Prepared("d", "regression", np.ones((2, 1)), np.ones(2)))
+    whole, draw = path.read_bytes(), generator("broken files")
+    cut = [whole[:size] for size in range(0, len(whole), 5)]
+    single = io.BytesIO()
+    np.save(single, np.ones(3))
+    for content in [*cut, single.getvalue(), b"PK half", *(with_one_bit_turned(whole, draw) for _ in range(600))]:
+        path.write_bytes(content)
+        try:
+            found = load_prepared(path)
+        except UserError as error:
+            assert "not a prepared dataset" in str(error)
+            assert "fix: delete the file and run the workflow again" in str(error)
+        else:  # a bit of a zip archive that says nothing about the arrays
+            assert found.X.tolist() == [[1], [1]] and found.y.tolist() == [1, 1]
+    path.unlink()
+    with pytest.raises(UserError, match="not a prepared dataset"):
+        load_prepared(path)
 
 
-def test_a_broken_prepared_file_is_told(tmp_path: Path) -> None:
-    for content in (b"", b"PK half", b"\x93NUMPY"):
-        (tmp_path / "d.npz").write_bytes(content)
-        with pytest.raises(UserError, match="not a prepared dataset"):
-            load_prepared(tmp_path / "d.npz")
+def with_one_bit_turned(content: bytes, draw: np.random.Generator) -> bytes:
+    turned = bytearray(content)
+    turned[draw.integers(len(turned))] ^= 1 << int(draw.integers(8))
+    return bytes(turned)
 
 
 def test_the_manifest_says_where_a_bundled_table_is_from(tmp_path: Path) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import socket
+import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -82,7 +86,28 @@ def test_provenance_tells_the_code_of_every_stage(finished: Copy) -> None:
     provenance = json.loads(finished.read("results/tiny/provenance.json"))
     assert set(provenance["code_sha256"]) == {path.stem for path in (REPOSITORY / "scripts").glob("*.py")}
     assert provenance["runs"]["by_status"] == {"ok": 40}
-    assert str(finished.root) not in finished.read("results/tiny/provenance.json")
+
+
+def everything_in(path: Path) -> str:
+    """A result file as text: of a Parquet file all cells and all metadata, of arrays those that are words."""
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        return f"{table.schema.metadata} {table.to_pydict()}"
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            return " ".join(str(arrays[name]) for name in arrays if arrays[name].dtype.kind == "U")
+    return path.read_text(encoding="utf-8")
+
+
+def test_no_result_tells_on_which_machine_or_where_it_was_made(finished: Copy) -> None:
+    """Logs and benchmarks may."""
+    places = {str(finished.root.parent), f"{Path.home()}/", sys.prefix}
+    private = re.compile("|".join([*map(re.escape, places), rf"\b{re.escape(socket.gethostname())}\b"]))
+    made = [path for folder in ("data", "results", "report") for path in (finished.root / folder).rglob("*")]
+    results = [path for path in made if path.is_file() and not {"logs", "benchmarks"} & set(path.parts)]
+    assert {".html", ".json", ".npz", ".parquet", ".csv"} <= {path.suffix for path in results}
+    for path in results:
+        assert private.search(everything_in(path)) is None, path
 
 
 def test_the_same_command_again_does_nothing(finished: Copy) -> None:

@@ -69,7 +69,7 @@ def load_prepared(path: str | Path) -> Prepared:
                 y=archive["y"],
                 image=(height_width[0], height_width[1]) if height_width else None,
             )
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what NumPy and zipfile raise at a broken file is of no common kind
         raise UserError(
             f"not a prepared dataset ({error})", file=path, fix="delete the file and run the workflow again"
         ) from error

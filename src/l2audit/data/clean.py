@@ -73,12 +73,14 @@ def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
     categories, pixels or constant columns, target.
     """
     notes: list[str] = []
+    _refuse_repeated(table.columns, "columns of the table", "source", entry)
     table, missing = _without_missing(_without_dropped(table, entry), entry)
     y = _transformed(table[entry.target], entry)
     if y.isna().any():
         notes.append(f"{int(y.isna().sum())} rows left out where {entry.target_transform} of the target is undefined")
         table, y = table[y.notna()], y[y.notna()]
     X = _encoded(table.drop(columns=entry.target), entry, notes)
+    _refuse_repeated(X.columns, "features", "categorical", entry)
     X = _without_constant(X, notes) if entry.image is None else _pixels(X, entry)
     if X.shape[1] == 0 or len(X) < MINIMUM_ROWS:
         raise entry.fault(
@@ -93,6 +95,14 @@ def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
         labels, class_names = _labels(y, entry)
         return Clean(values, labels, names, class_names, missing, notes)
     return Clean(values, _amounts(y, entry, notes), names, None, missing, notes)
+
+
+def _refuse_repeated(names: pd.Index, what: str, key: str, entry: Entry) -> None:
+    repeated = names[names.duplicated()]
+    if len(repeated):
+        raise entry.fault(
+            f"two {what} are called '{repeated[0]}'", key=key, fix="give one of them another name in the file"
+        )
 
 
 def _without_dropped(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:

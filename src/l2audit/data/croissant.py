@@ -2,19 +2,26 @@
 
 Akhtar et al. (2024) Croissant: a metadata format for ML-ready datasets, arXiv:2403.19546; format version 1.0. It
 describes the raw files with their SHA-256. Where they are tables that name their own columns, it also says where each
-feature and the target are found, so that a loader can read the records.
+feature and the target are found, so that a loader can read the records. Names are as in the table; the ids beside
+them are words made of the names, because an id with a blank, a quote or a slash is not valid.
 """
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pandas as pd
+import pyarrow.parquet as pq
+
+from l2audit.data.containers import parts_of
 from l2audit.data.entries import Entry, read_entry
-from l2audit.data.manifest import listed_files
+from l2audit.data.manifest import listed_files, path_of
 from l2audit.files import write_text
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
@@ -58,12 +65,23 @@ def write_croissant(
     `prepare_dataset` made of it.
     """
     entry = read_entry(name, declared)
-    described = croissant(entry, card, listed_files(Path(raw), entry))
+    files = listed_files(Path(raw), entry)
+    columns = None
+    if _names_its_columns(entry, files):
+        columns = names_in_file(path_of(Path(raw)).parent / files[0]["name"], entry)
+    described = croissant(entry, card, files, columns)
     write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def croissant(entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The JSON-LD of a dataset. `files`: name, bytes, sha256 and url of each raw file, as in its manifest."""
+def croissant(
+    entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """The JSON-LD of a dataset.
+
+    `files`: name, bytes, sha256 and url of each raw file, as in its manifest; `columns`: what the only file calls each
+    column of the table, where a loader finds them by name.
+    """
+    ids = unique_ids([file["name"] for file in files])
     described = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -76,10 +94,10 @@ def croissant(entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str
         "isAccessibleForFree": True,
         "keywords": [entry.task, f"{card['rows']} rows", f"{card['columns']} features"],
         "variableMeasured": [*card["feature_names"], card["target"]],
-        "distribution": [_file_object(entry, file) for file in files],
+        "distribution": [_file_object(entry, file, ids[file["name"]]) for file in files],
     }
-    if _names_its_columns(entry, files):
-        described["recordSet"] = [_records(entry, card, files[0]["name"])]
+    if columns is not None:
+        described["recordSet"] = [_records(entry, card, ids[files[0]["name"]], columns)]
     return {key: value for key, value in described.items() if value}
 
 
@@ -93,12 +111,39 @@ def _reference(entry: Entry) -> str | None:
     return f"https://doi.org/{found[1]}" if found else None
 
 
-def _file_object(entry: Entry, file: Mapping[str, Any]) -> dict[str, Any]:
+def unique_ids(names: Iterable[str]) -> dict[str, str]:
+    """Name -> id: letters, digits and `_.-()` as they are, anything else as `_`, then a number if it is taken.
+
+    A name that is its own id keeps it, whatever the others are and in whatever order they come.
+    """
+    words = {name: re.sub(r"[^\w.()-]", "_", name) or "_" for name in names}
+    ids = {name: word for name, word in words.items() if name == word}
+    taken = set(ids)
+    for name, word in words.items():
+        if name not in ids:
+            numbered = (word if number == 1 else f"{word}_{number}" for number in itertools.count(1))
+            ids[name] = next(one for one in numbered if one not in taken)
+            taken.add(ids[name])
+    return ids
+
+
+def names_in_file(path: Path, entry: Entry) -> dict[str, str]:
+    """What a CSV or Parquet file itself calls each column: our reader drops the blanks before a name of a CSV file."""
+    if entry.reader == "parquet":
+        return {name: name for name in pq.read_schema(path).names}
+    (part,) = parts_of([path], entry)
+    ours, theirs = (
+        pd.read_csv(io.BytesIO(part.content), nrows=0, skipinitialspace=skipped).columns for skipped in (True, False)
+    )
+    return dict(zip(ours, theirs, strict=True))
+
+
+def _file_object(entry: Entry, file: Mapping[str, Any], identifier: str) -> dict[str, Any]:
     """A raw file: at its address, or beside this description where it was made or copied on this machine."""
     downloaded = entry.kind == "https"
     return {
         "@type": "cr:FileObject",
-        "@id": file["name"],
+        "@id": identifier,
         "name": file["name"],
         "contentUrl": file["url"] if downloaded else f"../raw/{entry.name}/{file['name']}",
         "contentSize": f"{file['bytes']} B",
@@ -114,14 +159,15 @@ def _names_its_columns(entry: Entry, files: Sequence[Mapping[str, Any]]) -> bool
     return plain and len(files) == 1 and PurePosixPath(files[0]["name"]).suffix == readable
 
 
-def _records(entry: Entry, card: Mapping[str, Any], file: str) -> dict[str, Any]:
-    numbers = [name for name in card["feature_names"] if not name.startswith(tuple(f"{c}=" for c in entry.categorical))]
+def _records(entry: Entry, card: Mapping[str, Any], file: str, columns: Mapping[str, str]) -> dict[str, Any]:
+    numbers = [name for name in card["feature_names"] if name in columns]  # the others are indicators of categories
     amount = entry.task == "regression" or entry.target_transform != "identity"
     types = {
         **dict.fromkeys(numbers, "sc:Float"),
         **dict.fromkeys(entry.categorical, "sc:Text"),
         entry.target: "sc:Float" if amount else "sc:Text",
     }
+    ids = unique_ids(types)
     return {
         "@type": "cr:RecordSet",
         "@id": "rows",
@@ -129,10 +175,10 @@ def _records(entry: Entry, card: Mapping[str, Any], file: str) -> dict[str, Any]
         "field": [
             {
                 "@type": "cr:Field",
-                "@id": f"rows/{column}",
+                "@id": f"rows/{ids[column]}",
                 "name": column,
                 "dataType": type_,
-                "source": {"fileObject": {"@id": file}, "extract": {"column": column}},
+                "source": {"fileObject": {"@id": file}, "extract": {"column": columns[column]}},
             }
             for column, type_ in types.items()
         ],

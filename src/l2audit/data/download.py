@@ -94,7 +94,7 @@ def _from_disk(entry: Entry, folder: Path, network: Network) -> Obtained:
 @sources.register("https")
 def _from_web(entry: Entry, folder: Path, network: Network) -> Obtained:
     files = fetch(entry.files, folder, network.mirror, network.offline)
-    return Obtained(files, {file.name: file.url for file in entry.files})
+    return Obtained(files, {file.name: file.public_url for file in entry.files})
 
 
 @sources.register("openml")

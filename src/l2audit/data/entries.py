@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,6 +72,11 @@ class Entry:
     def locator(self) -> str:
         """What the source names within its kind: `sklearn/digits`, a generator, a path, an id; empty for `https`."""
         return self.source.partition(":")[2]
+
+    @property
+    def public_source(self) -> str:
+        """`source` as results and the page show it: of a file, the name alone, for its path is nobody's business."""
+        return f"file:{PurePath(self.locator).name}" if self.kind == "file" else self.source
 
     def fault(self, problem: str, *, key: str | None = None, fix: str) -> UserError:
         """A UserError that names this entry (and `key` within it)."""

@@ -1,13 +1,13 @@
 """`data/raw/<name>/manifest.json`: which raw files a dataset is made of, and their SHA-256.
 
 It is written last and only when every file is whole: it is what the workflow's download rule makes. Its bytes depend
-on the entry and the data alone; the address that served a file is not in it.
+on the entry and the data alone: it names neither the server that answered nor the folder that a file lay in.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def write_manifest(
     """List `files` of `folder`, with size and SHA-256; `origin`: file name -> address, where it has one."""
     manifest = {
         "dataset": entry.name,
-        "source": entry.source,
+        "source": entry.public_source,
         "package": package,
         "files": [
             {
@@ -41,31 +41,48 @@ def write_manifest(
 
 
 def listed_files(raw: Path, entry: Entry) -> list[dict[str, Any]]:
-    """What the manifest says of each file, in order. `raw`: the manifest, or its folder. UserError if there is none."""
+    """Name, bytes, sha256 and url of each file, in order. `raw`: the manifest, or its folder. UserError without one."""
     manifest = path_of(raw)
     try:
-        listed = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return [{"name": str(item["name"]), "sha256": str(item["sha256"])} | item for item in listed]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = manifest.read_text(encoding="utf-8")
+    except OSError as error:
         raise UserError(
-            f"no manifest of dataset '{entry.name}' ({type(error).__name__})",
+            f"no manifest of dataset '{entry.name}' ({error.strerror})",
             file=manifest,
-            fix="run the download rule again",
+            fix="run the workflow again: it downloads the dataset",
+        ) from error
+    try:
+        return [{key: item[key] for key in ("name", "bytes", "sha256", "url")} for item in json.loads(text)["files"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"not a whole manifest of dataset '{entry.name}' ({type(error).__name__})",
+            file=manifest,
+            fix=f"delete {manifest} and run the workflow again: it downloads the dataset",
         ) from error
 
 
 def verified_files(raw: Path, entry: Entry) -> dict[Path, str]:
     """The raw files that the manifest lists, each with its SHA-256, in order; UserError if one is not as recorded."""
-    folder = path_of(raw).parent
-    files = {folder / item["name"]: item["sha256"] for item in listed_files(raw, entry)}
-    for path, sha256 in files.items():
-        if not path.is_file() or sha256_of(path) != sha256:
+    manifest, files = path_of(raw), {}
+    for item in listed_files(raw, entry):
+        path = manifest.parent / item["name"]
+        if damage := _damage(path, item):
             raise UserError(
-                f"not the file that was downloaded for dataset '{entry.name}'",
+                f"not the file that was downloaded for dataset '{entry.name}': {damage}",
                 file=path,
-                fix=f"delete {folder / MANIFEST} and run the workflow again",
+                fix=f"delete {manifest} and run the workflow again: it downloads the file again",
             )
+        files[path] = str(item["sha256"])
     return files
+
+
+def _damage(path: Path, recorded: Mapping[str, Any]) -> str | None:
+    """What has become of a file since its manifest was written; None if it is whole."""
+    if not path.is_file():
+        return "it is gone"
+    if path.stat().st_size != recorded["bytes"]:
+        return f"{path.stat().st_size} bytes, {recorded['bytes']} are recorded"
+    return None if sha256_of(path) == recorded["sha256"] else "its SHA-256 differs"
 
 
 def path_of(raw: Path) -> Path:

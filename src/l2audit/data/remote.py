@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
@@ -25,6 +25,12 @@ class RemoteFile:
     def name(self) -> str:
         """The file's name on disk: the last segment of its address, unless it is kept under another."""
         return self.kept_as or PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+    @property
+    def public_url(self) -> str:
+        """`url` as results and the page show it: without a user's name and password."""
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def is_whole(path: Path, file: RemoteFile) -> bool:
