@@ -76,8 +76,8 @@ class Columns(dict[str, Array]):
 class Grid:
     """Runs of one (dataset, arm, loss): levels x betas x seeds.
 
-    Every column is NaN where the run is absent or has diverged, whatever the table says there: so that nothing that is
-    chosen from a grid can be such a run.
+    Every column is NaN where the run is absent or has diverged, whatever the table says there. So no choice can fall on
+    such a run.
     """
 
     dataset: str
