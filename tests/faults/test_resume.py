@@ -15,7 +15,7 @@ import pytest
 
 from repository_copy import Copy
 
-LOCK = ".snakemake/l2audit-tiny.lock"
+LOCK = ".snakemake/l2audit.lock"
 RUNS = "results/tiny/runs.parquet"  # the target of most tests: what comes after it is as safe and takes longer
 
 

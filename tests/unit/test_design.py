@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from l2audit.config.load import load
 from l2audit.config.study import Arm, Config, Contamination, Controls, Schedule, Study
 from l2audit.data.split import Sizes
 from l2audit.design import MOST_WORK, Run, Shard, plan, planned, shards_by_id, work
@@ -347,3 +348,14 @@ def test_a_shard_costs_more_with_more_steps() -> None:
         for one in (config(training={"learning_rate": 0.1, "steps": steps, "batch": 8}) for steps in (10, 100, 1000))
     ]
     assert all(cheap < dear for cheap, dear in pairwise(costs))
+
+
+def test_the_studies_train_an_architecture_at_one_learning_rate() -> None:
+    """A rate that was found too high for an architecture in one study is too high in the others."""
+    rates = defaultdict[str, set[float]](set)
+    for name in ("default", "full"):
+        study = load(Path(__file__).parents[2], name).study
+        for arm in study.architectures:
+            rates[arm].add(study.schedule(arm).learning_rate)
+    assert {"conv5", "mlp-64-64"} <= rates.keys()
+    assert {arm: found for arm, found in rates.items() if len(found) > 1} == {}

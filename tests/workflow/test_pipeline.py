@@ -208,7 +208,7 @@ def test_other_choices_are_judged_again_and_nothing_else(copy: Copy) -> None:
     copy.edit(
         "config/specifications.yaml", "name: double, times: 2, reason: only", "name: double, times: 2.5, reason: only"
     )
-    assert copy.jobs() == {"specify": 1, "report": 1}
+    assert copy.jobs() == {"specify": 1, "provenance": 1, "report": 1}
 
 
 def test_shards_trained_after_the_change_carry_the_new_registration(copy: Copy) -> None:
