@@ -287,7 +287,7 @@ def _report(options: argparse.Namespace) -> None:
     source = stored_results(options.root, options.study)
     published = source == options.root / PUBLISHED
     # Under the study's own name there is only what this folder's own results say.
-    page = options.root / "report" / f"{options.study}{'-published' if published else ''}.html"
+    page = options.root / "report" / f"{options.study}{'.published' if published else ''}.html"
     write_page(source, page, calibration_file(options.root))
     print(f"{page}: rebuilt from {source}{' (the published results)' if published else ''}")
 

@@ -210,7 +210,7 @@ def test_a_page_of_the_published_results_is_no_page_of_ones_own(copy: Copy) -> N
     outcome = copy.l2audit("report", "default")
     assert outcome.status == 0, outcome.text
     assert not (copy.root / "report/default.html").exists()
-    assert "report/default-published.html: rebuilt from report/published (the published results)" in outcome.text
+    assert "report/default.published.html: rebuilt from report/published (the published results)" in outcome.text
     (copy.root / "results/mini/verdicts.json").unlink()
     outcome = copy.l2audit("report", "mini")
     assert outcome.status == 1
