@@ -7,7 +7,7 @@ import pytest
 
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
-from l2audit.training.results import COLUMNS, collect, provenance_of, schema, table_of, write
+from l2audit.training.results import COLUMNS, collect, provenance_of, table_of, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,12 +74,3 @@ def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     write(table_of(columns([0]), {}).replace_schema_metadata(None), foreign)
     with pytest.raises(UserError, match="no provenance"):
         collect([foreign], "t")
-
-
-def test_the_documentation_lists_every_column_as_it_is() -> None:
-    text = (ROOT / "docs" / "results.md").read_text()
-    for column in COLUMNS:
-        meaning = column.meaning.replace("|", "\\|")
-        assert f"| `{column.name}` | {column.type} | {meaning} | {column.unit} |" in text
-    of_runs = text.split("## effects.parquet")[0]
-    assert of_runs.count("\n| `") == len(schema())
