@@ -41,7 +41,7 @@ def write(root: Path, levels: str, own: str = "") -> Path:
     (root / "config/studies").mkdir(parents=True, exist_ok=True)
     for name in ("datasets", "architectures", "contaminations", "claims"):
         text = (REPOSITORY / f"config/{name}.yaml").read_text(encoding="utf-8")
-        if name == "contaminations":
+        if own and name == "contaminations":  # in place of the example, where it was followed in this checkout
             text = f"{text.replace(blocks('yaml')[0], '')}\n{own}"
         (root / f"config/{name}.yaml").write_text(text, encoding="utf-8")
     (root / "config/studies/mine.yaml").write_text(STUDY + levels, encoding="utf-8")
