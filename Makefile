@@ -43,6 +43,10 @@ report: env ## Rebuild the page of STUDY from stored results, without training
 calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
 	$(PYTHON) -m l2audit.judge.calibration --studies 2000 --out results/calibration.json
 
+.PHONY: docs
+docs: env ## Write the tables in docs/ that follow from the code, the configuration and data/prepared
+	$(PYTHON) tools/tables.py
+
 .PHONY: bench
 bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (about 10 minutes; QUICK=1: 2)
 	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) $(if $(STUDY_RUN),--study-run) $(if $(CHECK),--check) \

@@ -107,6 +107,12 @@ class Copy:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
+    def add(self, name: str, *blocks: str) -> None:
+        """Append blocks of text to a file as a user would, but for those that somebody has put there before."""
+        for block in blocks:
+            if block.strip() not in self.read(name):
+                self.write(name, f"{self.read(name).rstrip()}\n\n\n{block}")
+
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace `old`, which must be there, by `new`, everywhere."""
         text = self.read(name)

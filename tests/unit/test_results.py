@@ -10,7 +10,7 @@ import pytest
 from l2audit import stored
 from l2audit.errors import DamagedFile, UserError
 from l2audit.files import sha256_of
-from l2audit.training.results import COLUMNS, collect, provenance_of, schema, table_of, write
+from l2audit.training.results import COLUMNS, collect, provenance_of, table_of, write
 
 ROOT = Path(__file__).parents[2]
 
@@ -119,12 +119,3 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     found = stored.read_table(tmp_path / "a.parquet")
     assert found.equals(table) and found.schema.metadata == table.schema.metadata
     assert pq.read_table(tmp_path / "a.parquet", page_checksum_verification=True).equals(table)  # by any reader
-
-
-def test_the_documentation_lists_every_column_as_it_is() -> None:
-    text = (ROOT / "docs" / "results.md").read_text()
-    for column in COLUMNS:
-        meaning = column.meaning.replace("|", "\\|")
-        assert f"| `{column.name}` | {column.type} | {meaning} | {column.unit} |" in text
-    of_runs = text.split("## effects.parquet")[0]
-    assert of_runs.count("\n| `") == len(schema())

@@ -41,8 +41,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     with pytest.MonkeyPatch.context() as patch, FaultServer() as server:
         patch.setenv("NO_PROXY", "127.0.0.1")
         server.serve("/penguins.csv", (copy.root / "my_data/penguins.csv").read_bytes(), cut, whole)
-        added = entry("penguins") + "\n" + entry("web_penguins").replace("http://127.0.0.1:8000", server.base)
-        copy.write("config/datasets.yaml", copy.read("config/datasets.yaml") + "\n" + added)
+        copy.add("config/datasets.yaml", entry("penguins"), entry("web_penguins"))
+        copy.edit("config/datasets.yaml", "http://127.0.0.1:8000", server.base)
         assert copy.l2audit("check").status == 0
         (command,) = re.findall(r"^\$ snakemake --cores all (.*)$", WORKED, flags=re.MULTILINE)
         outcome = copy.snakemake(*command.split())

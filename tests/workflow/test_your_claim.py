@@ -27,10 +27,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     (first,) = re.findall(r"^\$ (cp .*)$", DOCUMENT, flags=re.MULTILINE)
     subprocess.run(first.split(), cwd=copy.root, check=True)
     *entries, study = blocks("yaml")
-    copy.write("my_claims.yaml", "\n".join([copy.read("my_claims.yaml"), *entries]))
+    copy.add("my_claims.yaml", *entries)
     copy.write("my_study.yaml", study)
     (function,), (module,) = blocks("python"), re.findall(r"written in `(src/\S+\.py)`", DOCUMENT)
-    copy.write(module, f"{copy.read(module)}\n\n{function}")
+    copy.add(module, function)
     return copy
 
 

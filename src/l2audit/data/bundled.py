@@ -17,7 +17,7 @@ from l2audit.registry import Registry, UnknownName
 
 Load = Callable[[], pd.DataFrame]
 loaders: Registry[Load] = Registry("bundled source")
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "statsmodels": "statsmodels"}
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
 
 
 def load_bundled(entry: Entry) -> pd.DataFrame:
@@ -30,7 +30,8 @@ def load_bundled(entry: Entry) -> pd.DataFrame:
 
 def package_of(entry: Entry) -> str:
     """The package and version that a `bundled:` entry comes from, as `scikit-learn 1.9.1`."""
-    distribution = _DISTRIBUTIONS[entry.locator.partition("/")[0]]
+    package = entry.locator.partition("/")[0]
+    distribution = _DISTRIBUTIONS.get(package, package)
     return f"{distribution} {version(distribution)}"
 
 
