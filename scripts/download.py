@@ -8,7 +8,9 @@ from l2audit.jobs import job
 
 with job(snakemake.log[0], show_progress=True):
     from l2audit.data.download import download_dataset, network_settings
+    from l2audit.stored import stamp
 
     mirror, offline = network_settings(os.environ)
     directory = Path(snakemake.output[0]).parent
     download_dataset(snakemake.wildcards.dataset, json.loads(snakemake.params.entry), directory, mirror, offline)
+    stamp(snakemake.output[0], snakemake.params.origin)

@@ -8,12 +8,14 @@ with job(snakemake.log[0]):
     from l2audit.data.arrays import load_prepared
     from l2audit.design import Shard
     from l2audit.files import sha256_of
+    from l2audit.stored import check_stamp
     from l2audit.training.predictions import write_predictions
     from l2audit.training.registrations import KEY
     from l2audit.training.results import write
     from l2audit.training.shard import train_shard
 
-    params, prepared = snakemake.params, snakemake.input[0]
+    params, prepared = snakemake.params, snakemake.input.arrays
+    check_stamp(snakemake.input.card, params.origin, prepared)
     shard = Shard.from_json(json.loads(params.shard))
     provenance = {"code_sha256": params.code, KEY: params.registration}
     trained = train_shard(shard, load_prepared(prepared), sha256_of(prepared), provenance)

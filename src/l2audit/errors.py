@@ -17,12 +17,12 @@ class UserError(Exception):
 
 
 class DamagedFile(UserError):
-    """Files that the workflow made and that are no longer what was written: `paths`.
+    """Files that the workflow made and that are not what they should be: `paths`; `problem` says why.
 
     Nothing is lost with them: deleted, they are made anew. A job of the workflow deletes them.
     """
 
-    def __init__(self, *paths: str | Path) -> None:
+    def __init__(self, *paths: str | Path, problem: str = "damaged or not whole") -> None:
         self.paths = tuple(Path(path) for path in paths)
-        self.problem = f"{', '.join(map(str, paths))}: damaged or not whole"
+        self.problem = f"{', '.join(map(str, paths))}: {problem}"
         super().__init__(self.problem, fix="delete it and run the same command again: it is made anew")

@@ -76,6 +76,24 @@ def read_json(path: str | Path) -> Any:
         raise DamagedFile(path) from None
 
 
+ORIGIN = "origin_sha256"
+"""Key of a JSON file that `stamp` was put to: the hash of all that is declared of what the file was made of."""
+
+
+def stamp(path: str | Path, origin: str) -> None:
+    """Add to a JSON mapping what it was made of."""
+    write_json(path, {**read_json(path), ORIGIN: origin})
+
+
+def check_stamp(path: str | Path, origin: str, *others: str | Path) -> None:
+    """DamagedFile, of `path` and the `others` made with it, if it was made of something else than `origin` says.
+
+    Snakemake sees to that by what it remembers in .snakemake/, which can be lost.
+    """
+    if read_json(path).get(ORIGIN) != origin:
+        raise DamagedFile(path, *others, problem="made of another entry, local file or code than is declared now")
+
+
 def _without_seal(schema: pa.Schema) -> dict[bytes, bytes]:
     return {key: value for key, value in (schema.metadata or {}).items() if key != SEAL}
 

@@ -246,6 +246,21 @@ def test_copied_results_of_another_configuration_are_not_taken_for_ones_own(copy
     assert outcome.status == 0, outcome.text
 
 
+def test_data_of_another_entry_are_not_trained_on(copy: Copy) -> None:
+    """Without .snakemake and results, what was prepared before an entry changed is there still."""
+    whole = results(copy)
+    copy.edit("config/datasets.yaml", "description: ", "description: Changed. ")
+    shutil.rmtree(copy.root / ".snakemake")
+    shutil.rmtree(copy.root / "results")
+    for _ in range(5):
+        outcome = copy.snakemake("results/mini/runs.parquet", study="mini")
+        if outcome.status == 0:
+            break
+        assert "made of another entry, local file or code than is declared now, and was removed" in outcome.text
+    assert outcome.status == 0, outcome.text
+    assert results(copy)["data/prepared/iris.json"] != whole["data/prepared/iris.json"]
+
+
 def test_scripts_that_were_only_touched_redo_nothing(copy: Copy) -> None:
     for path in [*(copy.root / "scripts").iterdir(), *(copy.root / "workflow").rglob("*.smk")]:
         path.touch()

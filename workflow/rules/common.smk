@@ -99,7 +99,7 @@ def origin_of(wildcards):
 
 
 def prepared_of(wildcards):
-    return f"data/prepared/{SHARDS[wildcards.shard].dataset}.npz"
+    return f"data/prepared/{SHARDS[wildcards.shard].dataset}"
 
 
 def seconds_of(wildcards):

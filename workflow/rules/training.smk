@@ -13,7 +13,8 @@ def registration_at_training(wildcards, resources):
 
 rule train:
     input:
-        prepared_of,
+        arrays=lambda wildcards: f"{prepared_of(wildcards)}.npz",
+        card=lambda wildcards: f"{prepared_of(wildcards)}.json",
     output:
         runs=f"{RESULTS}/shards/{{shard}}.parquet",
         predictions=f"{RESULTS}/predictions/{{shard}}.parquet",
