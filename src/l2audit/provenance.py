@@ -29,10 +29,13 @@ def provenance(
 ) -> dict[str, Any]:
     """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
 
-    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status; `contaminations`
-    are the entries of config/contaminations.yaml, from which the page explains the kinds.
+    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status, and has the
+    architecture of every arm and the kinds of contamination; `contaminations` are the entries of
+    config/contaminations.yaml, from which the page explains the kinds.
     """
-    status = Counter(pq.read_table(runs, columns=["status"])["status"].to_pylist())
+    trained = pq.read_table(runs, columns=["status", "arm", "architecture", "kind"])
+    status = Counter(trained["status"].to_pylist())
+    architectures = dict(zip(trained["arm"].to_pylist(), trained["architecture"].to_pylist(), strict=True))
     return {
         "study": dict(study),
         "versions": versions(),
@@ -41,7 +44,12 @@ def provenance(
         "registration_sha256": sha256_of(claims),
         "contaminations": dict(kinds),
         "datasets": [json.loads(card.read_text(encoding="utf-8")) for card in sorted(cards)],
-        "runs": {"total": status.total(), "by_status": dict(sorted(status.items()))},
+        "runs": {
+            "total": status.total(),
+            "by_status": dict(sorted(status.items())),
+            "architectures": dict(sorted(architectures.items())),
+            "kinds": sorted(set(trained["kind"].to_pylist())),
+        },
     }
 
 

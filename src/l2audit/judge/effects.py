@@ -269,8 +269,8 @@ def summarise(
     }
     rows: list[dict[str, object]] = []
     for (role, dataset, task, architecture), by_loss in _grids(plan, runs, registration).primary.items():
-        chosen = by_loss[PRIMARY_LOSS[task]].chosen
         for loss, grid in by_loss.items():
+            chosen = by_loss.get(PRIMARY_LOSS[task], grid).chosen  # without the loss that is judged, each loss its own
             for where, level in enumerate(grid.levels):
                 kind, rate, magnitude = contaminations[level]
                 for b, beta in enumerate(grid.betas):
