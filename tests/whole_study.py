@@ -5,6 +5,8 @@ Models are trained, or (where a test needs many studies) given random but finite
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -74,9 +76,10 @@ def document(**changes: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Result:
-    """What a study ended in: its page, its verdicts and the evidence; `checked`: whether `check` let it pass."""
+    """What a study ended in: the text of `plan`, its page, its verdicts, the text of `table`; evidence in `folder`."""
 
     folder: Path
+    planned: str
     page: str
     verdicts: dict[str, Any]
     text: str
@@ -96,12 +99,22 @@ def run(study: Mapping[str, Any], folder: Path, train: Train, claims: Path = CLA
     path = folder / f"{study['name']}.yaml"
     path.write_text(yaml.safe_dump(dict(study)), encoding="utf-8")
     named = ["--study", str(path), "--registration", str(claims)]
-    assert main(["--root", str(ROOT), "check", *named]) == 0
-    assert main(["--root", str(ROOT), "plan", str(path), "--registration", str(claims)]) == 0
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert main(["--root", str(ROOT), "check", *named]) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        assert main(["--root", str(ROOT), "plan", str(path), "--registration", str(claims)]) == 0
     config = load(ROOT, str(path), claims)
     shards = plan(config)
     _train(config, shards, folder, train, claims)
-    return _judged(config, shards, folder, claims)
+    _judged(config, shards, folder, claims)
+    write_page(folder, folder / "page.html")
+    return Result(
+        folder=folder,
+        planned=shown.getvalue(),
+        page=(folder / "page.html").read_text(encoding="utf-8"),
+        verdicts=json.loads((folder / "verdicts.json").read_text(encoding="utf-8")),
+        text=verdict_text(folder),
+    )
 
 
 def _train(config: Config, shards: Iterable[Shard], folder: Path, train: Train, claims: Path) -> None:
@@ -113,7 +126,7 @@ def _train(config: Config, shards: Iterable[Shard], folder: Path, train: Train, 
     write(stamped(collect(paths, config.study.name), counted(paths)), folder / "runs.parquet")
 
 
-def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path) -> Result:
+def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path) -> None:
     cards = [card(config, name) for name in config.study.all_datasets]
     registration = load_claims(claims)
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
@@ -141,9 +154,6 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     }
     for name, value in evidence.items():
         (folder / f"{name}.json").write_text(json.dumps(value, allow_nan=False, sort_keys=True), encoding="utf-8")
-    write_page(folder, folder / "page.html")
-    page = (folder / "page.html").read_text(encoding="utf-8")
-    return Result(folder, page, json.loads((folder / "verdicts.json").read_text()), verdict_text(folder))
 
 
 @lru_cache

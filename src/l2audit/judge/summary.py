@@ -108,7 +108,7 @@ def row_summary(judged: Judged, row: int, decision: Decision, constants: Constan
         "leans": leaning(parts),
         "datasets_to_settle": rule.sooner(evidence, members, constants.alpha) if evidence.judged[0] else None,
         "missed_share": missed_share(n_datasets) if n_datasets else None,
-        "mde": max((part["mde"] for part in parts), key=lambda value: -math.inf if math.isnan(value) else value),
+        "mde": float(np.max([part["mde"] for part in parts])),  # not known where it is not known of every part
         "parts": parts,
     }
 
