@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 import yaml
+from markupsafe import Markup
 
 from l2audit.cli import main, verdict_text
 from l2audit.config.load import load, table
@@ -32,6 +34,7 @@ from l2audit.judge.counts import runs_behind
 from l2audit.judge.effects import estimate, summarise
 from l2audit.judge.registered import registered
 from l2audit.judge.verdicts import judge
+from l2audit.judge.verify import load_verified
 from l2audit.provenance import provenance
 from l2audit.report.files import write_page
 from l2audit.seeds import generator
@@ -39,6 +42,7 @@ from l2audit.training.problem import Schedule
 from l2audit.training.registrations import KEY, counted, of_runs, stamped
 from l2audit.training.results import CERTIFICATES, MEASURED, collect, table_of, write
 from l2audit.training.shard import train_shard
+from l2audit.training.verify import verify
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "config" / "claims.yaml"
@@ -94,16 +98,21 @@ class Result:
         return pd.read_parquet(self.folder / "effects.parquet")
 
 
-def run(study: Mapping[str, Any], folder: Path, train: Train, claims: Path = CLAIMS) -> Result:
-    """`check`, `plan`, then the workflow's steps up to the page and the text of `table`. Any exception is a fault."""
+def checked(study: Mapping[str, Any], folder: Path, claims: Path = CLAIMS) -> Config:
+    """The study, written to `folder`, as far as `check` goes. ConfigError: it does not pass."""
     path = folder / f"{study['name']}.yaml"
     path.write_text(yaml.safe_dump(dict(study)), encoding="utf-8")
-    named = ["--study", str(path), "--registration", str(claims)]
-    with contextlib.redirect_stdout(io.StringIO()):
-        assert main(["--root", str(ROOT), "check", *named]) == 0
+    config = load(ROOT, str(path), claims)
+    verify(config)
+    load_verified(claims)
+    return config
+
+
+def run(config: Config, folder: Path, train: Train, claims: Path = CLAIMS) -> Result:
+    """`plan`, then the workflow's steps up to the page and the text of `table`. Any exception is a fault."""
+    path = folder / f"{config.study.name}.yaml"
     with contextlib.redirect_stdout(io.StringIO()) as shown:
         assert main(["--root", str(ROOT), "plan", str(path), "--registration", str(claims)]) == 0
-    config = load(ROOT, str(path), claims)
     shards = plan(config)
     _train(config, shards, folder, train, claims)
     _judged(config, shards, folder, claims)
@@ -232,6 +241,12 @@ def faked(seed: int = 0, diverged: float = 0.0, unknown: float = 0.0, spread: fl
         )
 
     return train
+
+
+def no_svg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are laid out but not written as SVG, which takes most of a page's time."""
+    for module in ("forest", "figures", "curve", "ranks"):
+        monkeypatch.setattr(f"l2audit.report.{module}.both", lambda *_: Markup("<svg></svg>"))
 
 
 def tables() -> dict[str, Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from l2audit.errors import UserError
 from l2audit.judge.claims import VERDICTS
 from l2audit.judge.verdicts import judge
 from l2audit.report import words
@@ -297,3 +298,11 @@ def test_a_study_of_few_datasets_has_a_page() -> None:
 def test_building_a_page_does_not_import_tensorflow() -> None:
     code = "import sys, l2audit.report.page; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_verdicts_of_an_earlier_version_are_refused_with_what_to_do() -> None:
+    arguments = changed()
+    for entry in arguments["verdicts"]["claims"]:
+        entry.pop("entered", None)
+    with pytest.raises(UserError, match="earlier version"):
+        build_page(**arguments)

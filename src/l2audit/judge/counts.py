@@ -56,7 +56,9 @@ def runs_behind(effects: pd.DataFrame, runs: pd.DataFrame, registration: Registr
     """
     cells = runs.groupby(CELL, sort=False).size().rename("n").reset_index()
     return {
-        claim.id: _runs_of(effects, cells, claim) for claim in registration.claims if any(p.estimand for p in claim.parts)
+        claim.id: _runs_of(effects, cells, claim)
+        for claim in registration.claims
+        if any(p.estimand for p in claim.parts)
     }
 
 

@@ -171,7 +171,9 @@ def _too_few(row: Entry, family: str, strata: Sequence[Entry]) -> str:
 
 def unplanned(row: Entry, claim: Claim) -> str:
     """What no dataset was planned with, of the first part that has none; "" where every part has one."""
-    part = next((p for p, entry in zip(claim.parts, row["parts"], strict=True) if not entry["n_planned_datasets"]), None)
+    part = next(
+        (p for p, entry in zip(claim.parts, row["parts"], strict=True) if not entry["n_planned_datasets"]), None
+    )
     if part is None:
         return ""
     if row["stratum"] != "all":
@@ -181,8 +183,11 @@ def unplanned(row: Entry, claim: Claim) -> str:
     what = " ".join(word for word in ("control" if claim.role == "control" else "", task, "dataset") if word)
     own, rival = " or ".join(claim.architectures), part.parameters.get(AGAINST)
     arms = f"both {own} and {rival}" if rival else own
-    lead = f"for {titled(part.statement)}, " if len(claim.parts) > 1 else ""
-    return f"{lead}no {what}{whose} was planned for which it trains {arms} under {_losses(part)}{_outliers(part, claim)}"
+    others = any(entry["n_planned_datasets"] for entry in row["parts"])
+    lead = f"for {titled(part.statement)}, " if others else ""
+    return (
+        f"{lead}no {what}{whose} was planned for which it trains {arms} under {_losses(part)}{_outliers(part, claim)}"
+    )
 
 
 def _losses(part: Part) -> str:

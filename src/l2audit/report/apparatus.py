@@ -48,9 +48,7 @@ def controls(controls: Sequence[Mapping[str, Any]], material: Material, *, judge
     }
 
 
-def trust(
-    entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenance: Mapping[str, Any]
-) -> dict[str, Any]:
+def trust(entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Counts of runs by status, shares of certified runs, and what was left out."""
     runs: Mapping[str, int] = provenance["runs"]["by_status"]
     total = sum(runs.values())

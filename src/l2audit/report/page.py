@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from l2audit import __version__
 from l2audit.contamination import CLEAN
+from l2audit.errors import UserError
 from l2audit.judge.claims import Constants
 from l2audit.report import apparatus, backing, captions, evidence
 from l2audit.report.digits import THIN, count, short, span, vector
@@ -43,8 +44,10 @@ def build_page(
 
     `verdicts`, `identities`, `oracles`, `specifications`, `provenance`, `calibration`: the parsed JSON files of the
     same names, the last one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its
-    `name`, `title` and `verdicts` (false: plumbing only, nothing is judged).
+    `name`, `title` and `verdicts` (false: plumbing only, nothing is judged). UserError: verdicts of an earlier version.
     """
+    if any("entered" not in one for one in verdicts["claims"] + verdicts["added"] if one.get("architectures")):
+        raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
     constants = Constants(**verdicts["constants"])
     material = Material(effects, summary, identities, constants, evidence.level_words(summary))
     entries = [*verdicts["claims"], *verdicts["added"]]
@@ -123,7 +126,9 @@ def _head(
         "study_title": study.get("title", ""),
         "thread": verdicts["thread"],
         "facts": _facts(entries, material.summary, provenance),
-        "glance": glance_picture(entry, material) if entry and judged and entry["strata"] else None,
+        "glance": glance_picture(entry, material)
+        if entry and judged and entry["strata"] and entry["entered"]["datasets"]
+        else None,
         "citation": _citation(central, answer if judged else PLUMBING, verdicts, study),
     }
 
@@ -135,13 +140,14 @@ def _facts(
     entered = [entry["entered"] for entry in entries if "entered" in entry and entry["role"] == "study"]
     architectures = provenance["runs"]["architectures"]
     found: dict[str, set[str]] = {
-        "datasets compared": {name for one in entered for name in one["datasets"]},
-        "architectures compared": {architectures[arm] for one in entered for arm in (*one["arms"], *one["against"])},
-        "kinds, rates and sizes of outliers": {level for one in entered for level in _levels(one, summary)} - {CLEAN},
+        "dataset": {name for one in entered for name in one["datasets"]},
+        "architecture": {architectures[arm] for one in entered for arm in (*one["arms"], *one["against"])},
     }
+    levels = {level for one in entered for level in _levels(one, summary)} - {CLEAN}
     seeds = [number for one in entered for number in one["repetitions"]]
     facts = [(count(provenance["runs"]["total"]), "models trained")]
-    facts += [(count(len(names)), text) for text, names in found.items()]
+    facts += [(count(len(names)), f"{what}{'' if len(names) == 1 else 's'} compared") for what, names in found.items()]
+    facts += [(count(len(levels)), "kinds, rates and sizes of outliers")]
     facts += [(span(min(seeds), max(seeds)), "repetitions of each comparison")] if seeds else []
     return [{"number": number, "text": text} for number, text in facts]
 

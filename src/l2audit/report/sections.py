@@ -136,7 +136,7 @@ def _dropped_summary(dropped: Mapping[str, int]) -> str:
 
 def _delta_text(part: Entry) -> str:
     """The smallest effect that matters, with the reason given for it in the registration."""
-    if "tasks" not in part:  # an exact part
+    if not part.get("datasets"):  # an exact part, or one that no dataset was planned for
         return ""
     reason = f" ({part['reason']})" if part.get("reason") else ""
     return f"Effects below δ = {one_delta([part])} are too small to matter{reason}."
