@@ -343,7 +343,12 @@ def example(*, verdicts: bool = True) -> dict[str, Any]:
         "versions": {"l2audit": "0.1.0", "python": "3.11", "numpy": "2.0"},
         "datasets": cards(),
         "contaminations": table(ROOT, "contaminations"),
-        "runs": {"total": sum(statuses.values()), "by_status": statuses},
+        "runs": {
+            "total": sum(statuses.values()),
+            "by_status": statuses,
+            "architectures": {name: name for _, name in sorted(LOSSES)},
+            "kinds": ["clean", *STRATA],
+        },
     }
     judged = judge(effects, registration(), identities(), n_runs=behind)
     judged["registered"] = registered(registration().sha256, {registration().sha256: 40})

@@ -29,11 +29,14 @@ def provenance(
 ) -> dict[str, Any]:
     """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
 
-    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status; `contaminations`
-    are the entries of config/contaminations.yaml, from which the page explains the kinds; `declared_sha256` is the hash
-    of all that the results depend on; `files` has the SHA-256 of each file of the evidence, by name.
+    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status, and has the
+    architecture of every arm and the kinds of contamination; `contaminations` are the entries of
+    config/contaminations.yaml, from which the page explains the kinds; `declared_sha256` is the hash of all that the
+    results depend on; `files` has the SHA-256 of each file of the evidence, by name.
     """
-    status = Counter(read_table(runs, ["status"])["status"].to_pylist())
+    trained = read_table(runs, ["status", "arm", "architecture", "kind"])
+    status = Counter(trained["status"].to_pylist())
+    architectures = dict(zip(trained["arm"].to_pylist(), trained["architecture"].to_pylist(), strict=True))
     return {
         "study": dict(study),
         "versions": versions(),
@@ -44,7 +47,12 @@ def provenance(
         "datasets": [read_json(card) for card in sorted(cards)],
         "declared_sha256": declared,
         "files": {path.name: sha256_of(path) for path in evidence},
-        "runs": {"total": status.total(), "by_status": dict(sorted(status.items()))},
+        "runs": {
+            "total": status.total(),
+            "by_status": dict(sorted(status.items())),
+            "architectures": dict(sorted(architectures.items())),
+            "kinds": sorted(set(trained["kind"].to_pylist())),
+        },
     }
 
 

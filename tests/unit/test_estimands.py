@@ -362,9 +362,9 @@ class TestArms:
         assert found.empty
         first, second = judge(found, settings, resamples=20)["claims"]
         assert first["verdict"] == second["verdict"] == "inconclusive (too few datasets)"
-        told = "This study cannot judge it: no dataset was planned for which it trains both net and other, "
-        assert first["sentence"] == f"{told}and 5 are needed."
-        assert "for which it trains placebo, and 5" in second["sentence"]
+        told = "This study cannot judge it: no dataset was planned for which it trains both net and other "
+        assert first["sentence"] == f"{told}under cross-entropy or squared loss, and 5 are needed."
+        assert "for which it trains placebo under " in second["sentence"]
         assert first["arms"] == {"own": ["net"], "against": ["other"]}
 
     def test_arms_that_a_claim_does_not_list_are_for_a_map_alone(self) -> None:
@@ -480,11 +480,12 @@ def test_the_models_behind_a_claim_are_those_that_its_estimands_read() -> None:
         rows = contrasts(plan, runs, estimand, PARAMETERS.get(estimand)).assign(claim="x")
         return runs_behind(rows, runs, registration(claim(parts=[one], architectures=["net"])))["x"]
 
-    per_level = 3 * 3 * 2  # betas, seeds, losses of `net`
+    per_level = 3 * 3  # betas and seeds of `net`, under the one of its losses that is read
     assert behind("shrinkage") == per_level
     assert behind("robustness") == 3 * per_level
     assert behind("interaction") == 3 * per_level
-    assert behind("sparsity_against") == 3 * 2 * 2 + 4 * 2  # the seeds of both; then those of `other`
+    assert behind("loss_against_penalty") == 2 * 3 * per_level
+    assert behind("sparsity_against") == 3 * 2 + 4 * 2  # betas at the seeds of both; then those of `other`
 
 
 def test_the_gate_is_for_claims_and_a_placebo_does_without() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from l2audit.errors import UserError
 from l2audit.judge.claims import VERDICTS
 from l2audit.judge.verdicts import judge
 from l2audit.report import words
@@ -231,7 +232,7 @@ def test_what_is_added_is_listed_apart_and_by_its_question(html: str) -> None:
 def test_a_claim_whose_arms_are_not_in_the_study_says_so_and_shows_no_empty_table(html: str) -> None:
     own = between(html, 'id="claim-A1"', "</section>")
     assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in own
-    assert "Models that enter the verdict: mlp-64-64, compared with adamw on the same datasets." in own
+    assert "No comparison was planned for it: this study has no model that enters a verdict here." in own
     assert "<table" not in own and "δ" not in own
 
 
@@ -297,3 +298,11 @@ def test_a_study_of_few_datasets_has_a_page() -> None:
 def test_building_a_page_does_not_import_tensorflow() -> None:
     code = "import sys, l2audit.report.page; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_verdicts_of_an_earlier_version_are_refused_with_what_to_do() -> None:
+    arguments = changed()
+    for entry in arguments["verdicts"]["claims"]:
+        entry.pop("entered", None)
+    with pytest.raises(UserError, match="earlier version"):
+        build_page(**arguments)

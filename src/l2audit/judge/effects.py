@@ -270,10 +270,10 @@ def summarise(
     }
     rows: list[dict[str, object]] = []
     for (role, dataset, task, architecture), by_loss in _grids(plan, runs, registration).primary.items():
-        primary = by_loss[PRIMARY_LOSS[task]]
-        found = primary.status[primary.levels.index(CLEAN), primary.chosen, np.arange(len(primary.seeds))] == OK
-        chosen = np.where(found, primary.chosen, -1)  # a seed all of whose penalised runs are lost has chosen none
         for loss, grid in by_loss.items():
+            judged = by_loss.get(PRIMARY_LOSS[task], grid)  # without the loss that is judged, each loss its own
+            found = judged.status[judged.levels.index(CLEAN), judged.chosen, np.arange(len(judged.seeds))] == OK
+            chosen = np.where(found, judged.chosen, -1)  # a seed all of whose penalised runs are lost has chosen none
             for where, level in enumerate(grid.levels):
                 kind, rate, magnitude = contaminations[level]
                 for b, beta in enumerate(grid.betas):

@@ -30,7 +30,7 @@ def units(part: Entry) -> list[tuple[str, Entry]]:
         return tasks
     step = tasks[0][1]["delta"]
     figures = {key: part[key] * step for key in ("ci_low", "ci_high", "prediction_low", "prediction_high")}
-    counts = {key: part[key] for key in ("n_datasets", "n_clipped")}
+    counts = {key: part[key] for key in ("n_datasets", "n_clipped", "all_cut")}
     return [("", {**tasks[0][1], **figures, **counts, "estimate": part["m"] * step})]
 
 
@@ -39,8 +39,7 @@ OR_BEYOND = " or beyond"
 
 def all_cut(entry: Entry) -> bool:
     """Whether every score of a part, or of one task of it, was cut on the same side: its mean is then a bound."""
-    cut: int = entry["n_clipped"]
-    return entry["n_datasets"] == cut > 0 and (cut == 1 or entry["ci_low"] == entry["ci_high"])
+    return bool(entry["all_cut"])
 
 
 def estimate(part: Entry) -> str:
@@ -158,9 +157,14 @@ def outlook(part: Entry) -> str:
 
 def named(part: Entry) -> str:
     """A part's name in a sentence: its statement, or the words before the colon where there are such."""
-    statement = part["statement"].strip().rstrip(".")
-    name, colon, _ = statement.partition(":")
-    return f"“{name if colon else statement}”"
+    return titled(part["statement"])
+
+
+def titled(statement: str) -> str:
+    """The statement of a part as its name."""
+    whole = statement.strip().rstrip(".")
+    name, colon, _ = whole.partition(":")
+    return f"“{name if colon else whole}”"
 
 
 def capital(text: str) -> str:

@@ -5,7 +5,7 @@ Every array may carry leading axes (studies): one for a real study, thousands fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,12 @@ class Scores:
     def stratum(self, s: int) -> RowScores:
         """One stratum of them."""
         return RowScores(self.raw[..., s], self.clipped[..., s], self.series[..., s, :], self.active[..., s])
+
+    def settled(self) -> Scores:
+        """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
+        with np.errstate(invalid="ignore"):
+            cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
+        return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
 
     def pooled(self) -> RowScores:
         """The row "all": equal weights on the strata that a dataset has."""

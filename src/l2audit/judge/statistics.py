@@ -124,20 +124,20 @@ def decisive(series: Array, size: NDArray[np.int64], alpha: float) -> tuple[Mask
     return holm(tests.supported, size) <= alpha, holm(tests.reversed, size) <= alpha
 
 
-def between_datasets(clipped: Array, raw: Array, series: Array, clip: float) -> float:
+def between_datasets(scored: Array, series: Array) -> float:
     """tau: SD of the true scores over datasets, by the method of moments (Hedges 1983).
 
     tau^2 = max(0, var(x) - mean over datasets of var(seeds)/n). The unweighted form, because the judged mean is
-    unweighted (DerSimonian and Laird's is not). A clipped score carries no seed noise.
-    clipped, raw: (K,); series: (K, R). NaN for fewer than two datasets.
+    unweighted (DerSimonian and Laird's is not).
+    scored: (K,); series: (K, R), as from `Scores.settled`. NaN for fewer than two datasets.
     """
-    k, _, sd = moments(clipped)
+    k, _, sd = moments(scored)
     if k < 2:
         return math.nan
     n, _, noise = moments(series)
-    usable = (n > 1) & (np.abs(raw) <= clip)
+    usable = n > 1
     variance = np.where(usable, np.where(usable, noise, 0.0) ** 2 / np.maximum(n, 1), 0.0)
-    return math.sqrt(max(0.0, float(sd) ** 2 - float(variance[np.isfinite(clipped)].mean())))
+    return math.sqrt(max(0.0, float(sd) ** 2 - float(variance[np.isfinite(scored)].mean())))
 
 
 def detectable_factor(k: int, alpha: float, power: float = 0.90) -> float:

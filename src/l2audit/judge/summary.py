@@ -36,6 +36,11 @@ DIGITS = 10
 """Significant digits of published figures: fewer than a float has, so that no last bit of a processor shows."""
 
 
+def row_of(found: Scores, row: int) -> RowScores:
+    """Scores of one row, 0 for "all"."""
+    return found.pooled() if row == 0 else found.stratum(row - 1)
+
+
 @dataclass(frozen=True)
 class Judged:
     """One claim on its way through the rule: registration, table, scores of its parts (B = 1), its case."""
@@ -52,7 +57,7 @@ class Judged:
 
     def view(self, part: int, row: int) -> RowScores:
         """Scores of one part in one row, leading axis B = 1 kept."""
-        return self.scores[part].pooled() if row == 0 else self.scores[part].stratum(row - 1)
+        return row_of(self.scores[part], row)
 
     def columns(self, row: int) -> slice:
         """The strata that a row is made of."""
@@ -103,7 +108,7 @@ def row_summary(judged: Judged, row: int, decision: Decision, constants: Constan
         "leans": leaning(parts),
         "datasets_to_settle": rule.sooner(evidence, members, constants.alpha) if evidence.judged[0] else None,
         "missed_share": missed_share(n_datasets) if n_datasets else None,
-        "mde": max((part["mde"] for part in parts), key=lambda value: -math.inf if math.isnan(value) else value),
+        "mde": float(np.max([part["mde"] for part in parts])),  # not known where it is not known of every part
         "parts": parts,
     }
 
@@ -143,7 +148,7 @@ def _part_summary(
 ) -> dict[str, Any]:
     part, table = judged.claim.parts[index], judged.table.parts[index]
     view = judged.view(index, row)
-    x, raw, series = view.clipped[0], view.raw[0], view.series[0]
+    x, raw = view.clipped[0], view.raw[0]
     k, mean, sd = summary(x)
     low, high = t_interval(k, mean, sd)
     ahead = prediction_interval(k, mean, sd)
@@ -159,6 +164,7 @@ def _part_summary(
     planned = table.planned_datasets[:, columns].any(axis=-1)
     judged_cells = judged.scores[index].judged[0][:, columns]
     used = np.isfinite(table.u[:, columns]) & judged_cells[..., None]
+    cut = _sides(judged.scores[index].raw[0][:, columns], constants.clip)
     return {
         "id": part.id,
         "statement": part.statement,
@@ -168,7 +174,7 @@ def _part_summary(
         "ci_low": low,
         "ci_high": high,
         "sd": sd,
-        "tau": between_datasets(x, raw, series, constants.clip),
+        "tau": between_datasets(x, row_of(judged.scores[index].settled(), row).series[0]),
         "prediction_low": ahead[0],
         "prediction_high": ahead[1],
         "leave_one_out_low": float(without.min()) if without.size else math.nan,
@@ -180,10 +186,10 @@ def _part_summary(
         "n_datasets": k,
         "n_planned_datasets": int(planned.sum()),
         "n_contrasts": int(used.sum()),
-        "n_clipped": _clipped(raw, constants),
+        **_cut(cut),
         "tasks": {
-            task: _task_summary(part, task, np.array([t == task for t in judged.table.tasks]), x, raw, constants)
-            for task in sorted(set(judged.table.tasks))
+            task: _task_summary(part, task, np.array([t == task for t in judged.table.tasks], dtype=bool), x, raw, cut)
+            for task in sorted(part.delta)
         },
         "datasets": _dataset_summaries(judged, part, view, planned, constants),
     }
@@ -197,8 +203,7 @@ def _slope(judged: Judged, index: int, row: int, constants: Constants) -> dict[s
     table = judged.table.parts[index]
     everything = replace(constants, seed_share=0.0, cell_share=0.0, clip=math.inf)
     found = scores(table.slope[None], np.zeros_like(table.slope)[None], table.planned, everything)
-    view = found.pooled() if row == 0 else found.stratum(row - 1)
-    slopes = view.raw[0]
+    slopes = row_of(found, row).raw[0]
     k, mean, sd = summary(slopes)
     low, high = t_interval(k, mean, sd)
     with np.errstate(invalid="ignore"):
@@ -223,12 +228,25 @@ def part_reading(evidence: Evidence, index: int, level: float) -> str:
     return VERDICT_CODES[rule.INCONCLUSIVE]
 
 
-def _clipped(raw: Array, constants: Constants) -> int:
+def _sides(raw: Array, clip: float) -> Array:
+    """(K, S), of scores before they are cut: 1 or -1 where one was cut on that side, 0 where not, NaN for no score."""
     with np.errstate(invalid="ignore"):
-        return int((np.abs(raw) > constants.clip).sum())
+        return np.where(np.isnan(raw), np.nan, np.sign(raw) * (np.abs(raw) > clip))
 
 
-def _task_summary(part: Part, task: str, where: Any, x: Array, raw: Array, constants: Constants) -> dict[str, Any]:
+def _cut(sides: Array) -> dict[str, Any]:
+    """Of (K, S) `sides`: the datasets with a score that was cut, and whether all scores were, and on one side.
+
+    The score of a dataset in the row "all" is a mean over strata, each cut before: that mean itself is never beyond.
+    """
+    found = sides[np.isfinite(sides)]
+    return {
+        "n_clipped": int((np.abs(np.nan_to_num(sides)) > 0).any(axis=-1).sum()),
+        "all_cut": bool(found.size and found[0] != 0 and (found == found[0]).all()),
+    }
+
+
+def _task_summary(part: Part, task: str, where: Any, x: Array, raw: Array, cut: Array) -> dict[str, Any]:
     """One task in plain units: judged (clipped) mean, interval, outlook for a new dataset; unclipped mean beside."""
     unit = part.delta[task] * part.scale[task]
     k, mean, sd = summary(x[where])
@@ -242,7 +260,7 @@ def _task_summary(part: Part, task: str, where: Any, x: Array, raw: Array, const
         "scale": part.scale[task],
         "delta": unit,
         "n_datasets": k,
-        "n_clipped": _clipped(raw[where], constants),
+        **_cut(cut[where]),
         "estimate": mean * unit,
         "ci_low": low * unit,
         "ci_high": high * unit,

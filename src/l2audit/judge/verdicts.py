@@ -15,13 +15,14 @@ from l2audit.judge import rule
 from l2audit.judge.bootstrap import RESAMPLES
 from l2audit.judge.claims import IDENTITIES, MEASURED, Claim, Constants, Part, Registration, matches
 from l2audit.judge.contrast import AGAINST
+from l2audit.judge.counts import entered
 from l2audit.judge.phrases import detectable
 from l2audit.judge.ranks import evenness_and_damage
 from l2audit.judge.rule import Case, Decision, decide, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
 from l2audit.judge.tables import claim_table
-from l2audit.judge.wording import control_sentence, identity_sentence, sentence
+from l2audit.judge.wording import control_sentence, identity_sentence, sentence, unplanned
 
 NOT_RUN = "not run"
 """Outcome of a control whose designs or arms are not in the study: nothing was tested, so nothing failed."""
@@ -52,7 +53,10 @@ def judge(
     measured, decision = decided(effects, registration)
     runs = dict(n_runs or {})
     entries = {
-        one.claim.id: _measured_entry(one, decision, registration, runs.get(one.claim.id), resamples)
+        one.claim.id: {
+            **_measured_entry(one, decision, registration, runs.get(one.claim.id), resamples),
+            "entered": entered(effects, one.claim),
+        }
         for one in measured
     }
     for claim in registration.family(*IDENTITIES):
@@ -124,6 +128,7 @@ def _measured_entry(
     for index, row in enumerate(rows):
         row["arms"] = _arms(claim)
         row["uncertified"] = list(claim.uncertified)
+        row["unplanned"] = unplanned(row, claim)
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
         row["detectable"] = detectable(rounded(row), constants)
         row["labels"] = labels(judged, index, decision, rests, constants)

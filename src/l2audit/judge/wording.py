@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from l2audit.judge import claims
-from l2audit.judge.claims import SUPPORTED, Claim, Constants
+from l2audit.judge.claims import SUPPORTED, Claim, Constants, Part
+from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS
 from l2audit.judge.display import MINUS, number
+from l2audit.judge.estimands import ESTIMANDS
+from l2audit.judge.estimands.base import CONTAMINATED, KINDS
 from l2audit.judge.phrases import (
     Entry,
     against_delta,
@@ -22,6 +25,7 @@ from l2audit.judge.phrases import (
     multiple,
     named,
     outlook,
+    titled,
 )
 from l2audit.judge.registered import CHANGED
 from l2audit.judge.rule import MOST
@@ -162,15 +166,48 @@ def _inactive(row: Entry, family: str, strata: Sequence[Entry]) -> str:
 def _too_few(row: Entry, family: str, strata: Sequence[Entry]) -> str:
     planned = row["n_planned_datasets"]
     scored = f"{row['n_datasets']} of {counted(planned, 'planned dataset')} could be scored"
-    return f"This study cannot judge it: {scored if planned else _unplanned(row)}, and {row['k_min']} are needed."
+    return f"This study cannot judge it: {scored if planned else row['unplanned']}, and {row['k_min']} are needed."
 
 
-def _unplanned(row: Entry) -> str:
-    """Why no dataset was planned: a stratum that the study does not have, or arms."""
+def unplanned(row: Entry, claim: Claim) -> str:
+    """What no dataset was planned with, of the first part that has none; "" where every part has one."""
+    part = next(
+        (p for p, entry in zip(claim.parts, row["parts"], strict=True) if not entry["n_planned_datasets"]), None
+    )
+    if part is None:
+        return ""
     if row["stratum"] != "all":
         return "no dataset was planned"
-    own, rivals = " or ".join(row["arms"]["own"]), " and ".join(row["arms"]["against"])
-    return f"no dataset was planned for which it trains {f'both {own} and {rivals}' if rivals else own}"
+    whose = " that the claim names" if claim.datasets else ""
+    (task,) = part.delta if len(part.delta) == 1 else ("",)
+    what = " ".join(word for word in ("control" if claim.role == "control" else "", task, "dataset") if word)
+    own, rival = " or ".join(claim.architectures), part.parameters.get(AGAINST)
+    arms = f"both {own} and {rival}" if rival else own
+    others = any(entry["n_planned_datasets"] for entry in row["parts"])
+    lead = f"for {titled(part.statement)}, " if others else ""
+    return (
+        f"{lead}no {what}{whose} was planned for which it trains {arms} under {_losses(part)}{_outliers(part, claim)}"
+    )
+
+
+def _losses(part: Part) -> str:
+    """The losses that a part reads: the primary one of its task, and with it those of its estimand."""
+    further = ESTIMANDS[part.estimand].losses
+    read = [" and ".join(LOSSES.get(loss, loss) for loss in (PRIMARY_LOSS[task], *further)) for task in part.delta]
+    return f"{' or '.join(read)} loss"
+
+
+LOSSES = {"cross_entropy": "cross-entropy", "huber": "Huber"}
+"""Losses in words, where those differ from their names."""
+
+
+def _outliers(part: Part, claim: Claim) -> str:
+    """The outliers that a part needs in the training rows."""
+    if ESTIMANDS[part.estimand].levels != CONTAMINATED:
+        return ""
+    strata = [STRATA.get(name, name) for name in claim.strata]
+    kinds = part.parameters.get(KINDS) or strata
+    return f" on training rows with {' or '.join(kinds) or 'outliers'}"
 
 
 def control_sentence(row: Entry) -> str:

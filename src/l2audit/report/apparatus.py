@@ -48,14 +48,17 @@ def controls(controls: Sequence[Mapping[str, Any]], material: Material, *, judge
     }
 
 
-def trust(effects: pd.DataFrame, summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def trust(entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Counts of runs by status, shares of certified runs, and what was left out."""
     runs: Mapping[str, int] = provenance["runs"]["by_status"]
     total = sum(runs.values())
     lost = total - runs.get("ok", 0)
     statuses = [[status, count(n), percent(n / total, 1)] for status, n in sorted(runs.items())]
-    left_out = effects[~effects["ok"]].groupby(["claim", "reason"]).size().reset_index(name="n")
-    excluded = [[claim, reason, count(n)] for claim, reason, n in left_out.to_numpy().tolist()]
+    excluded = [
+        [entry["id"], reason, count(n)]
+        for entry in entries
+        for reason, n in sorted({**entry["dropped"], **entry["unused"]}.items())
+    ]
     return {
         "runs_sentence": f"Of {count(total)} planned runs, {count(lost)} gave no result."
         if lost
@@ -81,7 +84,7 @@ def _certified(summary: pd.DataFrame) -> Table:
         for beta, row in zip(share.index, share.to_numpy(float), strict=True)
     ]
     return Table(
-        "Share of finished runs that are certified as converged, by beta",
+        "Share of the finished runs of primary arms that are certified as converged, by beta",
         ["beta", *map(str, share.columns)],
         rows,
         frozenset(range(1, len(share.columns) + 1)),

@@ -15,9 +15,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from l2audit import __version__
+from l2audit.contamination import CLEAN
+from l2audit.errors import UserError
 from l2audit.judge.claims import Constants
 from l2audit.report import apparatus, backing, captions, evidence
-from l2audit.report.digits import THIN, count, short, vector
+from l2audit.report.digits import THIN, count, short, span, vector
 from l2audit.report.gallery import ROWS, Gallery, gallery
 from l2audit.report.pictures import CENTRAL, Material, glance_picture
 from l2audit.report.ranks import rank_sections
@@ -42,18 +44,20 @@ def build_page(
 
     `verdicts`, `identities`, `oracles`, `specifications`, `provenance`, `calibration`: the parsed JSON files of the
     same names, the last one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its
-    `name`, `title` and `verdicts` (false: plumbing only, nothing is judged).
+    `name`, `title` and `verdicts` (false: plumbing only, nothing is judged). UserError: verdicts of an earlier version.
     """
+    if any("entered" not in one for one in verdicts["claims"] + verdicts["added"] if one.get("architectures")):
+        raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
     constants = Constants(**verdicts["constants"])
     material = Material(effects, summary, identities, constants, evidence.level_words(summary))
     entries = [*verdicts["claims"], *verdicts["added"]]
     sections = [section(entry, material) for entry in entries]
     other_choices = curve_section(specifications, entries, constants.clip) if study["verdicts"] else None
-    outliers = gallery(provenance.get("contaminations", {}), set(summary["kind"]))
+    outliers = gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"])
     page = {
         **_head(verdicts, entries, sections, provenance, study, material, backing.failed_oracles(oracles)),
         **apparatus.controls(verdicts["controls"], material, judged=bool(study["verdicts"])),
-        **apparatus.trust(effects, summary, provenance),
+        **apparatus.trust([*entries, *verdicts["controls"]], summary, provenance),
         "known": backing.oracles(oracles),
         "calibration": backing.calibration(calibration, provenance["code_sha256"].get("judge")),
         "registration": backing.registration(verdicts),
@@ -121,27 +125,37 @@ def _head(
         "study_name": study["name"],
         "study_title": study.get("title", ""),
         "thread": verdicts["thread"],
-        "facts": _facts(_of(entries, material.effects), provenance),
-        "glance": glance_picture(entry, material) if entry and judged and entry["strata"] else None,
+        "facts": _facts(entries, material.summary, provenance),
+        "glance": glance_picture(entry, material)
+        if entry and judged and entry["strata"] and entry["entered"]["datasets"]
+        else None,
         "citation": _citation(central, answer if judged else PLUMBING, verdicts, study),
     }
 
 
-def _of(entries: Sequence[Mapping[str, Any]], effects: pd.DataFrame) -> pd.DataFrame:
-    """The effects of claims: those of controls say nothing about how much the study holds."""
-    return effects[effects["claim"].isin([entry["id"] for entry in entries])]
+def _facts(
+    entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenance: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """How much the study holds: what enters the verdicts on its own datasets; controls and maps add nothing."""
+    entered = [entry["entered"] for entry in entries if "entered" in entry and entry["role"] == "study"]
+    architectures = provenance["runs"]["architectures"]
+    found: dict[str, set[str]] = {
+        "dataset": {name for one in entered for name in one["datasets"]},
+        "architecture": {architectures[arm] for one in entered for arm in (*one["arms"], *one["against"])},
+    }
+    levels = {level for one in entered for level in _levels(one, summary)} - {CLEAN}
+    seeds = [number for one in entered for number in one["repetitions"]]
+    facts = [(count(provenance["runs"]["total"]), "models trained")]
+    facts += [(count(len(names)), f"{what}{'' if len(names) == 1 else 's'} compared") for what, names in found.items()]
+    facts += [(count(len(levels)), "kinds, rates and sizes of outliers")]
+    facts += [(span(min(seeds), max(seeds)), "repetitions of each comparison")] if seeds else []
+    return [{"number": number, "text": text} for number, text in facts]
 
 
-def _facts(effects: pd.DataFrame, provenance: Mapping[str, Any]) -> list[dict[str, str]]:
-    own = effects[effects["role"] == "study"]
-    levels = own.loc[own["level"] != "clean", "level"].nunique()
-    return [
-        {"number": count(provenance["runs"]["total"]), "text": "models trained"},
-        {"number": count(own["dataset"].nunique()), "text": "datasets"},
-        {"number": count(own["architecture"].nunique()), "text": "architectures"},
-        {"number": count(levels), "text": "kinds and rates of outliers"},
-        {"number": count(own["seed"].nunique()), "text": "repetitions of each comparison"},
-    ]
+def _levels(entered: Mapping[str, Any], summary: pd.DataFrame) -> set[str]:
+    """The levels behind a verdict; all of its arms, where a part reads every level."""
+    arms = summary["architecture"].isin(entered["arms"]) & summary["dataset"].isin(entered["datasets"])
+    return {*entered["levels"], *(summary.loc[arms, "level"] if entered["every_level"] else ())}
 
 
 def _citation(central: Section | None, answer: str, verdicts: Mapping[str, Any], study: Mapping[str, Any]) -> str:

@@ -52,8 +52,14 @@ def anchor(claim_id: str) -> str:
 
 def one_delta(parts: Sequence[Entry]) -> str:
     """One delta in plain units, every unit that occurs once."""
-    found = (words.delta(task) for part in parts for _, task in sorted(part["tasks"].items()))
+    found = (words.delta(task) for part in parts for task in planned_tasks(part).values())
     return " or ".join(dict.fromkeys(found))
+
+
+def planned_tasks(part: Entry) -> dict[str, Entry]:
+    """The figures of each task that a dataset was planned for; without any dataset, of each registered one."""
+    wanted = {one["task"] for one in part["datasets"]} or set(part["tasks"])
+    return {task: part["tasks"][task] for task in sorted(wanted)}
 
 
 def groups_of(entry: Entry) -> list[Group]:

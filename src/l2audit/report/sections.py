@@ -19,6 +19,7 @@ from l2audit.report.pictures import (
     identity_pictures,
     measured_parts,
     one_delta,
+    planned_tasks,
 )
 
 ADDED = ("added", "added-identity")
@@ -135,14 +136,16 @@ def _dropped_summary(dropped: Mapping[str, int]) -> str:
 
 def _delta_text(part: Entry) -> str:
     """The smallest effect that matters, with the reason given for it in the registration."""
-    if not part.get("tasks"):  # an exact part, or one that the study has no dataset for
+    if not part.get("datasets"):  # an exact part, or one that no dataset was planned for
         return ""
     reason = f" ({part['reason']})" if part.get("reason") else ""
     return f"Effects below δ = {one_delta([part])} are too small to matter{reason}."
 
 
 def _scope(entry: Entry) -> str:
-    own, rivals = entry["arms"]["own"], entry["arms"]["against"]
+    own, rivals = entry["entered"]["arms"], entry["entered"]["against"]
+    if not own:
+        return "No comparison was planned for it: this study has no model that enters a verdict here."
     with_others = f", compared with {', '.join(rivals)} on the same datasets" if rivals else ""
     return f"Models that enter the verdict: {', '.join(own)}{with_others}."
 
@@ -187,7 +190,7 @@ def _units(parts: Sequence[Entry]) -> dict[str, str]:
     """Task -> what its column is headed with: the unit of all parts, or "" where they have several."""
     found: dict[str, set[str]] = {}
     for part in parts:
-        for task, figures in part["tasks"].items():
+        for task, figures in planned_tasks(part).items():
             found.setdefault(task, set()).add(words.heading(figures))
     return {task: min(units) if len(units) == 1 else "" for task, units in sorted(found.items())}
 
@@ -219,7 +222,7 @@ def _part_name(part: Entry, units: Mapping[str, str]) -> str:
     """A part's id, with its units where the heads of the columns cannot tell them."""
     if all(units.values()):
         return str(part["id"])
-    own = dict.fromkeys(words.heading(figures) for _, figures in sorted(part["tasks"].items()))
+    own = dict.fromkeys(words.heading(figures) for figures in planned_tasks(part).values())
     return f"{part['id']}: {' | '.join(own)}"
 
 
