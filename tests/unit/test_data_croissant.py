@@ -89,6 +89,16 @@ def test_blanks_before_a_name_are_not_part_of_it_and_it_is_found_all_the_same(tm
     assert rows["rows/a_b"].tolist() == pytest.approx(frame["  a b"].tolist())
 
 
+@pytest.mark.parametrize("gap", ["?", ".", "NA", ""])
+def test_missing_cells_however_they_are_written_stop_no_loader(tmp_path: Path, gap: str) -> None:
+    frame = table()[["a", TARGET]].astype({"a": object})
+    frame.loc[3, "a"] = gap
+    made = own(tmp_path, frame, missing="drop_rows")
+    records = list(mlcroissant.Dataset(jsonld=croissant_of(made[2])).records("rows"))
+    assert len(records) == 40
+    assert float(records[4]["rows/a"]) == frame.loc[4, "a"]
+
+
 def test_a_column_that_only_looks_like_an_indicator_is_described(tmp_path: Path) -> None:
     frame = table()[["a", TARGET]].assign(kind=np.array(["u", "v"])[np.arange(40) % 2], **{"kind=x": range(40)})
     made = own(tmp_path, frame, categorical=["kind"])

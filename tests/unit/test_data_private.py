@@ -12,6 +12,8 @@ import pytest
 from faults.fault_server import FaultServer, whole
 from l2audit.data.download import download_dataset
 from l2audit.files import sha256_of
+from l2audit.report.apparatus import sources
+from report_example import example
 from workshop import WORDS, croissant_of, make
 
 TABLE = "a,b,y\n" + "".join(f"{i},{i % 7},{i * i}\n" for i in range(30))
@@ -56,6 +58,15 @@ def test_a_card_names_the_file_and_its_sha256(tmp_path: Path) -> None:
     _, card, _ = make("own", tmp_path, ENTRY | source)
     assert card["source"] == "file:mine.csv"
     assert card["raw_sha256"] == {"mine.csv": sha256_of(tmp_path / "mine.csv")}
+
+
+def test_the_page_shows_the_name_and_the_sha256_of_a_file_whatever_an_older_card_says() -> None:
+    card = example()["provenance"]["datasets"][0]
+    older = card | {"source": "file:/home/someone/mine.csv", "raw_sha256": {"mine.csv": "0123456789abcdef" * 4}}
+    (shown,) = sources(example()["verdicts"], example()["provenance"] | {"datasets": [older]})["cards"]
+    assert shown["source"] == f"file:mine.csv, SHA-256 {'0123456789abcdef' * 4}"
+    (other,) = sources(example()["verdicts"], example()["provenance"] | {"datasets": [card]})["cards"]
+    assert other["source"] == card["source"]
 
 
 def test_who_may_read_an_address_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
+from pandas.api.types import is_numeric_dtype
 
 from l2audit.data.containers import parts_of
 from l2audit.data.entries import Entry, read_entry
@@ -68,18 +68,18 @@ def write_croissant(
     files = listed_files(Path(raw), entry)
     columns = None
     if _names_its_columns(entry, files):
-        columns = names_in_file(path_of(Path(raw)).parent / files[0]["name"], entry)
+        columns = columns_in_file(path_of(Path(raw)).parent / files[0]["name"], entry)
     described = croissant(entry, card, files, columns)
     write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def croissant(
-    entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None
+    entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str, Any]], columns: Mapping[str, pd.Series] | None
 ) -> dict[str, Any]:
     """The JSON-LD of a dataset.
 
-    `files`: name, bytes, sha256 and url of each raw file, as in its manifest; `columns`: what the only file calls each
-    column of the table, where a loader finds them by name.
+    `files`: name, bytes, sha256 and url of each raw file, as in its manifest; `columns`: see `columns_in_file`; None
+    where a loader does not find the columns by name.
     """
     ids = unique_ids([file["name"] for file in files])
     described = {
@@ -127,15 +127,19 @@ def unique_ids(names: Iterable[str]) -> dict[str, str]:
     return ids
 
 
-def names_in_file(path: Path, entry: Entry) -> dict[str, str]:
-    """What a CSV or Parquet file itself calls each column: our reader drops the blanks before a name of a CSV file."""
-    if entry.reader == "parquet":
-        return {name: name for name in pq.read_schema(path).names}
+def columns_in_file(path: Path, entry: Entry) -> dict[str, pd.Series]:
+    """Our name of each column of a CSV or Parquet file -> the column as a loader sees it that knows no entry.
+
+    Our reader drops the blanks before a name of a CSV file, and knows more signs of a missing cell.
+    """
     (part,) = parts_of([path], entry)
-    ours, theirs = (
-        pd.read_csv(io.BytesIO(part.content), nrows=0, skipinitialspace=skipped).columns for skipped in (True, False)
-    )
-    return dict(zip(ours, theirs, strict=True))
+    if entry.reader == "parquet":
+        table = pd.read_parquet(io.BytesIO(part.content))
+        ours = list(table.columns)
+    else:
+        table = pd.read_csv(io.BytesIO(part.content), low_memory=False)
+        ours = list(pd.read_csv(io.BytesIO(part.content), nrows=0, skipinitialspace=True).columns)
+    return {str(name): table[column] for name, column in zip(ours, table.columns, strict=True)}
 
 
 def _file_object(entry: Entry, file: Mapping[str, Any], identifier: str) -> dict[str, Any]:
@@ -159,13 +163,13 @@ def _names_its_columns(entry: Entry, files: Sequence[Mapping[str, Any]]) -> bool
     return plain and len(files) == 1 and PurePosixPath(files[0]["name"]).suffix == readable
 
 
-def _records(entry: Entry, card: Mapping[str, Any], file: str, columns: Mapping[str, str]) -> dict[str, Any]:
+def _records(entry: Entry, card: Mapping[str, Any], file: str, columns: Mapping[str, pd.Series]) -> dict[str, Any]:
     numbers = [name for name in card["feature_names"] if name in columns]  # the others are indicators of categories
     amount = entry.task == "regression" or entry.target_transform != "identity"
     types = {
-        **dict.fromkeys(numbers, "sc:Float"),
+        **{name: "sc:Float" if is_numeric_dtype(columns[name]) else "sc:Text" for name in numbers},
         **dict.fromkeys(entry.categorical, "sc:Text"),
-        entry.target: "sc:Float" if amount else "sc:Text",
+        entry.target: "sc:Float" if amount and is_numeric_dtype(columns[entry.target]) else "sc:Text",
     }
     ids = unique_ids(types)
     return {
@@ -178,7 +182,7 @@ def _records(entry: Entry, card: Mapping[str, Any], file: str, columns: Mapping[
                 "@id": f"rows/{ids[column]}",
                 "name": column,
                 "dataType": type_,
-                "source": {"fileObject": {"@id": file}, "extract": {"column": columns[column]}},
+                "source": {"fileObject": {"@id": file}, "extract": {"column": str(columns[column].name)}},
             }
             for column, type_ in types.items()
         ],

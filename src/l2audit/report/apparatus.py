@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -167,8 +168,12 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
     return {
         "datasets": Table("Datasets of the study and of its controls", head, rows, frozenset({2, 3, 4, 5})),
         "cards": [
-            {key: card.get(key) or "" for key in ("name", "description", "citation", "source", "licence")}
-            | {"sha256": card.get("prepared_sha256", ""), "shared": ", ".join(card.get("shares_table_with") or ())}
+            {key: card.get(key) or "" for key in ("name", "description", "citation", "licence")}
+            | {
+                "source": _source(card),
+                "sha256": card.get("prepared_sha256", ""),
+                "shared": ", ".join(card.get("shares_table_with") or ()),
+            }
             for card in cards
         ],
         "hashes": Table(
@@ -178,3 +183,11 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
         ),
         "versions": Table("Versions", ["Package", "Version"], versions),
     }
+
+
+def _source(card: Mapping[str, Any]) -> str:
+    """Where a dataset is from. Of a file on somebody's disk its name and SHA-256 tell a reader more than its folder."""
+    kind, _, place = str(card.get("source") or "").partition(":")
+    if kind != "file":
+        return str(card.get("source") or "")
+    return ", SHA-256 ".join([f"file:{PurePath(place).name}", *card.get("raw_sha256", {}).values()])
