@@ -315,3 +315,15 @@ def test_models_that_were_really_trained_come_to_a_page(made: Workshop, tmp_path
     assert result.entry("d2")["n_datasets"] > 0
     runs = len(pd.read_parquet(tmp_path / "runs.parquet"))
     assert f"All {runs} planned runs gave a result." in result.page
+
+
+@pytest.mark.parametrize("names", [(), tuple(BY_FAMILY["exact"]), ("planted-collinear",), ("placebo", "i"), ("A1",)])
+def test_a_registration_without_a_planned_effect(names: tuple[str, ...], tmp_path: Path, undrawn: None) -> None:
+    claims = written(only(*names), tmp_path)
+    result = run(
+        checked(alone("linear", "classification", "cross_entropy"), tmp_path, claims), tmp_path, faked(), claims
+    )
+    whole(result)
+    assert result.effects().empty
+    assert "models trained" in result.page
+    assert "repetitions of each comparison" not in result.page
