@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judging import raw_registration
 from l2audit.config.betas import betas_of, length_of, nearest_value
 from l2audit.config.faults import ConfigError, nearest
 from l2audit.config.load import load, studies
-from l2audit.config.reader import read
+from l2audit.config.reader import Document, read
+from l2audit.config.schema import schema_faults
 from l2audit.config.study import CLEAN, Contamination
 from l2audit.training.verify import verify
 
@@ -144,6 +147,17 @@ CASES = [
     ("seeds: 3", "seeds: 1", "seeds: 1 is out of range (fix: write a value of at least 2)"),
     ("0.001]", "1e-4]", "architectures.linear.betas[2]: YAML reads '1e-4' as text"),
     ("0.001]", "1e-4]", "write 0.0001 or 1.0e-4"),
+    ("0.001]", "1e-13]", "YAML reads '1e-13' as text, and a number is wanted (fix: write 1.0e-13)"),
+    ("0.001]", "-2.50E5]", "as text, and a number is wanted (fix: write -250000 or -2.5e+5)"),
+    ("0.001]", ".5e3]", "as text, and a number is wanted (fix: write 500 or 5.0e+2)"),
+    ("0.001]", "1e400]", "YAML reads '1e400' as text, and a number is wanted (fix: write a number that a computer can"),
+    ("0.001]", "1e-400]", "as text, and a number is wanted (fix: write 0, or a number that a computer can hold, above"),
+    ("0.001]", "0e7]", "as text, and a number is wanted (fix: write 0 or 0.0e+0)"),
+    ("seeds: 3", "seeds: 1e1", "YAML reads '1e1' as text, and a whole number is wanted (fix: write 10)"),
+    ("seeds: 3", "seeds: 1e-1", "YAML reads '1e-1' as text, and a whole number is wanted (fix: write a whole number)"),
+    ("seeds: 3", "seeds: 3.0", "seeds: 3.0 where a whole number is wanted (fix: write a whole number)"),
+    ("steps: 10", "steps: 1.0e+1", "training.steps: 10.0 where a whole number is wanted"),
+    ("name: mine", 'name: "mine\\n"', "name: 'mine' (text) is not of the right form"),
     ("0.001]", "0.1]", "architectures.linear.betas[2]: 0.1 is listed twice"),
     ("[0, 0.1, 0.001]", "[0.1, 0.001]", "architectures.linear.betas: does not contain 0"),
     ("0.001]", "-0.001]", "-0.001 is out of range"),
@@ -243,6 +257,22 @@ def test_a_mistake_is_told_with_its_key_and_its_fix(root: Path, old: str, new: s
     write(root, STUDY.replace(old, new, 1))
     assert old in STUDY
     assert any(message in fault for fault in faults(root)), faults(root)
+
+
+@given(st.integers(-320, 320), st.integers(1, 10**6), st.sampled_from(["", "-", "+"]), st.sampled_from("eE"))
+def test_what_is_advised_for_a_number_is_that_number(exponent: int, digits: int, sign: str, letter: str) -> None:
+    text = f"{sign}{digits}{letter}{exponent}"
+    (fault,) = schema_faults(Document("claims.yaml", raw_registration(clip=text), {(): 1}), "claims")
+    advised = fault.fix.removeprefix("write ").split(" or ")
+    if math.isfinite(float(text)) and float(text):
+        assert [yaml.safe_load(one) for one in advised] == pytest.approx([float(text)] * len(advised), rel=1e-12)
+    else:
+        assert "that a computer can hold" in fault.fix
+
+
+def test_a_date_is_text(root: Path) -> None:
+    write(root, STUDY.replace("A study of my own", "2024-05-01"))
+    assert load(root, "mine").study.title == "2024-05-01"
 
 
 def test_a_fault_names_the_file_and_the_line(root: Path) -> None:
@@ -472,7 +502,7 @@ def test_what_can_be_trained_is_let_through(root: Path) -> None:
 
 
 def test_reading_agrees_with_yaml(tmp_path: Path) -> None:
-    text = "a: &one [1, 2.5, x, true, null, 2020-01-01]\nb: *one\nc: {d: 'text', e: 0x10}\n"
+    text = "a: &one [1, 2.5, x, true, null, '2020-01-01']\nb: *one\nc: {d: 'text', e: 0x10}\n"
     path = tmp_path / "any.yaml"
     path.write_text(text, encoding="utf-8")
     expected: Any = yaml.safe_load(text)
