@@ -113,27 +113,44 @@ def _registration(options: argparse.Namespace) -> Path:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from l2audit.config.faults import ConfigError
-    from l2audit.config.load import load, studies, study_path
-    from l2audit.config.reader import shown
+    from l2audit.config.checks import arms_of_choices
+    from l2audit.config.faults import ConfigError, Fault, gathered
+    from l2audit.config.load import arm_faults, draft, read_tables, studies
+    from l2audit.config.reader import read, shown
     from l2audit.judge.specifications import load as load_choices
-    from l2audit.judge.verify import load_verified
-    from l2audit.training.verify import verify
+    from l2audit.judge.verify import load_verified, without_evidence
+    from l2audit.training.verify import check_faults, layer_faults, source_faults, training_faults
 
-    registration = _registration(options)
-    faults = []
+    path, choices = _registration(options), options.root / "config" / "specifications.yaml"
+    faults: list[Fault] = []
+    tables = read_tables(options.root, path)
+    ready = []
     for study in [options.study] if options.study else studies(options.root):
-        try:
-            verify(load(options.root, study, registration))
-            print(f"ok  {shown(study_path(options.root, study))}")
-        except ConfigError as error:
-            faults += error.faults
+        config, found = draft(tables, study)
+        faults += found
+        if config:
+            faults += training_faults(config)
+            ready.append(config)
+    for name, further in (("datasets", source_faults), ("architectures", layer_faults)):
+        if document := tables.documents.get(name):
+            faults += further(document, [entry for entry in document.data if document.data[entry]])
+    if document := tables.documents.get("claims"):
+        faults += check_faults(document)
+    with gathered(faults):
+        load_choices(choices)
+        document = read(choices)
+        faults += arm_faults(tables, document, arms_of_choices(document))
+    with gathered(faults):
+        registration = load_verified(path)
     if faults:
         raise ConfigError(faults)
-    load_verified(registration)
-    load_choices(options.root / "config" / "specifications.yaml")
+    for config in ready:
+        print(f"ok  {config.file}")
     print("ok  the tables in config/: datasets, architectures, contaminations, specifications")
-    print(f"ok  {shown(registration)}")
+    print(f"ok  {shown(path)}")
+    for config in ready:
+        for lack, claims in without_evidence(registration, config).items():
+            print(f"warning: {config.file} gives nothing to judge {', '.join(claims)} by: it has {lack}")
     return 0
 
 

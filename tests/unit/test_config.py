@@ -53,9 +53,9 @@ training: {learning_rate: 0.01, steps: 10, batch: 16}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with the project's own tables and one study, config/studies/mine.yaml."""
+    """A folder with the project's own tables, the study that its claims are about, and config/studies/mine.yaml."""
     (tmp_path / "config" / "studies").mkdir(parents=True)
-    for name in ("datasets", "architectures", "contaminations", "claims"):
+    for name in ("datasets", "architectures", "contaminations", "claims", "specifications", "studies/default"):
         text = (REPOSITORY / "config" / f"{name}.yaml").read_text(encoding="utf-8")
         (tmp_path / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
     write(tmp_path, STUDY)
@@ -308,7 +308,7 @@ def test_one_line_a_fault(root: Path) -> None:
 
 
 def test_an_unknown_study_lists_what_is_known(root: Path) -> None:
-    assert "there is no study 'min' (fix: use one of mine" in faults(root, "min")[0]
+    assert "there is no study 'min' (fix: use one of default, mine" in faults(root, "min")[0]
 
 
 def test_a_missing_file_of_ones_own(root: Path) -> None:
@@ -477,7 +477,7 @@ def test_two_arms_that_train_the_same_models_are_refused_where_they_meet(root: P
 
 
 PENALTY_CASES = [
-    ("penalty: l2\n", "penalty: l3\n", "mine.yaml: penalty: 'l3' is not a penalty: use one of l2, l1, decay"),
+    ("penalty: l2\n", "penalty: l3\n", "mine.yaml:21: penalty: 'l3' is not a penalty: use one of l2, l1, decay"),
     ("l2  except output", "l2 without output", "arms.as-printed.penalty: 'without output' is not understood"),
     ("l2  except output", "l2 except 4", "arms.as-printed.penalty: there is no kernel 4: the network has 2"),
     ("scaling: robust", "penalty: decay", "arms.robust.penalty: penalty 'decay' is a way of training networks"),

@@ -48,6 +48,8 @@ def text_of(name: str) -> str:
     if name == "claims":
         kept = ("a", "d2", "f", "g", "i", "placebo")
         data = {**data, "claims": [one for one in data["claims"] if one["id"] in kept]}
+    if name == "specifications":
+        data = {**data, "scaling": [data["scaling"][0], {**data["scaling"][1], "arm": "linear-l1"}]}
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 

@@ -31,6 +31,9 @@ LONGEST = 8
 """Digits before or behind the point up to which a number is readable without an exponent."""
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
+Translated = tuple[Key, str, str]
+Translation = Iterator[Translated]
+
 
 def _is_whole(checker: object, value: object) -> bool:
     """3.0 is no whole number here, as it is to JSON Schema: code that counts with it wants an `int`."""
@@ -61,21 +64,22 @@ def schema(name: str) -> dict[str, Any]:
 
 def schema_faults(document: Document, name: str) -> list[Fault]:
     """Every place where `document` departs from the schema `name`."""
+    return [document.fault(*one) for one in departures(document, name)]
+
+
+def departures(document: Document, name: str) -> list[Translated]:
+    """As `schema_faults`: the key, what is wrong there and the fix."""
     errors = Validator(schema(name)).iter_errors(document.data)
-    return [fault for error in errors for fault in _translate(error, document)]
+    return [one for error in errors for one in _translate(error)]
 
 
-def _translate(error: ValidationError, document: Document) -> Iterator[Fault]:
+def _translate(error: ValidationError) -> Translation:
     if error.context:  # anyOf, oneOf: the branch that goes deepest is what the author meant
         deepest = max(error.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
-        yield from _translate(deepest, document)
+        yield from _translate(deepest)
         return
     key: Key = tuple(error.absolute_path)
-    for path, problem, fix in TRANSLATORS.get(str(error.validator), _plain)(error, key):
-        yield document.fault(path, problem, fix)
-
-
-Translation = Iterator[tuple[Key, str, str]]
+    yield from TRANSLATORS.get(str(error.validator), _plain)(error, key)
 
 
 def _plain(error: ValidationError, key: Key) -> Translation:

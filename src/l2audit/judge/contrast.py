@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.judge.grid import ABSENT, Array, ByLoss, Grid, Mask
 
-PRIMARY_LOSS = {"classification": "cross_entropy", "regression": "squared"}
 AGAINST = "against"
 """The parameter of a part that names the arm which its estimand compares the claim's own arms with."""
 
