@@ -19,7 +19,7 @@ from l2audit.config.load import load, studies
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
 from l2audit.config.study import CLEAN, Contamination
-from l2audit.training.verify import verify
+from l2audit.training.verify import source_faults, verify
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -336,6 +336,58 @@ def test_claims_name_strata_and_kinds_that_exist(root: Path) -> None:
     assert any("unknown contamination kind 'vertical' (fix: did you mean 'vert'?)" in fault for fault in found)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("against: adamw", "against: adamv", "unknown arm 'adamv': it is no architecture, and no study has an arm of"),
+        ("against: adamw", "against: adamv", "parameters.against: unknown arm 'adamv'"),
+        ("against: adamw", "against: adamv", "(fix: did you mean 'adamw'?)"),
+        ("[mlp-64-64]", "[mlp-64-tan]", "architectures[0]: unknown arm 'mlp-64-tan'"),
+        ("[planted_isotropic_1,", "[planted_isotropic,", "datasets[0]: unknown dataset 'planted_isotropic' (fix: did"),
+        (
+            "[planted_isotropic_1,",
+            "[digits,",
+            "'digits' has the role study, and the claim is about datasets of the role",
+        ),
+    ],
+)
+def test_claims_name_arms_and_datasets_that_exist(root: Path, old: str, new: str, message: str) -> None:
+    text = (REPOSITORY / "config/claims.yaml").read_text(encoding="utf-8")
+    assert old in text
+    write(root, text.replace(old, new, 1), "claims")
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if old in one)
+    (fault,) = faults(root)
+    assert f"claims.yaml:{line}: claims[" in fault
+    assert message in fault
+
+
+def test_an_arm_of_any_study_may_be_named_by_a_claim_and_of_an_unreadable_one_nothing_is_said(root: Path) -> None:
+    text = (REPOSITORY / "config/claims.yaml").read_text(encoding="utf-8").replace("against: adamw", "against: mine-2")
+    write(root, text, "claims")
+    assert len(faults(root)) == text.count("against: mine-2")
+    write(root, STUDY + ARMS.replace("  as-printed:", "  mine-2:"))
+    assert load(root, "mine")
+    write(root, STUDY)
+    write(root, "name: [\n", "studies/other")
+    assert load(root, "mine")
+
+
+def test_a_study_that_a_faulty_table_entry_concerns_is_checked_for_all_else(root: Path) -> None:
+    text = (REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8")
+    write(root, text.replace("  task: classification", "  task: clasification", 1), "datasets")
+    write(root, (STUDY + ARMS).replace("kind: vert", "kind: virt").replace("seeds: 3", "seeds: ten"))
+    found = faults(root)
+    assert len(found) == 3, found
+    assert "digits.task: unknown value 'clasification'" in found[0]
+    assert "unknown contamination kind 'virt'" in found[1]
+    assert "seeds: 'ten' (text)" in found[2]
+
+
+def test_a_primary_arm_has_the_loss_that_chooses_beta(root: Path) -> None:
+    told = replaced(root, "regression: [squared, huber]", "regression: [huber]")
+    assert "architectures.linear.losses.regression: lacks squared, the loss by which beta is chosen (fix: add" in told
+
+
 CONTROLS = """\
 controls:
   datasets: [planted_isotropic_1]
@@ -483,6 +535,14 @@ PENALTY_CASES = [
     ("scaling: robust", "penalty: decay", "arms.robust.penalty: penalty 'decay' is a way of training networks"),
     ("scaling: robust", "penalty: l2 except 2", "arms.robust.penalty: there is no kernel 2: the network has 1"),
 ]
+TRAINING_CASES = [
+    (
+        "rows: {train: 100, validation: 100",
+        "rows: {train: 100, validation: 9",
+        "rows.validation: the 9 validation rows of digits cannot hold its 10 classes",
+    ),
+    ("[digits, diabetes]", "[digits, diabetes, zoo]", "[2].rate: 0.01 of 25 rows of zoo is none (fix: write a value"),
+]
 
 
 @pytest.mark.parametrize(("old", "new", "message"), PENALTY_CASES)
@@ -494,6 +554,43 @@ def test_what_cannot_be_trained_is_told_before_anything_is(root: Path, old: str,
     told = [str(fault) for fault in caught.value.faults]
     assert any(message in one for one in told), told
     assert all("fix: write for example `l2`" in one for one in told)
+
+
+@pytest.mark.parametrize(("old", "new", "message"), TRAINING_CASES)
+def test_too_few_rows_are_told_before_anything_is_trained(root: Path, old: str, new: str, message: str) -> None:
+    text = STUDY.replace("- {kind: sym, rate: 0.1}", "- {kind: sym, rate: 0.1}\n    - {kind: sym, rate: 0.01}")
+    assert old in text
+    write(root, text.replace("rate: 0.01}", "rate: 0.01}" if "zoo" in new else "rate: 0.15}").replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        verify(load(root, "mine"))
+    assert any(message in str(fault) for fault in caught.value.faults), caught.value
+
+
+SOURCE_CASES = [
+    ("bundled:sklearn/wine", "bundled:sklearn/wines", "wine.source: unknown bundled source 'sklearn/wines': did you"),
+    ("synthetic:hastie", "synthetic:hasty", "hastie.source: unknown synthetic source 'hasty': did you mean 'hastie'?"),
+    ("bundled:sklearn/iris", "file:nowhere.csv", "iris.source: there is no file 'nowhere.csv' (fix: give its path fro"),
+    (
+        "columns: 10, noise",
+        "colums: 10, noise",
+        "friedman1.parameters: missing a required argument: 'columns' (fix: th",
+    ),
+    ("rows: 1800, columns: 30", "rows: 20.5, columns: 30", "sparse_logits.parameters.rows: 20.5 is no count"),
+    ("shares_table_with: [fair]", "shares_table_with: [fare]", "shares_table_with[0]: unknown dataset 'fare' (fix: di"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), SOURCE_CASES)
+def test_a_source_that_is_not_there_is_told_on_its_line(root: Path, old: str, new: str, message: str) -> None:
+    path = root / "config" / "datasets.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if old in one)
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    document = read(path)
+    (fault,) = source_faults(document, document.data)
+    assert message in str(fault)
+    assert f"datasets.yaml:{line}: " in str(fault)
 
 
 def test_what_can_be_trained_is_let_through(root: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,27 @@ from l2audit.config.study import CLEAN_SCALING, PRIMARY_LOSS, TASKS, Contaminati
 
 Table = Mapping[str, Mapping[str, Any]]
 """Name -> entry. An entry with faults of its own is empty: its name is known, and nothing else of it is asked for."""
+OF_ARMS = ("datasets", "architectures", "contaminations", "controls", "arms", "seeds", "penalty", "optimizer")
+"""Keys of a study that decide whether its arms can stand."""
 ON_IMAGES = ("conv", "avgpool", "maxpool")
 """Layers that take images, by the first word of their text."""
 
 
-def study_faults(document: Document, datasets: Table, architectures: Table, kinds: Table) -> list[Fault]:
-    """Faults of a study that fits its schema, against the tables that it refers to."""
-    return [
-        *_name_faults(document),
-        *_dataset_faults(document, datasets),
-        *_contamination_faults(document, datasets, kinds),
-        *_arm_faults(document, datasets, architectures),
-        *_control_faults(document, datasets),
-    ]
+def study_faults(
+    document: Document, datasets: Table, architectures: Table, kinds: Table, unusable: Collection[str] = ()
+) -> list[Fault]:
+    """Faults of a study against the tables that it refers to.
+
+    unusable: its keys that do not fit its schema; what needs one of them is not asked.
+    """
+    steps: tuple[tuple[Callable[[], Iterator[Fault]], tuple[str, ...]], ...] = (
+        (lambda: _name_faults(document), ("name",)),
+        (lambda: _dataset_faults(document, datasets), ("datasets",)),
+        (lambda: _contamination_faults(document, datasets, kinds), ("datasets", "contaminations", "rows")),
+        (lambda: _arm_faults(document, datasets, architectures), OF_ARMS),
+        (lambda: _control_faults(document, datasets), ("datasets", "architectures", "contaminations", "controls")),
+    )
+    return [fault for step, needed in steps if not set(needed) & set(unusable) for fault in step()]
 
 
 def claims_faults(document: Document, datasets: Table | None, kinds: Table | None) -> list[Fault]:

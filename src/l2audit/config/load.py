@@ -11,7 +11,7 @@ from l2audit.config.betas import betas_of
 from l2audit.config.checks import arms_of_claims, claims_faults, study_faults, unknown_arms
 from l2audit.config.faults import ConfigError, Fault, Key, gathered
 from l2audit.config.reader import Document, read, shown
-from l2audit.config.schema import departures, schema_faults
+from l2audit.config.schema import departures
 from l2audit.config.study import CLEAN_SCALING, Arm, Config, Contamination, Controls, Study
 
 TABLES = ("datasets", "architectures", "contaminations", "claims")
@@ -84,11 +84,15 @@ def draft(tables: Tables, study: str) -> tuple[Config | None, list[Fault]]:
         return None, [*faults, *error.faults]
     if claims := tables.documents.get("claims"):
         faults += arm_faults(tables, claims, arms_of_claims(claims), document)
-    own = schema_faults(document, "study")
+    own = departures(document, "study")
+    unusable = {str(key[0]) for key, _, _ in own if key}
     datasets, architectures, kinds = map(tables.entries, TABLES[:3])
-    if own or datasets is None or architectures is None or kinds is None:
-        return None, faults + own
-    faults += study_faults(document, datasets, architectures, kinds)
+    faults += [document.fault(*one) for one in own]
+    if datasets is None or architectures is None or kinds is None or not isinstance(document.data, dict):
+        return None, faults
+    faults += study_faults(document, datasets, architectures, kinds, unusable)
+    if own:
+        return None, faults
     config = Config(
         root=tables.root,
         file=document.file,
