@@ -59,7 +59,7 @@ def test_the_table_lists_every_kind_as_it_is_configured() -> None:
 def write(root: Path, levels: str, own: str = "") -> Path:
     """A folder with the project's tables, `own` added to the contaminations, and the study `mine` with these levels."""
     (root / "config/studies").mkdir(parents=True, exist_ok=True)
-    for name in ("datasets", "architectures", "contaminations", "claims"):
+    for name in ("datasets", "architectures", "contaminations", "claims", "studies/default"):
         text = (REPOSITORY / f"config/{name}.yaml").read_text(encoding="utf-8")
         (root / f"config/{name}.yaml").write_text(text, encoding="utf-8")
     with (root / "config/contaminations.yaml").open("a", encoding="utf-8") as file:
