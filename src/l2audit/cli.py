@@ -115,29 +115,20 @@ def _registration(options: argparse.Namespace) -> Path:
     return path
 
 
-def _check(options: argparse.Namespace) -> int:
-    from l2audit.config.faults import ConfigError
-    from l2audit.config.load import load, studies, study_path
+def _check(options: argparse.Namespace) -> None:
+    from l2audit.config.load import studies
     from l2audit.config.reader import shown
-    from l2audit.judge.specifications import load as load_choices
-    from l2audit.judge.verify import load_verified
-    from l2audit.training.verify import verify
+    from l2audit.judge.verify import check, without_evidence
 
-    registration = _registration(options)
-    faults = []
-    for study in [options.study] if options.study else studies(options.root):
-        try:
-            verify(load(options.root, study, registration))
-            print(f"ok  {shown(study_path(options.root, study))}")
-        except ConfigError as error:
-            faults += error.faults
-    if faults:
-        raise ConfigError(faults)
-    load_verified(registration)
-    load_choices(options.root / "config" / "specifications.yaml")
+    path = _registration(options)
+    configs, registration = check(options.root, [options.study] if options.study else studies(options.root), path)
+    for config in configs:
+        print(f"ok  {config.file}")
     print("ok  the tables in config/: datasets, architectures, contaminations, specifications")
-    print(f"ok  {shown(registration)}")
-    return 0
+    print(f"ok  {shown(path)}")
+    for config in configs:
+        for lack, claims in without_evidence(registration, config).items():
+            print(f"warning: {config.file} gives nothing to judge {', '.join(claims)} by: it has {lack}")
 
 
 def _plan(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ class UserError(Exception):
     """
 
     def __init__(self, problem: str, *, file: str | Path | None = None, key: str | None = None, fix: str) -> None:
+        self.problem, self.key, self.fix = problem, key, fix
         place = ": ".join(str(part) for part in (file, key) if part is not None)
         super().__init__(f"{place + ': ' if place else ''}{problem}\n  fix: {fix}")
 

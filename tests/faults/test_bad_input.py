@@ -41,6 +41,7 @@ FAULTS = [
         "[0, 1e-4]",
         "YAML reads '1e-4' as text, and a number is wanted (fix: write 0.0001 or 1.0e-4)",
     ),
+    ("date", "[iris, diabetes]", "[iris, 2024-05-01]", "datasets[1]: unknown dataset '2024-05-01'"),
     ("syntax", "seeds: 2", "seeds: [2", "is not valid YAML"),
 ]
 

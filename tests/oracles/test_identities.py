@@ -27,6 +27,7 @@ from l2audit.training.identities import (
 )
 from l2audit.training.linear.huber import solve_huber
 from l2audit.training.linear.squared import solve_squared
+from l2audit.training.verify import exact_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +37,10 @@ def entries() -> dict[str, Identity]:
     found = identities()
     assert len({entry["check"] for entry in found}) == len(found)
     return {entry["check"]: entry for entry in found}
+
+
+def test_the_checker_knows_every_check_and_its_claim(entries: dict[str, Identity]) -> None:
+    assert exact_checks() == {name: entry["claim"] for name, entry in entries.items()}
 
 
 def test_what_holds_and_what_does_not(entries: dict[str, Identity]) -> None:

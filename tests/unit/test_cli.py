@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,44 @@ def test_a_fault_is_a_message_and_status_1(capsys: pytest.CaptureFixture[str]) -
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert "there is no study 'nonesuch'" in told
+
+
+def test_check_finds_every_fault_of_every_file_in_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    faults = [
+        ("studies/smoke", "  - iris\n", "  - irys\n", "datasets[0]: unknown dataset 'irys'"),
+        ("studies/smoke", "penalty: placebo", "penalty: placeboo", "arms.placebo.penalty: 'placeboo' is not a penalty"),
+        ("studies/full", "optimizer: adam\n", "optimizer: adamm\n", "optimizer: unknown value 'adamm'"),
+        ("datasets", "bundled:sklearn/wine", "bundled:sklearn/wines", "wine.source: unknown bundled source"),
+        ("datasets", "synthetic:hastie", "synthetic:hasty", "hastie.source: unknown synthetic source"),
+        ("datasets", "  role: control", "  role: kontrol", "planted_isotropic_1.role: unknown value 'kontrol'"),
+        ("architectures", "dense 64, batchnorm", "dense 64, batchnrm", "mlp-64-64-bn.layers[1]: 'batchnrm' (text) is"),
+        ("claims", "against: adamw", "against: adamv", "parameters.against: unknown arm 'adamv'"),
+        ("claims", "measure: layer_spread", "measure: layer_spred", "parameters.measure: unknown measure"),
+        ("claims", "penalty_is_quadratic", "penalty_is_quadratik", "checks[0]: unknown check 'penalty_is_quadratik'"),
+        ("claims", "[batch_norm_ignores_scale", "[ridge_shift_is_unbounded_at_every_beta", "is a check of claim A3"),
+        ("specifications", "arm: robust-scaling", "arm: robust-scalin", "scaling[2].arm: unknown arm 'robust-scalin'"),
+    ]
+    lines = []
+    for name, old, new, _ in faults:
+        path = tmp_path / "config" / f"{name}.yaml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text, old
+        lines.append(text[: text.index(old)].count("\n") + old.count("\n", 0, 1) + 1)
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert main(["--root", str(tmp_path), "check"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    for (name, _, _, message), line in zip(faults, lines, strict=True):
+        assert any(f"{name}.yaml:{line}: " in one and message in one for one in told), (name, line, message, told)
+
+
+def test_check_warns_of_claims_that_a_study_gives_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(REPOSITORY), "check"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("ok  ") for line in told) == 5
+    warnings = [line for line in told if line.startswith("warning: ")]
+    assert all("config/studies/smoke.yaml gives nothing to judge" in line for line in warnings)
+    assert any("e, d3, A1, A1s, A6" in line and "no arm mlp-64-64" in line for line in warnings)
 
 
 def test_own_results_come_before_published_ones(tmp_path: Path) -> None:

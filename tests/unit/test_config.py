@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judging import raw_registration
 from l2audit.config.betas import betas_of, length_of, nearest_value
 from l2audit.config.faults import ConfigError, nearest
 from l2audit.config.load import load, studies
-from l2audit.config.reader import read
+from l2audit.config.reader import Document, read
+from l2audit.config.schema import schema_faults
 from l2audit.config.study import CLEAN, Contamination
-from l2audit.training.verify import verify
+from l2audit.training.verify import source_faults, verify
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -50,9 +53,9 @@ training: {learning_rate: 0.01, steps: 10, batch: 16}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with the project's own tables and one study, config/studies/mine.yaml."""
+    """A folder with the project's own tables, the study that its claims are about, and config/studies/mine.yaml."""
     (tmp_path / "config" / "studies").mkdir(parents=True)
-    for name in ("datasets", "architectures", "contaminations", "claims"):
+    for name in ("datasets", "architectures", "contaminations", "claims", "specifications", "studies/default"):
         text = (REPOSITORY / "config" / f"{name}.yaml").read_text(encoding="utf-8")
         (tmp_path / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
     write(tmp_path, STUDY)
@@ -144,6 +147,17 @@ CASES = [
     ("seeds: 3", "seeds: 1", "seeds: 1 is out of range (fix: write a value of at least 2)"),
     ("0.001]", "1e-4]", "architectures.linear.betas[2]: YAML reads '1e-4' as text"),
     ("0.001]", "1e-4]", "write 0.0001 or 1.0e-4"),
+    ("0.001]", "1e-13]", "YAML reads '1e-13' as text, and a number is wanted (fix: write 1.0e-13)"),
+    ("0.001]", "-2.50E5]", "as text, and a number is wanted (fix: write -250000 or -2.5e+5)"),
+    ("0.001]", ".5e3]", "as text, and a number is wanted (fix: write 500 or 5.0e+2)"),
+    ("0.001]", "1e400]", "YAML reads '1e400' as text, and a number is wanted (fix: write a number that a computer can"),
+    ("0.001]", "1e-400]", "as text, and a number is wanted (fix: write 0, or a number that a computer can hold, above"),
+    ("0.001]", "0e7]", "as text, and a number is wanted (fix: write 0 or 0.0e+0)"),
+    ("seeds: 3", "seeds: 1e1", "YAML reads '1e1' as text, and a whole number is wanted (fix: write 10)"),
+    ("seeds: 3", "seeds: 1e-1", "YAML reads '1e-1' as text, and a whole number is wanted (fix: write a whole number)"),
+    ("seeds: 3", "seeds: 3.0", "seeds: 3.0 where a whole number is wanted (fix: write a whole number)"),
+    ("steps: 10", "steps: 1.0e+1", "training.steps: 10.0 where a whole number is wanted"),
+    ("name: mine", 'name: "mine\\n"', "name: 'mine' (text) is not of the right form"),
     ("0.001]", "0.1]", "architectures.linear.betas[2]: 0.1 is listed twice"),
     ("[0, 0.1, 0.001]", "[0.1, 0.001]", "architectures.linear.betas: does not contain 0"),
     ("0.001]", "-0.001]", "-0.001 is out of range"),
@@ -245,6 +259,22 @@ def test_a_mistake_is_told_with_its_key_and_its_fix(root: Path, old: str, new: s
     assert any(message in fault for fault in faults(root)), faults(root)
 
 
+@given(st.integers(-320, 320), st.integers(1, 10**6), st.sampled_from(["", "-", "+"]), st.sampled_from("eE"))
+def test_what_is_advised_for_a_number_is_that_number(exponent: int, digits: int, sign: str, letter: str) -> None:
+    text = f"{sign}{digits}{letter}{exponent}"
+    (fault,) = schema_faults(Document("claims.yaml", raw_registration(clip=text), {(): 1}), "claims")
+    advised = fault.fix.removeprefix("write ").split(" or ")
+    if math.isfinite(float(text)) and float(text):
+        assert [yaml.safe_load(one) for one in advised] == pytest.approx([float(text)] * len(advised), rel=1e-12)
+    else:
+        assert "that a computer can hold" in fault.fix
+
+
+def test_a_date_is_text(root: Path) -> None:
+    write(root, STUDY.replace("A study of my own", "2024-05-01"))
+    assert load(root, "mine").study.title == "2024-05-01"
+
+
 def test_a_fault_names_the_file_and_the_line(root: Path) -> None:
     line = STUDY.splitlines().index("seeds: 3") + 1
     assert replaced(root, "seeds: 3", "seeds: ten").startswith(f"{root}/config/studies/mine.yaml:{line}: seeds: ")
@@ -278,7 +308,7 @@ def test_one_line_a_fault(root: Path) -> None:
 
 
 def test_an_unknown_study_lists_what_is_known(root: Path) -> None:
-    assert "there is no study 'min' (fix: use one of mine" in faults(root, "min")[0]
+    assert "there is no study 'min' (fix: use one of default, mine" in faults(root, "min")[0]
 
 
 def test_a_missing_file_of_ones_own(root: Path) -> None:
@@ -304,6 +334,58 @@ def test_claims_name_strata_and_kinds_that_exist(root: Path) -> None:
     found = faults(root)
     assert any("unknown stratum 'lable' (fix: did you mean 'label'?)" in fault for fault in found)
     assert any("unknown contamination kind 'vertical' (fix: did you mean 'vert'?)" in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("against: adamw", "against: adamv", "unknown arm 'adamv': it is no architecture, and no study has an arm of"),
+        ("against: adamw", "against: adamv", "parameters.against: unknown arm 'adamv'"),
+        ("against: adamw", "against: adamv", "(fix: did you mean 'adamw'?)"),
+        ("[mlp-64-64]", "[mlp-64-tan]", "architectures[0]: unknown arm 'mlp-64-tan'"),
+        ("[planted_isotropic_1,", "[planted_isotropic,", "datasets[0]: unknown dataset 'planted_isotropic' (fix: did"),
+        (
+            "[planted_isotropic_1,",
+            "[digits,",
+            "'digits' has the role study, and the claim is about datasets of the role",
+        ),
+    ],
+)
+def test_claims_name_arms_and_datasets_that_exist(root: Path, old: str, new: str, message: str) -> None:
+    text = (REPOSITORY / "config/claims.yaml").read_text(encoding="utf-8")
+    assert old in text
+    write(root, text.replace(old, new, 1), "claims")
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if old in one)
+    (fault,) = faults(root)
+    assert f"claims.yaml:{line}: claims[" in fault
+    assert message in fault
+
+
+def test_an_arm_of_any_study_may_be_named_by_a_claim_and_of_an_unreadable_one_nothing_is_said(root: Path) -> None:
+    text = (REPOSITORY / "config/claims.yaml").read_text(encoding="utf-8").replace("against: adamw", "against: mine-2")
+    write(root, text, "claims")
+    assert len(faults(root)) == text.count("against: mine-2")
+    write(root, STUDY + ARMS.replace("  as-printed:", "  mine-2:"))
+    assert load(root, "mine")
+    write(root, STUDY)
+    write(root, "name: [\n", "studies/other")
+    assert load(root, "mine")
+
+
+def test_a_study_that_a_faulty_table_entry_concerns_is_checked_for_all_else(root: Path) -> None:
+    text = (REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8")
+    write(root, text.replace("  task: classification", "  task: clasification", 1), "datasets")
+    write(root, (STUDY + ARMS).replace("kind: vert", "kind: virt").replace("seeds: 3", "seeds: ten"))
+    found = faults(root)
+    assert len(found) == 3, found
+    assert "digits.task: unknown value 'clasification'" in found[0]
+    assert "unknown contamination kind 'virt'" in found[1]
+    assert "seeds: 'ten' (text)" in found[2]
+
+
+def test_a_primary_arm_has_the_loss_that_chooses_beta(root: Path) -> None:
+    told = replaced(root, "regression: [squared, huber]", "regression: [huber]")
+    assert "architectures.linear.losses.regression: lacks squared, the loss by which beta is chosen (fix: add" in told
 
 
 CONTROLS = """\
@@ -447,11 +529,19 @@ def test_two_arms_that_train_the_same_models_are_refused_where_they_meet(root: P
 
 
 PENALTY_CASES = [
-    ("penalty: l2\n", "penalty: l3\n", "mine.yaml: penalty: 'l3' is not a penalty: use one of l2, l1, decay"),
+    ("penalty: l2\n", "penalty: l3\n", "mine.yaml:21: penalty: 'l3' is not a penalty: use one of l2, l1, decay"),
     ("l2  except output", "l2 without output", "arms.as-printed.penalty: 'without output' is not understood"),
     ("l2  except output", "l2 except 4", "arms.as-printed.penalty: there is no kernel 4: the network has 2"),
     ("scaling: robust", "penalty: decay", "arms.robust.penalty: penalty 'decay' is a way of training networks"),
     ("scaling: robust", "penalty: l2 except 2", "arms.robust.penalty: there is no kernel 2: the network has 1"),
+]
+TRAINING_CASES = [
+    (
+        "rows: {train: 100, validation: 100",
+        "rows: {train: 100, validation: 9",
+        "rows.validation: the 9 validation rows of digits cannot hold its 10 classes",
+    ),
+    ("[digits, diabetes]", "[digits, diabetes, zoo]", "[2].rate: 0.01 of 25 rows of zoo is none (fix: write a value"),
 ]
 
 
@@ -466,13 +556,50 @@ def test_what_cannot_be_trained_is_told_before_anything_is(root: Path, old: str,
     assert all("fix: write for example `l2`" in one for one in told)
 
 
+@pytest.mark.parametrize(("old", "new", "message"), TRAINING_CASES)
+def test_too_few_rows_are_told_before_anything_is_trained(root: Path, old: str, new: str, message: str) -> None:
+    text = STUDY.replace("- {kind: sym, rate: 0.1}", "- {kind: sym, rate: 0.1}\n    - {kind: sym, rate: 0.01}")
+    assert old in text
+    write(root, text.replace("rate: 0.01}", "rate: 0.01}" if "zoo" in new else "rate: 0.15}").replace(old, new, 1))
+    with pytest.raises(ConfigError) as caught:
+        verify(load(root, "mine"))
+    assert any(message in str(fault) for fault in caught.value.faults), caught.value
+
+
+SOURCE_CASES = [
+    ("bundled:sklearn/wine", "bundled:sklearn/wines", "wine.source: unknown bundled source 'sklearn/wines': did you"),
+    ("synthetic:hastie", "synthetic:hasty", "hastie.source: unknown synthetic source 'hasty': did you mean 'hastie'?"),
+    ("bundled:sklearn/iris", "file:nowhere.csv", "iris.source: there is no file 'nowhere.csv' (fix: give its path fro"),
+    (
+        "columns: 10, noise",
+        "colums: 10, noise",
+        "friedman1.parameters: missing a required argument: 'columns' (fix: th",
+    ),
+    ("rows: 1800, columns: 30", "rows: 20.5, columns: 30", "sparse_logits.parameters.rows: 20.5 is no count"),
+    ("shares_table_with: [fair]", "shares_table_with: [fare]", "shares_table_with[0]: unknown dataset 'fare' (fix: di"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), SOURCE_CASES)
+def test_a_source_that_is_not_there_is_told_on_its_line(root: Path, old: str, new: str, message: str) -> None:
+    path = root / "config" / "datasets.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    line = next(n for n, one in enumerate(text.splitlines(), 1) if old in one)
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    document = read(path)
+    (fault,) = source_faults(document, document.data)
+    assert message in str(fault)
+    assert f"datasets.yaml:{line}: " in str(fault)
+
+
 def test_what_can_be_trained_is_let_through(root: Path) -> None:
     write(root, STUDY + ARMS)
     verify(load(root, "mine"))
 
 
 def test_reading_agrees_with_yaml(tmp_path: Path) -> None:
-    text = "a: &one [1, 2.5, x, true, null, 2020-01-01]\nb: *one\nc: {d: 'text', e: 0x10}\n"
+    text = "a: &one [1, 2.5, x, true, null, '2020-01-01']\nb: *one\nc: {d: 'text', e: 0x10}\n"
     path = tmp_path / "any.yaml"
     path.write_text(text, encoding="utf-8")
     expected: Any = yaml.safe_load(text)

@@ -7,13 +7,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
 from judging import claim, part, raw_registration
 from l2audit.config.faults import ConfigError
-from l2audit.judge.claims import load, matches, parse
+from l2audit.config.load import load as load_study
+from l2audit.design import plan, planned
+from l2audit.judge.claims import MEASURED, load, matches, parse
 from l2audit.judge.estimands import ESTIMANDS, parameter_faults
+from l2audit.judge.power import planned_effects
+from l2audit.judge.verify import load_verified, without_evidence
+from l2audit.training.results import COLUMNS
 
 REGISTERED = Path(__file__).parents[2] / "config/claims.yaml"
 
@@ -88,6 +94,20 @@ IDENTITY = {"id": "b1", "statement": "s", "checks": ["c"], "holds_means": "suppo
         (raw_registration(claim(family="identity", parts=[{**IDENTITY, "certificate": "own arm"}])), "no other one"),
         (raw_registration(claim(parts=[IDENTITY])), r"parts\[0\].estimand: needed in family claims"),
         (raw_registration(claim(family="identity")), r"parts\[0\].checks: needed in family identity"),
+        (
+            raw_registration(claim(parts=[part(parameters={"gap": {"regression": 1}})])),
+            r"parameters.gap: says nothing for classification, which `delta` has \(fix: add `classification:`\)",
+        ),
+        (
+            raw_registration(claim(parts=[part(parameters={"against": "linear"})])),
+            r"parameters.against: the claim would compare 'linear' with itself",
+        ),
+        (raw_registration(claim(parts=[part(checks=["c"])])), r"checks: this key means nothing in family claims"),
+        (
+            raw_registration(claim(family="identity", parts=[{**IDENTITY, "estimand": "shift"}])),
+            r"estimand: this key means nothing in family identity \(fix: remove the key\)",
+        ),
+        (raw_registration(band={"regression": 0.02}), r"constants.band.classification: this key is missing"),
         ({k: v for k, v in claim().items() if k != "strata"}, r"claims\[0\].strata: a measured claim needs this key"),
     ],
 )
@@ -155,6 +175,76 @@ def test_the_page_of_claims_has_every_part() -> None:
     missing = {one.id for c in load(REGISTERED).claims if c.family != "control" for one in c.parts} - listed
     assert not missing
     assert all(c.id in text for c in load(REGISTERED).claims)
+
+
+@pytest.mark.parametrize("study", ["smoke", "default", "full"])
+def test_a_claim_gets_nothing_of_a_study_where_no_contrast_is_planned_for_it(study: str) -> None:
+    """The plan's contrasts, made by the code that estimates effects, are the oracle."""
+    config, registration = load_study(REGISTERED.parents[1], study), load_verified(REGISTERED)
+    strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
+    runs = pd.DataFrame(planned(plan(config)))
+    runs = runs[(runs["seed"] < 2) & (runs["beta"].isin(sorted(runs["beta"].unique())[:2]))]
+    effects = planned_effects(runs, [column.name for column in COLUMNS], registration, strata, {})
+    idle = set()
+    for one in registration.family(*MEASURED):
+        own = effects[(effects["claim"] == one.id) & effects["architecture"].isin(one.architectures)]
+        if set(own["part"]) != {part.id for part in one.parts}:
+            idle.add(one.id)
+    found = without_evidence(registration, config)
+    assert {name for names in found.values() for name in names} == idle
+    assert idle if study == "smoke" else not idle
+
+
+def idle_by(**changes: Any) -> str:
+    """Why the study `smoke` has nothing for a claim with `changes`; "" if it has."""
+    found = without_evidence(parse(raw_registration(claim(**changes))), load_study(REGISTERED.parents[1], "smoke"))
+    return next(iter(found), "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "lack"),
+    [
+        ({}, ""),
+        ({"strata": ["leverage-collinear"]}, ""),
+        ({"role": "control"}, "no dataset of the role control"),
+        ({"datasets": ["zoo", "sonar"]}, "no dataset that they name"),
+        (
+            {
+                "datasets": ["iris"],
+                "parts": [part(**{key: {"regression": 1} for key in ("delta", "scale")}, unit={"regression": "nRMSE"})],
+            },
+            "no dataset for regression",
+        ),
+        ({"architectures": ["conv5"]}, "no arm conv5 on their datasets"),
+        ({"datasets": ["diabetes"], "architectures": ["placebo"]}, "no arm placebo on their datasets"),
+        ({"parts": [part(parameters={"against": "as-printed"})]}, ""),
+        ({"parts": [part(parameters={"against": "adamw"})]}, "no arm adamw on their datasets"),
+        ({"parts": [part(estimand="loss_against_penalty")]}, "no loss huber in their arms"),
+        ({"parts": [part(parameters={"kinds": ["cell"]})]}, "no level of the kinds cell in their arms"),
+        ({"strata": ["cellwise"]}, "no level of the strata cellwise in their arms"),
+        ({"parts": [part("p"), part("q", parameters={"kinds": ["pair"]})]}, "no level of the kinds pair in their arms"),
+        (
+            {"parts": [part(parameters={"against": "as-printed", "kinds": ["badlev_class"]})]},
+            "no level of the kinds badlev_class in their arms",
+        ),
+    ],
+)
+def test_what_a_study_lacks_for_a_claim_is_named(changes: dict[str, Any], lack: str) -> None:
+    assert idle_by(**changes) == lack
+
+
+def test_every_fault_of_a_registration_is_told_at_once(tmp_path: Path) -> None:
+    text = REGISTERED.read_text(encoding="utf-8")
+    text = text.replace("id: d1\n", "id: c\n", 1).replace("estimand: shrinkage", "estimand: shrinkag")
+    (tmp_path / "claims.yaml").write_text(
+        text.replace("measure: layer_spread", "measure: layer_spred"), encoding="utf-8"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_verified(tmp_path / "claims.yaml")
+    estimand, twice, measure = map(str, caught.value.faults)
+    assert "'c' is registered twice" in twice
+    assert "unknown estimand 'shrinkag'" in estimand
+    assert "unknown measure 'layer_spred'" in measure
 
 
 def test_a_file_fault_names_the_file_and_the_line(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from l2audit.fingerprints import code_hash, digest, lock_hash
 from l2audit.jobs import WALL, Turn, note_wall, prepare_environment
 from l2audit.minutes import expected_seconds
 from l2audit.seeds import canonical
-from l2audit.training.verify import verify
 
 prepare_environment(ROOT / "src")
 
@@ -31,17 +30,15 @@ with tell():
     HOME = folder_of(Path(), ROOT)
     CHOICES = relpath(HOME / "config/specifications.yaml")
     STUDY_NAME, REGISTRATION = command_line(config, HOME)
-    CONFIG = load(HOME, STUDY_NAME, Path(REGISTRATION))
-    verify(CONFIG)
-    # Every job reads this file too, and pandas is slow to import.
+    # Every job reads this file too, and the whole check imports pandas, which is slow.
     if workflow.is_main_process:
         if HOME == Path() and HOME.resolve() != ROOT:
             print(f"configuration: {HOME.resolve()}/config", file=sys.stderr)
-        from l2audit.judge import specifications
-        from l2audit.judge.verify import load_verified
+        from l2audit.judge.verify import check
 
-        load_verified(Path(REGISTRATION))
-        specifications.load(CHOICES)
+        (CONFIG,), _ = check(HOME, [STUDY_NAME], Path(REGISTRATION))
+    else:
+        CONFIG = load(HOME, STUDY_NAME, Path(REGISTRATION))
 
 STUDY = CONFIG.study
 SHARDS = shards_by_id(CONFIG)

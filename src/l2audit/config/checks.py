@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,39 +10,89 @@ from typing import Any
 from l2audit.config.betas import MOST, length_of, nearest_value
 from l2audit.config.faults import Fault, Key, key_text, nearest
 from l2audit.config.reader import Document
-from l2audit.config.study import CLASSIFICATION, CLEAN_SCALING, TASKS, Contamination
+from l2audit.config.study import CLEAN_SCALING, PRIMARY_LOSS, TASKS, Contamination
 
 Table = Mapping[str, Mapping[str, Any]]
+"""Name -> entry. An entry with faults of its own is empty: its name is known, and nothing else of it is asked for."""
+OF_ARMS = ("datasets", "architectures", "contaminations", "controls", "arms", "seeds", "penalty", "optimizer")
+"""Keys of a study that decide whether its arms can stand."""
 ON_IMAGES = ("conv", "avgpool", "maxpool")
 """Layers that take images, by the first word of their text."""
 
 
-def study_faults(document: Document, datasets: Table, architectures: Table, kinds: Table) -> list[Fault]:
-    """Faults of a study that fits its schema, against the tables that it refers to."""
-    return [
-        *_name_faults(document),
-        *_dataset_faults(document, datasets),
-        *_contamination_faults(document, datasets, kinds),
-        *_arm_faults(document, datasets, architectures),
-        *_control_faults(document, datasets),
-    ]
+def study_faults(
+    document: Document, datasets: Table, architectures: Table, kinds: Table, unusable: Collection[str] = ()
+) -> list[Fault]:
+    """Faults of a study against the tables that it refers to.
+
+    unusable: its keys that do not fit its schema; what needs one of them is not asked.
+    """
+    steps: tuple[tuple[Callable[[], Iterator[Fault]], tuple[str, ...]], ...] = (
+        (lambda: _name_faults(document), ("name",)),
+        (lambda: _dataset_faults(document, datasets), ("datasets",)),
+        (lambda: _contamination_faults(document, datasets, kinds), ("datasets", "contaminations", "rows")),
+        (lambda: _arm_faults(document, datasets, architectures), OF_ARMS),
+        (lambda: _control_faults(document, datasets), ("datasets", "architectures", "contaminations", "controls")),
+    )
+    return [fault for step, needed in steps if not set(needed) & set(unusable) for fault in step()]
 
 
-def claims_faults(document: Document, kinds: Table) -> list[Fault]:
-    """Strata and kinds that claims name and that no contamination kind has."""
+def claims_faults(document: Document, datasets: Table | None, kinds: Table | None) -> list[Fault]:
+    """Datasets, strata and kinds that claims name and that no table has; a table that is None cannot be asked."""
+    faults: list[Fault] = []
+    for index, claim in enumerate(document.data["claims"]):
+        at = ("claims", index)
+        if kinds is not None:
+            faults += _kinds_of_claim(document, at, claim, kinds)
+        if datasets is not None:
+            faults += _datasets_of_claim(document, at, claim, datasets)
+    return faults
+
+
+def _kinds_of_claim(document: Document, at: Key, claim: Mapping[str, Any], kinds: Table) -> Iterator[Fault]:
     strata: set[str] = set()
-    for kind in kinds.values():
+    for kind in filter(None, kinds.values()):
         split = kind["stratum"] == "leverage"
         strata |= {"leverage-collinear", "leverage-other"} if split else {kind["stratum"]}
-    faults = []
-    for index, claim in enumerate(document.data.get("claims", [])):
-        at = ("claims", index)
-        faults += _unknown(document, (*at, "strata"), claim.get("strata", []), strata, "stratum")
-        for number, part in enumerate(claim.get("parts", [])):
-            named = part.get("parameters", {}).get("kinds", [])
-            key = (*at, "parts", number, "parameters", "kinds")
-            faults += _unknown(document, key, named, kinds, "contamination kind")
-    return faults
+    if all(kinds.values()):
+        yield from _unknown(document, (*at, "strata"), claim.get("strata", []), strata, "stratum")
+    for number, part in enumerate(claim["parts"]):
+        named = part.get("parameters", {}).get("kinds", [])
+        key = (*at, "parts", number, "parameters", "kinds")
+        yield from _unknown(document, key, named, kinds, "contamination kind")
+
+
+def _datasets_of_claim(document: Document, at: Key, claim: Mapping[str, Any], datasets: Table) -> Iterator[Fault]:
+    named, role = claim.get("datasets", []), claim.get("role", "study")
+    yield from _unknown(document, (*at, "datasets"), named, datasets, "dataset")
+    for index, name in enumerate(named):
+        if datasets.get(name) and (other := datasets[name].get("role", "study")) != role:
+            problem = f"'{name}' has the role {other}, and the claim is about datasets of the role {role}"
+            yield document.fault((*at, "datasets", index), problem, f"remove it, or write `role: {other}`")
+
+
+def arms_of_claims(document: Document) -> Iterator[tuple[Key, str]]:
+    """Every arm that a registration names, and where."""
+    for index, claim in enumerate(document.data["claims"]):
+        for number, name in enumerate(claim.get("architectures", [])):
+            yield ("claims", index, "architectures", number), name
+        for number, part in enumerate(claim["parts"]):
+            if name := part.get("parameters", {}).get("against"):
+                yield ("claims", index, "parts", number, "parameters", "against"), name
+
+
+def arms_of_choices(document: Document) -> Iterator[tuple[Key, str]]:
+    """Every arm that config/specifications.yaml names, and where."""
+    for index, entry in enumerate(document.data["scaling"]):
+        yield from ((("scaling", index, key), entry[key]) for key in ("arm", "of") if key in entry)
+
+
+def unknown_arms(document: Document, named: Iterable[tuple[Key, str]], known: Collection[str]) -> Iterator[Fault]:
+    """Arms that no study has and that are no architecture, which would be an arm of that name if a study listed it."""
+    for key, name in named:
+        if name not in known:
+            problem = f"unknown arm '{name}': it is no architecture, and no study has an arm of that name"
+            yield document.fault(key, problem, nearest(name, known))
 
 
 def _unknown(document: Document, key: Key, names: Iterable[str], known: Iterable[str], what: str) -> list[Fault]:
@@ -71,18 +121,18 @@ def _dataset_faults(document: Document, datasets: Table) -> Iterator[Fault]:
 
 def _tasks(document: Document, datasets: Table, names: Iterable[str] | None = None) -> set[str]:
     chosen = document.data["datasets"] if names is None else names
-    return {datasets[name]["task"] for name in chosen if name in datasets}
+    return {datasets[name]["task"] for name in chosen if datasets.get(name)}
 
 
 def _contamination_faults(document: Document, datasets: Table, kinds: Table) -> Iterator[Fault]:
     for task, entries in document.data["contaminations"].items():
-        seen: set[Contamination] = set()
+        seen: set[str] = set()
         for index, entry in enumerate(entries):
             at = ("contaminations", task, index)
             yield from _kind_faults(document, at, task, entry, kinds)
-            level = _level(entry)
-            if level in seen:
-                yield document.fault(at, f"the level {level.level} is listed twice", "remove one of the two")
+            level = _level(entry).level
+            if level in seen:  # by its name, which is what everything else knows it by
+                yield document.fault(at, f"the level {level} is listed twice", "remove one of the two")
             seen.add(level)
     for task in TASKS:
         if task in _tasks(document, datasets) and task not in document.data["contaminations"]:
@@ -95,8 +145,10 @@ def _kind_faults(document: Document, at: Key, task: str, entry: Mapping[str, Any
     if name not in kinds:
         yield document.fault((*at, "kind"), f"unknown contamination kind '{name}'", nearest(name, kinds))
         return
+    if not kinds[name]:
+        return
     if task not in kinds[name]["tasks"]:
-        fits = [one for one, kind in kinds.items() if task in kind["tasks"]]
+        fits = [one for one, kind in kinds.items() if kind and task in kind["tasks"]]
         fix = f"use one of {', '.join(sorted(fits))}, or move it under {kinds[name]['tasks'][0]}"
         yield document.fault((*at, "kind"), f"'{name}' does not fit {task}", fix)
     yield from _magnitude_faults(document, at, entry, kinds[name])
@@ -114,14 +166,16 @@ def _magnitude_faults(
 
 
 def _rate_faults(document: Document, at: Key, entry: Mapping[str, Any], kind: Mapping[str, Any]) -> Iterator[Fault]:
-    name, rate, rows = entry["kind"], entry["rate"], document.data["rows"]["train"]
+    name, rate, rows = entry["kind"], entry["rate"], document.data["rows"]
     if kind["rate"] == "all rows" and rate != 1:
         yield document.fault((*at, "rate"), f"'{name}' hits every row, and {rate:g} is not all of them", "write 1")
     if kind["rate"] != "all rows" and rate == 1:
         yield document.fault((*at, "rate"), f"{rate} is out of range", "write a value below 1")
-    if kind["rate"] == "rows" and round(rate * rows) == 0:
-        fix = f"write a value above {0.5 / rows:g}, or raise `rows.train`"
-        yield document.fault((*at, "rate"), f"{rate:g} of at most {rows} training rows hits no row", fix)
+    fewest, words = min((rows[part], part) for part in ("train", "validation"))
+    if kind["rate"] == "rows" and round(rate * fewest) == 0:
+        fix = f"write a value above {0.5 / fewest:g}, or raise `rows.{words}`"
+        named = "training" if words == "train" else words
+        yield document.fault((*at, "rate"), f"{rate:g} of at most {fewest} {named} rows hits no row", fix)
 
 
 def _level(entry: Mapping[str, Any]) -> Contamination:
@@ -152,9 +206,16 @@ def _arm_faults(document: Document, datasets: Table, architectures: Table) -> It
         own = list(entry.get("datasets", document.data["datasets"]))
         if at == ("architectures", architecture) and architecture in controls.get("architectures", []):
             own += controls["datasets"]
-        for task in sorted(_tasks(document, datasets, own) - set(entry["losses"])):
-            fix = f"add `{task}: [{'cross_entropy' if task == CLASSIFICATION else 'squared'}]`"
-            yield document.fault((*at, "losses"), f"no loss for {task}, which its datasets include", fix)
+        for task in sorted(_tasks(document, datasets, own)):
+            losses, needed = entry["losses"].get(task), PRIMARY_LOSS[task]
+            if losses is None:
+                problem = f"no loss for {task}, which its datasets include"
+                yield document.fault((*at, "losses"), problem, f"add `{task}: [{needed}]`")
+            elif at[0] == "architectures" and needed not in losses:
+                problem = f"lacks {needed}, the loss by which beta is chosen"
+                yield document.fault((*at, "losses", task), problem, f"add {needed} to the list")
+        if not architectures[architecture]:
+            continue
         yield from _image_faults(document, at, architectures[architecture], own, datasets)
         if not architectures[architecture]["layers"]:
             yield from _exact_faults(document, at, entry)
@@ -231,7 +292,7 @@ def _repeated_runs(document: Document, datasets: Table, architectures: Table) ->
         runs = {
             (*axes, dataset, loss)
             for dataset in entry.get("datasets", document.data["datasets"])
-            if dataset in datasets
+            if datasets.get(dataset)
             for loss in entry["losses"].get(datasets[dataset]["task"], [])
         }
         if twice := sorted(runs & seen.keys()):
@@ -247,7 +308,7 @@ def _image_faults(
     """Convolutions and pooling need an image."""
     if not any(str(layer).startswith(ON_IMAGES) for layer in architecture["layers"]):
         return
-    flat = sorted(one for one in own if one in datasets and not datasets[one].get("image"))
+    flat = sorted(one for one in own if datasets.get(one) and not datasets[one].get("image"))
     if flat:
         images = [one for one in document.data["datasets"] if datasets.get(one, {}).get("image")]
         fix = f"add `datasets: [{', '.join(images)}]` here" if images else "remove it: this study has no image data"
@@ -271,6 +332,6 @@ def _control_faults(document: Document, datasets: Table) -> Iterator[Fault]:
         document, ("controls", "contaminations"), controls["contaminations"], levels, "level of the controls' task"
     )
     for index, name in enumerate(controls["datasets"]):
-        if name in datasets and datasets[name].get("role") != "control":
+        if datasets.get(name) and datasets[name].get("role") != "control":
             fix = "list it under the study's `datasets`, or give it `role: control` in config/datasets.yaml"
             yield document.fault(("controls", "datasets", index), f"'{name}' is not a planted design", fix)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from l2audit.config.betas import betas_of
-from l2audit.config.checks import claims_faults, study_faults
-from l2audit.config.faults import ConfigError, Fault
+from l2audit.config.checks import arms_of_claims, claims_faults, study_faults, unknown_arms
+from l2audit.config.faults import ConfigError, Fault, Key, gathered
 from l2audit.config.reader import Document, read, shown
-from l2audit.config.schema import schema_faults
+from l2audit.config.schema import departures
 from l2audit.config.study import CLEAN_SCALING, Arm, Config, Contamination, Controls, Study
 
 TABLES = ("datasets", "architectures", "contaminations", "claims")
@@ -38,20 +39,97 @@ def load(root: Path, study: str, registration: Path | None = None) -> Config:
 
     registration: a file of claims in place of config/claims.yaml.
     """
+    config, faults = draft(read_tables(root, registration), study)
+    if faults or config is None:
+        raise ConfigError(faults)
+    return config
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of config/: those that a study can be held against, and every fault of any of them.
+
+    An entry with a fault of its own is there as {}: known by its name, and nothing else (see `config.checks`).
+    """
+
+    root: Path
+    documents: Mapping[str, Document]
+    faults: Sequence[Fault]
+
+    def entries(self, name: str) -> Mapping[str, Mapping[str, Any]] | None:
+        """The entries of the table `name`; None where it could not be read."""
+        return self.documents[name].data if name in self.documents else None
+
+
+def read_tables(root: Path, registration: Path | None = None) -> Tables:
+    """The tables under `root`; registration: a file of claims in place of config/claims.yaml."""
     paths = {name: root / "config" / f"{name}.yaml" for name in TABLES}
     documents, faults = _read_all(paths if registration is None else {**paths, "claims": registration})
+    tables = Tables(root, documents, faults)
+    if "claims" in documents:
+        faults += claims_faults(documents["claims"], tables.entries("datasets"), tables.entries("contaminations"))
+    return tables
+
+
+def draft(tables: Tables, study: str) -> tuple[Config | None, list[Fault]]:
+    """A study as far as it could be read, and every fault of it and of the tables.
+
+    None where the study does not fit its schema or a table could not be read. A draft with faults is there to look for
+    more of them: it may name what does not exist.
+    """
+    faults = list(tables.faults)
     try:
-        document = read(study_path(root, study))
+        document = read(study_path(tables.root, study))
     except ConfigError as error:
-        raise ConfigError([*faults, *error.faults]) from None
-    own = schema_faults(document, "study")
-    faults += own
-    if not own and documents.keys() == set(TABLES):
-        faults += study_faults(document, documents["datasets"].data, documents["architectures"].data, _kinds(documents))
-    if faults:
-        raise ConfigError(faults)
-    tables = {name: documents[name].data for name in TABLES}
-    return Config(root=root, file=document.file, study=_study(document.data), **tables)
+        return None, [*faults, *error.faults]
+    if claims := tables.documents.get("claims"):
+        faults += arm_faults(tables, claims, arms_of_claims(claims), document)
+    own = departures(document, "study")
+    unusable = {str(key[0]) for key, _, _ in own if key}
+    datasets, architectures, kinds = map(tables.entries, TABLES[:3])
+    faults += [document.fault(*one) for one in own]
+    if datasets is None or architectures is None or kinds is None or not isinstance(document.data, dict):
+        return None, faults
+    faults += study_faults(document, datasets, architectures, kinds, unusable)
+    if own:
+        return None, faults
+    config = Config(
+        root=tables.root,
+        file=document.file,
+        study=_study(document.data),
+        datasets=datasets,
+        architectures=architectures,
+        contaminations=kinds,
+        claims=tables.entries("claims") or {},
+        documents={**tables.documents, "study": document},
+    )
+    return config, faults
+
+
+def arm_faults(
+    tables: Tables, document: Document, named: Iterable[tuple[Key, str]], study: Document | None = None
+) -> list[Fault]:
+    """Arms named in `document` that are no architecture, no arm of `study` and none of a study in config/studies/.
+
+    None at all while one of these cannot be read: the arm might be there.
+    """
+    named = list(named)
+    known = set(tables.entries("architectures") or []) | _arms_in(study)
+    if "architectures" not in tables.documents or all(name in known for _, name in named):
+        return []
+    try:
+        for other in studies(tables.root):
+            known |= _arms_in(read(study_path(tables.root, other)))
+    except ConfigError:
+        return []
+    return list(unknown_arms(document, named, known))
+
+
+def _arms_in(study: Document | None) -> set[str]:
+    """Names of the arms of a study that may have faults."""
+    data = study.data if study and isinstance(study.data, dict) else {}
+    lists = (data.get(key) for key in ("architectures", "arms"))
+    return {name for arms in lists if isinstance(arms, dict) for name in arms}
 
 
 def table(root: Path, name: str) -> Mapping[str, Any]:
@@ -64,26 +142,21 @@ def table(root: Path, name: str) -> Mapping[str, Any]:
 
 
 def _read_all(paths: Mapping[str, Path]) -> tuple[dict[str, Document], list[Fault]]:
-    """The tables that are free of faults, and the faults of the others."""
-    documents, faults = {}, []
+    """The tables that can be used, faulty entries emptied, and the faults of all of them."""
+    documents: dict[str, Document] = {}
+    faults: list[Fault] = []
     for name, path in paths.items():
-        try:
+        with gathered(faults):
             document = read(path)
-        except ConfigError as error:
-            faults += error.faults
-            continue
-        found = schema_faults(document, name)
-        faults += found
-        if not found:
-            documents[name] = document
-    if "claims" in documents and "contaminations" in documents:
-        faults += claims_faults(documents["claims"], _kinds(documents))
+            found = departures(document, name)
+            faults += [document.fault(*one) for one in found]
+            keys = {key[:1] for key, _, _ in found}
+            if not keys:
+                documents[name] = document
+            elif () not in keys and name != "claims":
+                data = {key: {} if (key,) in keys else entry for key, entry in document.data.items()}
+                documents[name] = replace(document, data=data)
     return documents, faults
-
-
-def _kinds(documents: Mapping[str, Document]) -> Mapping[str, Mapping[str, Any]]:
-    kinds: Mapping[str, Mapping[str, Any]] = documents["contaminations"].data
-    return kinds
 
 
 def _study(data: Mapping[str, Any]) -> Study:

@@ -1,15 +1,36 @@
-"""Reading YAML strictly: duplicate keys are faults, and every value remembers the line it stands on."""
+"""Reading YAML strictly: plain mappings, lists, texts and numbers, each of which remembers the line it stands on.
+
+What YAML offers beyond that is a fault: keys that are given twice, merge keys, tags, values that hold themselves.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from l2audit.config.faults import ConfigError, Fault, Key, key_text
+
+DEEPEST = 50
+"""Levels of lists and mappings within each other; the files of this project need seven."""
+MOST_VALUES = 100_000
+"""Values of a document once its aliases are followed: a few lines of aliases can stand for billions."""
+PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "map", "null", "seq", "str")}
+MERGE = "tag:yaml.org,2002:merge"
+ROOT_OF_TAGS = "tag:yaml.org,2002:"
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """As YAML 1.1 reads scalars, but a date is text: no key wants one."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - so declared by PyYAML
+        first: [(tag, form) for tag, form in resolvers if not tag.endswith((":timestamp", ":value"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -35,65 +56,129 @@ def shown(path: Path) -> str:
 
 
 def read(path: Path) -> Document:
-    """Read one YAML file. ConfigError: it cannot be read, is not YAML, or repeats a key (all repeats are listed)."""
+    """Read one YAML file.
+
+    ConfigError: it cannot be read, is not YAML, or says what a configuration cannot (every such place is listed).
+    """
     file = shown(path)
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         fix = "check the name and the folder; the files that come with the project are in config/"
         raise ConfigError([Fault(file, 0, "", f"cannot be read ({error.strerror})", fix)]) from None
     except UnicodeDecodeError:
         raise ConfigError([Fault(file, 0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
-    except yaml.YAMLError as error:
-        raise ConfigError([_syntax_fault(file, error)]) from None
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except RecursionError:
+        raise ConfigError([Fault(file, 0, "", *_TOO_DEEP)]) from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two: an escape that is no character
+        raise ConfigError([_syntax_fault(file, text, error)]) from None
     if root is None:
         raise ConfigError([Fault(file, 0, "", "is empty", "fill it in, or restore it with git")])
-    document = Document(file, None, {(): 1})
-    faults: list[Fault] = []
-    data = _value(root, (), document, faults, yaml.SafeLoader(""))
-    if faults:
-        raise ConfigError(faults)
-    return Document(file, data, document.lines)
+    reading = _Reading(Document(file, None, {(): 1}))
+    data = reading.value(root, ())
+    if reading.faults:
+        raise ConfigError(reading.faults)
+    return Document(file, data, reading.document.lines)
 
 
-def _syntax_fault(file: str, error: yaml.YAMLError) -> Fault:
-    mark = getattr(error, "problem_mark", None)
+def _syntax_fault(file: str, text: str, error: Exception) -> Fault:
+    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+    line = mark.line + 1 if mark else 0 if position is None else text.count("\n", 0, position) + 1
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     fix = "correct the indentation, colon, quote or bracket there; indent with spaces, not tabs"
-    return Fault(file, mark.line + 1 if mark else 0, "", f"is not valid YAML: {problem}", fix)
+    return Fault(file, line, "", f"is not valid YAML: {problem}", fix)
 
 
-def _value(node: yaml.Node, key: Key, document: Document, faults: list[Fault], loader: yaml.SafeLoader) -> Any:
-    if isinstance(node, yaml.SequenceNode):
+_TOO_DEEP = f"is nested deeper than {DEEPEST} levels", "write it flatter"
+
+
+@dataclass
+class _Reading:
+    """The nodes of one document on their way to values: what is wrong, and what lies around the node at hand."""
+
+    document: Document
+    faults: list[Fault] = field(default_factory=list)
+    around: list[yaml.Node] = field(default_factory=list)
+    count: int = 0
+    loader: yaml.SafeLoader = field(default_factory=lambda: _Loader(""))
+
+    def value(self, node: yaml.Node, key: Key) -> Any:
+        """What `node` stands for; None, and a fault, where that is nothing a configuration can say."""
+        self.count += 1
+        if self.count > MOST_VALUES:
+            problem, fix = f"stands for more than {MOST_VALUES} values", "use fewer aliases (`*name`)"
+            raise ConfigError([*self.faults, Fault(self.document.file, 0, "", problem, fix)])
+        if node in self.around:
+            return self._refuse(key, "holds itself", "write its values out instead of the alias")
+        if len(self.around) >= DEEPEST:
+            return self._refuse(key, *_TOO_DEEP)
+        if node.tag not in PLAIN_TAGS | {MERGE}:
+            tag = node.tag.replace(ROOT_OF_TAGS, "!!")
+            return self._refuse(key, f"the tag {tag} is not read", "remove the tag and write plain text or a number")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, key)
+        self.around.append(node)
+        value = self._sequence(node, key) if isinstance(node, yaml.SequenceNode) else self._mapping(node, key)
+        self.around.pop()
+        return value
+
+    def _refuse(self, key: Key, problem: str, fix: str) -> None:
+        self.faults.append(self.document.fault(key, problem, fix))
+
+    def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
+        if unprintable := _unprintable(node.value):
+            return self._refuse(key, f"holds a character that cannot be printed, {unprintable}", "remove it")
+        try:
+            value = self.loader.construct_object(node)
+            finite = not isinstance(value, int | float) or math.isfinite(value)
+        except (yaml.YAMLError, ValueError, KeyError):
+            return self._refuse(key, f"'{node.value}' cannot be read", "write a plain number or text")
+        except OverflowError:  # a whole number beyond every float
+            finite = False
+        if not finite:
+            return self._refuse(key, f"{node.value} is not a finite number", "write a finite number")
+        return value
+
+    def _sequence(self, node: yaml.SequenceNode, key: Key) -> list[Any]:
         items = []
         for index, child in enumerate(node.value):
-            document.lines[(*key, index)] = child.start_mark.line + 1
-            items.append(_value(child, (*key, index), document, faults, loader))
+            self.document.lines[(*key, index)] = child.start_mark.line + 1
+            items.append(self.value(child, (*key, index)))
         return items
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, key, document, faults, loader)
-    try:
-        value = loader.construct_object(node)
-    except (yaml.YAMLError, ValueError):
-        faults.append(document.fault(key, f"'{node.value}' cannot be read", "write a plain number or text"))
+
+    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for name_node, child in node.value:
+            line = name_node.start_mark.line + 1
+            self.document.lines.setdefault(key, line)
+            name = str(name_node.value)
+            path = (*key, name)
+            problem = self._problem_of_name(name_node)
+            if problem is None and name in data:
+                problem = "is given twice", f"keep one of them (the other is on line {self.document.lines[path]})"
+            if problem is not None:
+                plain = isinstance(name_node, yaml.ScalarNode)
+                self.faults.append(Fault(self.document.file, line, key_text(path if plain else key), *problem))
+                continue
+            self.document.lines[path] = line
+            data[name] = None  # given, whatever becomes of its value
+            data[name] = self.value(child, path)
+        return data
+
+    def _problem_of_name(self, node: yaml.Node) -> tuple[str, str] | None:
+        """What is wrong with a key, and the fix."""
+        if node.tag == MERGE:
+            return "merge keys are not read", "write out the keys that it merges"
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in PLAIN_TAGS:
+            return "a key must be plain text", "write `name: value`"
+        if unprintable := _unprintable(node.value):
+            return f"holds a character that cannot be printed, {unprintable}", "remove it"
         return None
-    if isinstance(value, float) and not math.isfinite(value):
-        faults.append(document.fault(key, f"{node.value} is not a finite number", "write a finite number"))
-    return value
 
 
-def _mapping(
-    node: yaml.MappingNode, key: Key, document: Document, faults: list[Fault], loader: yaml.SafeLoader
-) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for name_node, child in node.value:
-        name, line = str(name_node.value), name_node.start_mark.line + 1
-        path = (*key, name)
-        if name in data:
-            fix = f"keep one of them (the other is on line {document.lines[path]})"
-            faults.append(Fault(document.file, line, key_text(path), "is given twice", fix))
-            continue
-        document.lines[path] = line
-        data[name] = _value(child, path, document, faults, loader)
-    return data
+def _unprintable(text: str) -> str:
+    """The first control character or half of a character in `text`, as U+0000; "" where there is none."""
+    found = (one for one in text if unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\t")
+    return next((f"U+{ord(one):04X}" for one in found), "")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from l2audit.config.faults import Fault, Key, nearest
+from l2audit.config.faults import Fault, Key, nearest, one_line
 from l2audit.config.reader import Document
 
 TYPE_NAMES = {
@@ -25,7 +27,30 @@ TYPE_NAMES = {
     "object": "a mapping of keys to values",
     "null": "nothing",
 }
+LONGEST = 8
+"""Digits before or behind the point up to which a number is readable without an exponent."""
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
+Translated = tuple[Key, str, str]
+Translation = Iterator[Translated]
+
+
+def _is_whole(checker: object, value: object) -> bool:
+    """3.0 is no whole number here, as it is to JSON Schema: code that counts with it wants an `int`."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _fits_pattern(validator: object, pattern: str, value: object, schema: object) -> Iterator[ValidationError]:
+    """As JSON Schema has it, but `$` is the end of the text, never a line break before the end."""
+    if isinstance(value, str) and not re.search(pattern.replace("$", r"\Z"), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = validators.extend(
+    Draft202012Validator,
+    {"pattern": _fits_pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole),
+)
 
 
 @cache
@@ -39,21 +64,22 @@ def schema(name: str) -> dict[str, Any]:
 
 def schema_faults(document: Document, name: str) -> list[Fault]:
     """Every place where `document` departs from the schema `name`."""
-    errors = Draft202012Validator(schema(name)).iter_errors(document.data)
-    return [fault for error in errors for fault in _translate(error, document)]
+    return [document.fault(*one) for one in departures(document, name)]
 
 
-def _translate(error: ValidationError, document: Document) -> Iterator[Fault]:
+def departures(document: Document, name: str) -> list[Translated]:
+    """As `schema_faults`: the key, what is wrong there and the fix."""
+    errors = Validator(schema(name)).iter_errors(document.data)
+    return [one for error in errors for one in _translate(error)]
+
+
+def _translate(error: ValidationError) -> Translation:
     if error.context:  # anyOf, oneOf: the branch that goes deepest is what the author meant
         deepest = max(error.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
-        yield from _translate(deepest, document)
+        yield from _translate(deepest)
         return
     key: Key = tuple(error.absolute_path)
-    for path, problem, fix in TRANSLATORS.get(str(error.validator), _plain)(error, key):
-        yield document.fault(path, problem, fix)
-
-
-Translation = Iterator[tuple[Key, str, str]]
+    yield from TRANSLATORS.get(str(error.validator), _plain)(error, key)
 
 
 def _plain(error: ValidationError, key: Key) -> Translation:
@@ -88,12 +114,27 @@ def _wrong_type(error: ValidationError, key: Key) -> Translation:
     wants = [wanted] if isinstance(wanted, str) else list(wanted)
     names = " or ".join(TYPE_NAMES[one] for one in wants)
     if isinstance(value, str) and EXPONENT.fullmatch(value) and {"number", "integer"} & set(wants):
-        plain = f"{float(value):.12f}".rstrip("0").rstrip(".") or "0"
-        dotted = re.sub(r"^([-+]?\d+)\.?(?=[eE])", r"\1.0", value)
-        dotted = re.sub(r"[eE](\d)", r"e+\1", dotted)
-        yield key, f"YAML reads '{value}' as text, and {names} is wanted", f"write {plain} or {dotted}"
+        yield key, f"YAML reads '{value}' as text, and {names} is wanted", _as_number(value, wants)
     else:
         yield key, f"{_short(value)} where {names} is wanted", f"write {names}"
+
+
+def _as_number(text: str, wants: list[str]) -> str:
+    """How to write a number that has an exponent, so that YAML reads it as that number."""
+    number = Decimal(text)
+    if not math.isfinite(float(number)):
+        return "write a number that a computer can hold, below 1.8e+308"
+    if not float(number) and number:
+        return "write 0, or a number that a computer can hold, above 5e-324"
+    forms = []
+    if abs(number.adjusted()) <= LONGEST:
+        forms.append(format(number.normalize(), "f"))
+    if "number" in wants:
+        digits, exponent = f"{number.normalize():e}".lower().split("e")
+        forms.append(f"{digits if '.' in digits else digits + '.0'}e{int(exponent):+d}")
+    elif number != number.to_integral_value() or not forms:
+        return "write a whole number"
+    return f"write {' or '.join(forms)}"
 
 
 def _short(value: object) -> str:
@@ -103,12 +144,14 @@ def _short(value: object) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    return f"'{value}' (text)" if isinstance(value, str) else json.dumps(value)
+    return f"'{one_line(value, 120)}' (text)" if isinstance(value, str) else one_line(json.dumps(value), 120)
 
 
 def _not_in_list(error: ValidationError, key: Key) -> Translation:
     known = [str(one) for one in error.validator_value]
-    yield key, f"unknown value '{error.instance}'", nearest(str(error.instance), known)
+    named = isinstance(error.instance, str)
+    value = f"'{one_line(error.instance, 120)}'" if named else _short(error.instance)
+    yield key, f"unknown value {value}", nearest(str(error.instance) if named else "", known)
 
 
 def _repeated(error: ValidationError, key: Key) -> Translation:
@@ -130,7 +173,11 @@ def _too_short(error: ValidationError, key: Key) -> Translation:
 
 
 def _pattern(error: ValidationError, key: Key) -> Translation:
-    yield key, f"'{error.instance}' is not of the right form", _described(error)
+    yield key, f"{_short(error.instance)} is not of the right form", _described(error)
+
+
+def _out_of_place(error: ValidationError, key: Key) -> Translation:
+    yield key, "this key does not go with the others here", "remove this key"
 
 
 TRANSLATORS: dict[str, Callable[[ValidationError, Key], Translation]] = {
@@ -147,4 +194,5 @@ TRANSLATORS: dict[str, Callable[[ValidationError, Key], Translation]] = {
     "minProperties": _too_short,
     "minLength": _too_short,
     "pattern": _pattern,
+    "None": _out_of_place,
 }

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from l2audit.config.reader import Document
 
 CLASSIFICATION, REGRESSION = TASKS = ("classification", "regression")
+PRIMARY_LOSS = {CLASSIFICATION: "cross_entropy", REGRESSION: "squared"}
+"""The loss whose validation rows choose beta: every primary arm has it."""
 CLEAN_KIND = "clean"
 CLEAN_SCALING = "clean"
 """Features and targets are scaled by the clean training rows; the others are told in l2audit.data.split.SCALINGS."""
@@ -125,7 +130,7 @@ class Study:
 class Config:
     """A checked configuration: one study, and the tables that its names refer to (as their YAML gives them).
 
-    file: the study's, as it is shown to a user.
+    file: the study's, as it is shown to a user; documents: what was read, by table and `study`, for faults with a line.
     """
 
     root: Path
@@ -135,6 +140,7 @@ class Config:
     architectures: Mapping[str, Mapping[str, Any]] = field(repr=False)
     contaminations: Mapping[str, Mapping[str, Any]] = field(repr=False)
     claims: Mapping[str, Any] = field(repr=False)
+    documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 
     def task(self, dataset: str) -> str:
         """`classification` or `regression`."""

@@ -1,7 +1,7 @@
 """Datasets that ship inside scikit-learn and statsmodels.
 
 Each loader returns the table as shipped, columns named, with one target column; it changes nothing but what its
-docstring says. scikit-learn and statsmodels are imported when a loader runs.
+docstring says. pandas, scikit-learn and statsmodels are imported when a loader runs.
 """
 
 from __future__ import annotations
@@ -9,21 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from l2audit.data.entries import Entry
 from l2audit.registry import Registry, UnknownName
 
-Load = Callable[[], pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Load = Callable[[], "pd.DataFrame"]
 loaders: Registry[Load] = Registry("bundled source")
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
 
 
 def load_bundled(entry: Entry) -> pd.DataFrame:
     """The table of a `bundled:` entry."""
+    return loader_of(entry)()
+
+
+def loader_of(entry: Entry) -> Load:
+    """What loads the table of a `bundled:` entry; UserError: nothing has that name."""
     try:
-        return loaders[entry.locator]()
+        return loaders[entry.locator]
     except UnknownName as error:
         raise entry.fault(str(error), key="source", fix="use one of the known names") from None
 
@@ -37,6 +44,7 @@ def package_of(entry: Entry) -> str:
 
 def _sklearn(name: str) -> Load:
     def load() -> pd.DataFrame:
+        import pandas as pd
         from sklearn import datasets
 
         frame = pd.DataFrame(getattr(datasets, f"load_{name}")(as_frame=True).frame)
@@ -50,6 +58,8 @@ for _name in ("digits", "breast_cancer", "wine", "iris", "diabetes"):
 
 
 def _statsmodels(name: str) -> pd.DataFrame:
+    import pandas as pd
+
     module = import_module(f"statsmodels.datasets.{name}")  # `statsmodels.api` would load all of statsmodels
     return pd.DataFrame(module.load_pandas().data)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from l2audit.data.entries import Entry, read_entry
+from l2audit.data.entries import Entry, local_file, read_entry
 from l2audit.data.manifest import write_manifest
 from l2audit.data.remote import RemoteFile, require_files
 from l2audit.errors import UserError
@@ -81,11 +81,7 @@ def _from_generator(entry: Entry, folder: Path, network: Network) -> Obtained:
 
 @sources.register("file")
 def _from_disk(entry: Entry, folder: Path, network: Network) -> Obtained:
-    source = Path(entry.locator)
-    if not source.is_file():
-        raise entry.fault(
-            f"there is no file '{source}'", key="source", fix="give its path from the folder you run the workflow in"
-        )
+    source = local_file(entry)
     with atomic(folder / source.name) as temporary:
         shutil.copyfile(source, temporary)
     return Obtained([folder / source.name], {})

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from scipy.special import gammaincinv, ndtr
 
 from l2audit.data.entries import Entry
 from l2audit.registry import Registry, UnknownName
 from l2audit.seeds import generator
 
-Generate = Callable[..., pd.DataFrame]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Generate = Callable[..., "pd.DataFrame"]
 generators: Registry[Generate] = Registry("synthetic source")
 
 DECIMALS = 6
@@ -26,24 +30,39 @@ DECIMALS = 6
 
 def generate(entry: Entry) -> pd.DataFrame:
     """The table of a `synthetic:` entry; a function of the dataset's name and parameters alone."""
+    make = recipe_of(entry)
     try:
-        make = generators[entry.locator]
-    except UnknownName as error:
-        raise entry.fault(str(error), key="source", fix="use one of the known names") from None
-    rng = generator("synthetic", entry.name)
-    try:
-        inspect.signature(make).bind(rng, **entry.parameters)
-    except TypeError as error:
-        declared = [p for p in inspect.signature(make).parameters if p != "rng"]
-        fix = f"the parameters of synthetic:{entry.locator} are {', '.join(declared)}"
-        raise entry.fault(str(error), key="parameters", fix=fix) from None
-    try:
-        return make(rng, **entry.parameters).round(DECIMALS)
+        return make(generator("synthetic", entry.name)).round(DECIMALS)
     except ValueError as error:
         raise entry.fault(str(error), key="parameters", fix=f"see the docstring of synthetic:{entry.locator}") from None
 
 
+def recipe_of(entry: Entry) -> Generate:
+    """What draws the table of a `synthetic:` entry, given a generator of random numbers.
+
+    UserError: nothing has that name, or it takes other parameters.
+    """
+    try:
+        make = generators[entry.locator]
+    except UnknownName as error:
+        raise entry.fault(str(error), key="source", fix="use one of the known names") from None
+    taken = inspect.signature(make).parameters
+    try:
+        inspect.signature(make).bind(None, **entry.parameters)
+    except TypeError as error:
+        fix = f"the parameters of synthetic:{entry.locator} are {', '.join(name for name in taken if name != 'rng')}"
+        raise entry.fault(str(error), key="parameters", fix=fix) from None
+    for name, value in entry.parameters.items():
+        if taken[name].annotation == "int" and (not isinstance(value, int) or value < 0):
+            raise entry.fault(
+                f"{value} is no count", key=f"parameters.{name}", fix="write a whole number of at least 0"
+            )
+    return partial(make, **entry.parameters)
+
+
 def _table(X: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    import pandas as pd
+
     frame = pd.DataFrame(X, columns=[f"x{j + 1}" for j in range(X.shape[1])])
     return frame.assign(target=y)
 

@@ -164,9 +164,14 @@ def parse(raw: object) -> Registration:
 
 
 def _registration(document: Document, sha256: str) -> Registration:
-    faults = schema_faults(document, "claims") or list(_faults(document))
+    faults = schema_faults(document, "claims") or list(claim_faults(document))
     if faults:
         raise ConfigError(faults)
+    return registered(document, sha256)
+
+
+def registered(document: Document, sha256: str) -> Registration:
+    """The registration in a document without faults."""
     raw = document.data
     return Registration(
         version=raw["version"],
@@ -188,10 +193,11 @@ def _part(entry: Mapping[str, Any]) -> Part:
 
 KEYS_OF_MEASURED = ("estimand", "unit", "scale", "delta", "reason")
 KEYS_OF_CHECKED = ("checks", "holds_means")
+NEVER_OF_CHECKED = (*KEYS_OF_MEASURED, "parameters")
 OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
 
-def _faults(document: Document) -> Iterator[Fault]:
+def claim_faults(document: Document) -> Iterator[Fault]:
     """What the schema cannot say: names given once, keys that belong to a family, one set of tasks per part."""
     claims = document.data["claims"]
     yield from _repeated(document, ("claims",), claims)
@@ -215,6 +221,11 @@ def _faults(document: Document) -> Iterator[Fault]:
                 KEYS_OF_CHECKED if exact else KEYS_OF_MEASURED,
                 f"needed in family {claim['family']}",
             )
+            for name in NEVER_OF_CHECKED if exact else KEYS_OF_CHECKED:
+                if name in part:
+                    problem = f"this key means nothing in family {claim['family']}"
+                    yield document.fault((*place, name), problem, "remove the key")
+            yield from _parameter_faults(document, place, claim, part)
             if "certificate" in part and AGAINST not in part.get("parameters", {}):
                 problem = "this part compares its arm with no other one"
                 yield document.fault((*place, "certificate"), problem, f"remove the key, or name the arm: `{AGAINST}:`")
@@ -222,6 +233,20 @@ def _faults(document: Document) -> Iterator[Fault]:
             if any(other != tasks[0] for other in tasks):
                 problem = "delta, unit and scale name different tasks"
                 yield document.fault((*place, "delta"), problem, "give all three for the same tasks")
+
+
+def _parameter_faults(
+    document: Document, place: Key, claim: Mapping[str, Any], part: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """Parameters that do not fit the claim's arms or the tasks of the part."""
+    parameters, tasks = part.get("parameters", {}), set(part.get("delta", {}))
+    if parameters.get(AGAINST) in claim.get("architectures", ()):
+        problem = f"the claim would compare '{parameters[AGAINST]}' with itself"
+        yield document.fault((*place, "parameters", AGAINST), problem, "name another arm")
+    for name, value in parameters.items():
+        for task in sorted(tasks - set(value)) if isinstance(value, Mapping) else ():
+            problem = f"says nothing for {task}, which `delta` has"
+            yield document.fault((*place, "parameters", name), problem, f"add `{task}:`")
 
 
 def _repeated(document: Document, key: Key, entries: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:

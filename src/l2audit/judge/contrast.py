@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.judge.grid import ABSENT, Array, ByLoss, Grid, Mask, least
 from l2audit.measures import CLEAN_RUN, MEASURES, OK, UNPENALISED_RUN
 
-PRIMARY_LOSS = {"classification": "cross_entropy", "regression": "squared"}
 RESTS_ON: Mapping[str, Callable[[str, bool], tuple[str, bool]]] = {
     CLEAN_RUN: lambda level, penalised: (CLEAN, penalised),
     UNPENALISED_RUN: lambda level, penalised: (level, False),

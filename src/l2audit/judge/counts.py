@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.judge.claims import Claim, Part, Registration
-from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS
+from l2audit.judge.contrast import AGAINST
 from l2audit.judge.effects import arms_of
 from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.estimands.base import ACROSS

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.judge.claims import EVERY_ARM, Claim, Part, Registration
-from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS, Contrast
+from l2audit.judge.contrast import AGAINST, Contrast
 from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.estimands.base import BOTH, CONTAMINATED, KINDS
 from l2audit.judge.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, at_common_seeds, grids_of
@@ -126,7 +127,7 @@ def measured(
     estimand = ESTIMANDS[part.estimand]
     arms = at_common_seeds({name: arms[name] for name in arms_of(part, arm)})
     primary, rival = (arms[name][PRIMARY_LOSS[task]] for name in arms_of(part, arm))
-    for level in _levels(part, [one for one in primary.levels if one in rival.levels], kinds):
+    for level in levels_of(part, [one for one in primary.levels if one in rival.levels], kinds):
         stratum = stratum_of(kinds[level], strata, collinear[dataset])
         if claim.strata and stratum not in claim.strata:
             continue
@@ -188,7 +189,8 @@ def _slopes(part: Part, judged: Contrast) -> Array:
     return slope_of(np.log10(primary.betas[1:]), theta[1:])
 
 
-def _levels(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
+def levels_of(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
+    """The levels at which a part has a contrast, of those that its arms were planned with; kinds: of each level."""
     lives = ESTIMANDS[part.estimand].levels
     if lives not in (CONTAMINATED, BOTH):
         return [CLEAN]

@@ -9,9 +9,10 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.judge import claims
 from l2audit.judge.claims import SUPPORTED, Claim, Constants, Part
-from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS
+from l2audit.judge.contrast import AGAINST
 from l2audit.judge.display import MINUS, number
 from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.estimands.base import CONTAMINATED, KINDS

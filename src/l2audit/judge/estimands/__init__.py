@@ -5,7 +5,8 @@ beta = 0 or at the beta that validation chose, one number a seed. It returns the
 agrees with the claim.
 """
 
-from l2audit.judge.contrast import AGAINST, PRIMARY_LOSS, Contrast
+from l2audit.config.study import PRIMARY_LOSS
+from l2audit.judge.contrast import AGAINST, Contrast
 from l2audit.judge.estimands import differences, fit, outliers, weights
 from l2audit.judge.estimands.base import ESTIMANDS, Estimand, estimand, parameter_faults
 
