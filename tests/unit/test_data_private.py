@@ -62,7 +62,7 @@ def test_a_card_names_the_file_and_its_sha256(tmp_path: Path) -> None:
 
 def test_the_page_shows_the_name_and_the_sha256_of_a_file_whatever_an_older_card_says() -> None:
     card = example()["provenance"]["datasets"][0]
-    older = card | {"source": "file:/home/someone/mine.csv", "raw_sha256": {"mine.csv": "0123456789abcdef" * 4}}
+    older = card | {"source": "file:/private/of/someone/mine.csv", "raw_sha256": {"mine.csv": "0123456789abcdef" * 4}}
     (shown,) = sources(example()["verdicts"], example()["provenance"] | {"datasets": [older]})["cards"]
     assert shown["source"] == f"file:mine.csv, SHA-256 {'0123456789abcdef' * 4}"
     (other,) = sources(example()["verdicts"], example()["provenance"] | {"datasets": [card]})["cards"]

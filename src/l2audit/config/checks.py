@@ -207,13 +207,9 @@ def _arm_faults(document: Document, datasets: Table, architectures: Table) -> It
         if at == ("architectures", architecture) and architecture in controls.get("architectures", []):
             own += controls["datasets"]
         for task in sorted(_tasks(document, datasets, own)):
-            losses, needed = entry["losses"].get(task), PRIMARY_LOSS[task]
-            if losses is None:
+            if task not in entry["losses"]:
                 problem = f"no loss for {task}, which its datasets include"
-                yield document.fault((*at, "losses"), problem, f"add `{task}: [{needed}]`")
-            elif at[0] == "architectures" and needed not in losses:
-                problem = f"lacks {needed}, the loss by which beta is chosen"
-                yield document.fault((*at, "losses", task), problem, f"add {needed} to the list")
+                yield document.fault((*at, "losses"), problem, f"add `{task}: [{PRIMARY_LOSS[task]}]`")
         if not architectures[architecture]:
             continue
         yield from _image_faults(document, at, architectures[architecture], own, datasets)
