@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import shlex
 import sys
 import threading
 import time
@@ -38,11 +39,16 @@ PLAIN_THREADS = {
 _held: list[IO[str]] = []  # open for as long as the process lives: the kernel gives the lock back however it ends
 
 
+INTERPRETER = sys.executable
+
+
 def prepare_environment(sources: Path) -> None:
     """Set what all jobs inherit: `PLAIN_THREADS`, and the package in `sources` before any installed one.
 
-    Code hashes are taken from that folder, so it must be the code that runs.
+    Code hashes are taken from that folder, so it must be the code that runs. Snakemake writes `sys.executable` into a
+    shell's command as it stands, so it is quoted here: a folder's name may hold blanks and quotes.
     """
+    sys.executable = shlex.quote(INTERPRETER)
     before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     os.environ.update(PLAIN_THREADS, PYTHONPATH=os.pathsep.join(dict.fromkeys([str(sources), *before])))
 
@@ -161,7 +167,7 @@ class Turn:
         if self._was_busy or turns != self._seen[0]:
             sys.stdout.flush()
             os.chdir(started_in)
-            os.execv(sys.executable, sys.orig_argv)  # gives the lock back: the new process takes its own turn
+            os.execv(INTERPRETER, sys.orig_argv)  # gives the lock back: the new process takes its own turn
         _held.append(stream)
 
     def _acquire(self, stream: IO[str], patience: float = 2.0) -> bool:

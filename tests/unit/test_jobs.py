@@ -175,6 +175,7 @@ def test_a_run_of_another_study_is_waited_for_and_then_planned_anew(
 
 
 def test_jobs_use_this_package_and_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", sys.executable)
     monkeypatch.setenv("PYTHONPATH", "elsewhere")
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     prepare_environment(Path("here/src"))

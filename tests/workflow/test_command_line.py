@@ -109,7 +109,9 @@ def test_make_works_in_a_folder_whose_name_has_blanks_and_quotes(tmp_path: Path)
         outcome = run(copy.root, "make", target, "STUDY=tiny", "CORES=1 --dry-run")
         assert outcome.returncode == 0, outcome.stdout
         assert "Job stats:" in outcome.stdout
-    assert "smoke" in outcome.stdout
+    outcome = run(copy.root, "make", "study", "STUDY=tiny", "CORES=1 data/prepared/iris.npz")
+    assert outcome.returncode == 0, outcome.stdout
+    assert (copy.root / "data/prepared/iris.npz").exists()  # jobs start there too
     outcome = run(copy.root, "make", "check-config")
     assert outcome.returncode == 0, outcome.stdout
     assert "ok  config/studies/tiny.yaml" in outcome.stdout
