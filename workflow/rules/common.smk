@@ -103,6 +103,15 @@ def seconds_of(wildcards):
     return expected_seconds(CONFIG, SHARDS[wildcards.shard])
 
 
+def registration_at_training(wildcards, resources):
+    """SHA-256 of the registration, which each shard records so that a change made after training can be seen.
+
+    No number depends on it, and a new claim must not train again: a function of `resources` is a derived parameter, whose
+    value reaches the script and whose change makes Snakemake run nothing.
+    """
+    return sha256_of(REGISTRATION)
+
+
 @cache
 def declared():
     """Hash of all that the results of this study depend on, as it is declared now."""
@@ -121,3 +130,12 @@ def whole_study():
     return not (
         set(asked.targets) - {"all"} or asked.until or asked.omit_from or asked.batch
     )
+
+
+def nothing_to_do():
+    """What ends the message that there is nothing to do: where the page is, if the results are of what is declared."""
+    if not whole_study():
+        return ""
+    if not workflow.dryrun:
+        check_settled(STUDY.name, declared())
+    return f"\nThe page: {PAGE}"

@@ -2,15 +2,6 @@
 # runs it keeps what each of them predicted for the test rows, to be scored anew without training.
 
 
-def registration_at_training(wildcards, resources):
-    """SHA-256 of the registration, which each shard records so that a change made after training can be seen.
-
-    No number depends on it, and a new claim must not train again: a function of `resources` is a derived parameter, whose
-    value reaches the script and whose change makes Snakemake run nothing.
-    """
-    return sha256_of(REGISTRATION)
-
-
 rule train:
     input:
         arrays=lambda wildcards: f"{prepared_of(wildcards)}.npz",
