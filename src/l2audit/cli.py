@@ -116,12 +116,11 @@ def _registration(options: argparse.Namespace) -> Path:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from l2audit.config.load import studies
     from l2audit.config.reader import shown
     from l2audit.judge.verify import check, without_evidence
 
     path = _registration(options)
-    configs, registration = check(options.root, [options.study] if options.study else studies(options.root), path)
+    configs, registration = check(options.root, options.study, path)
     for config in configs:
         print(f"ok  {config.file}")
     print("ok  the tables in config/: datasets, architectures, contaminations, specifications")

@@ -15,6 +15,7 @@ from l2audit.judge.registered import registered
 from l2audit.report import backing
 from l2audit.report.files import write_page
 from l2audit.report.page import build_page
+from l2audit.stored import write_frame
 from report_example import ROOT, example, oracles
 
 CALIBRATION = json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8"))
@@ -120,7 +121,7 @@ def test_a_page_takes_the_calibration_that_it_is_given_or_that_lies_beside_it(
     for name in ("verdicts", "identities", "provenance", "oracles", "specifications"):
         (tmp_path / f"{name}.json").write_text(json.dumps(evidence[name]), encoding="utf-8")
     for name in ("effects", "summary"):
-        evidence[name].to_parquet(tmp_path / f"{name}.parquet")
+        write_frame(evidence[name], tmp_path / f"{name}.parquet")
     page, trial = tmp_path / "page.html", tmp_path / "elsewhere.json"
     write_page(tmp_path, page)
     assert "has not been put on trial" in page.read_text(encoding="utf-8")

@@ -36,7 +36,7 @@ with tell():
             print(f"configuration: {HOME.resolve()}/config", file=sys.stderr)
         from l2audit.judge.verify import check
 
-        (CONFIG,), _ = check(HOME, [STUDY_NAME], Path(REGISTRATION))
+        (CONFIG,), _ = check(HOME, STUDY_NAME, Path(REGISTRATION))
     else:
         CONFIG = load(HOME, STUDY_NAME, Path(REGISTRATION))
 

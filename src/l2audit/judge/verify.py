@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from l2audit.config.checks import arms_of_choices
 from l2audit.config.faults import ConfigError, Fault, gathered
-from l2audit.config.load import arm_faults, draft, read_tables
+from l2audit.config.load import arm_faults, draft, read_tables, studies
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
 from l2audit.config.study import PRIMARY_LOSS, Config
@@ -25,24 +25,27 @@ from l2audit.training.verify import check_faults, layer_faults, source_faults, t
 FIX = "take one that docs/claims.md lists, or write it: docs/your-claim.md"
 
 
-def check(root: Path, studies: Sequence[str], registration: Path) -> tuple[list[Config], Registration]:
-    """The studies, each a name or a path, and the registration, if nothing in config/ or in them can fail later.
+def check(root: Path, study: str | None, registration: Path) -> tuple[list[Config], Registration]:
+    """A study, a name or a path, and the registration, if nothing in config/ or in them can fail later.
 
-    root: the folder whose config/ is read. ConfigError: every fault of every file, each on its line.
+    study: None for all studies of config/ and all entries of datasets. A study is checked with its own datasets alone:
+    a local table that it does not name may be elsewhere. root: the folder whose config/ is read. ConfigError: every
+    fault of every file, each on its line.
     """
     choices = root / "config" / "specifications.yaml"
     faults: list[Fault] = []
     tables = read_tables(root, registration)
     configs = []
-    for study in studies:
-        config, found = draft(tables, study)
+    for name in studies(root) if study is None else [study]:
+        config, found = draft(tables, name)
         faults += found
         if config:
             faults += training_faults(config)
             configs.append(config)
-    for name, further in (("datasets", source_faults), ("architectures", layer_faults)):
-        if document := tables.documents.get(name):
-            faults += further(document, [entry for entry in document.data if document.data[entry]])
+    if (document := tables.documents.get("datasets")) and study is None:
+        faults += source_faults(document, [entry for entry in document.data if document.data[entry]])
+    if document := tables.documents.get("architectures"):
+        faults += layer_faults(document, [entry for entry in document.data if document.data[entry]])
     if document := tables.documents.get("claims"):
         faults += check_faults(document)
     with gathered(faults):
