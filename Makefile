@@ -41,7 +41,7 @@ report: env ## Rebuild the page of STUDY from stored results, without training
 
 .PHONY: calibrate
 calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
-	$(PYTHON) -m l2audit.judge.calibration --studies 2000 --out results/calibration.json
+	$(PYTHON) -m l2audit.trial.calibration --studies 2000 --out results/calibration.json
 
 .PHONY: docs
 docs: env ## Write the tables in docs/ that follow from the code, the configuration and data/prepared

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.processes import plain_environment
 from benchmarks.workload import ROOT
 from l2audit.errors import UserError
-from l2audit.jobs import WALL
+from l2audit.pipeline.jobs import WALL
 
 STUDY = "default"
 TRAINED = re.compile(r"trained (\d+) models in ([\d.]+) s$", re.MULTILINE)
@@ -44,7 +44,7 @@ def figures_of(folder: Path) -> tuple[dict[str, Any], str | None]:
 def _trained(folder: Path) -> tuple[int, float]:
     """Models of a study, and the seconds inside its training jobs, without starting Python and importing.
 
-    Both are what the jobs' logs say (`l2audit.training.shard`).
+    Both are what the jobs' logs say (`l2audit.runs.shard`).
     """
     logs = [path.read_text(encoding="utf-8") for path in sorted((folder / "logs" / "train").glob("*.log"))]
     told = [said for log in logs for said in TRAINED.findall(log)]

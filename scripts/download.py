@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0], show_progress=True):
     from l2audit.data.download import download_dataset, network_settings

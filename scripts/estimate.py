@@ -2,14 +2,14 @@
 
 import json
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
     import pandas as pd
 
-    from l2audit.design import Shard, planned
-    from l2audit.judge.claims import load
-    from l2audit.judge.effects import estimate, summarise
+    from l2audit.config.claims import load
+    from l2audit.effects.table import estimate, summarise
+    from l2audit.plan import Shard, planned
     from l2audit.stored import read_frame, read_json, write_frame
 
     plan = pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan))

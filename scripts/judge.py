@@ -1,14 +1,14 @@
 """From effects and identities to verdicts, by the registered rule."""
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
-    from l2audit.judge.claims import load
-    from l2audit.judge.counts import runs_behind
-    from l2audit.judge.registered import registered
+    from l2audit.config.claims import load
+    from l2audit.effects.counts import runs_behind
     from l2audit.judge.verdicts import judge
+    from l2audit.runs.registrations import of_runs
     from l2audit.stored import read_frame, read_json, write_json
-    from l2audit.training.registrations import of_runs
+    from l2audit.wording.registered import registered
 
     registration = load(snakemake.input.claims)
     effects = read_frame(snakemake.input.effects)

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
-    from l2audit.provenance import provenance
+    from l2audit.pipeline.provenance import provenance
     from l2audit.stored import write_json
 
     found = provenance(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
     from l2audit.files import atomic

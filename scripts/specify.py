@@ -2,15 +2,15 @@
 
 import json
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
     import pandas as pd
 
-    from l2audit.design import Shard, planned
+    from l2audit import specifications
+    from l2audit.config.claims import load
     from l2audit.files import write_text
-    from l2audit.judge import specifications
-    from l2audit.judge.claims import load
+    from l2audit.plan import Shard, planned
     from l2audit.seeds import canonical
     from l2audit.stored import read_frame, read_json
 

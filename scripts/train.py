@@ -2,17 +2,17 @@
 
 import json
 
-from l2audit.jobs import job
+from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
     from l2audit.data.arrays import load_prepared
-    from l2audit.design import Shard
     from l2audit.files import sha256_of
+    from l2audit.plan import Shard
+    from l2audit.runs.predictions import write_predictions
+    from l2audit.runs.registrations import KEY
+    from l2audit.runs.results import write
+    from l2audit.runs.shard import train_shard
     from l2audit.stored import check_stamp
-    from l2audit.training.predictions import write_predictions
-    from l2audit.training.registrations import KEY
-    from l2audit.training.results import write
-    from l2audit.training.shard import train_shard
 
     params, prepared = snakemake.params, snakemake.input.arrays
     check_stamp(snakemake.input.card, params.origin, prepared)

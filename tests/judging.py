@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from l2audit.judge.claims import Registration, parse
-from l2audit.judge.effects import estimate
-from l2audit.judge.tables import COLUMNS
+from l2audit.config.claims import Registration, parse
+from l2audit.effects.layout import COLUMNS
+from l2audit.effects.table import estimate
 from l2audit.measures import MEASURES
 
 CONSTANTS = {

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from l2audit.training.problem import Fitted, Problem
+from l2audit.models.problem import Fitted, Problem
 
 BETAS = np.array([0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from l2audit.training.problem import Problem
+from l2audit.models.problem import Problem
 
 BETAS = (0.0, 1e-3, 1e-1)
 

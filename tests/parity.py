@@ -21,11 +21,11 @@ from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.optimizers import OPTIMIZERS, Adam
 from l2audit.models.penalties import read_penalty
-from l2audit.training.batches import order, window
-from l2audit.training.engines import fit
-from l2audit.training.problem import Fitted, Problem
-from l2audit.training.program import predictor, program
-from l2audit.training.pulls import covered
+from l2audit.models.problem import Fitted, Problem
+from l2audit.networks.batches import order, window
+from l2audit.networks.program import predictor, program
+from l2audit.networks.pulls import covered
+from l2audit.runs.engines import fit
 from made_up import problem
 
 TABLE = yaml.safe_load((Path(__file__).parents[1] / "config" / "architectures.yaml").read_text(encoding="utf-8"))

@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from l2audit.config.claims import Registration, load
 from l2audit.config.load import table
-from l2audit.judge.claims import Registration, load
-from l2audit.judge.counts import runs_behind
-from l2audit.judge.effects import estimate, summarise
-from l2audit.judge.registered import registered
-from l2audit.judge.specifications import Choices, specify
-from l2audit.judge.specifications.choices import parse
+from l2audit.effects.counts import runs_behind
+from l2audit.effects.table import estimate, summarise
 from l2audit.judge.verdicts import judge
 from l2audit.seeds import canonical, generator
+from l2audit.specifications import Choices, specify
+from l2audit.specifications.choices import parse
+from l2audit.wording.registered import registered
 
 ROOT = Path(__file__).resolve().parents[1]
 BETAS = [0.0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_softmax
 
+from l2audit.linear import fit_linear
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.penalties import read_penalty
-from l2audit.training.linear import fit_linear
-from l2audit.training.problem import Fitted, Problem
-from l2audit.training.program import moments_of, predictor, tensors
+from l2audit.models.problem import Fitted, Problem
+from l2audit.networks.program import moments_of, predictor, tensors
 from made_up import problem
 
 LAYERS = {

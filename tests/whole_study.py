@@ -21,27 +21,27 @@ import pytest
 import yaml
 from markupsafe import Markup
 
+from l2audit import specifications
 from l2audit.cli import main, verdict_text
+from l2audit.config.claims import load as load_claims
 from l2audit.config.load import load, table
 from l2audit.config.study import Config
 from l2audit.data.arrays import load_prepared
-from l2audit.design import Shard, plan, planned
+from l2audit.effects.counts import runs_behind
+from l2audit.effects.table import estimate, summarise
 from l2audit.files import sha256_of
-from l2audit.judge import specifications
-from l2audit.judge.claims import load as load_claims
-from l2audit.judge.counts import runs_behind
-from l2audit.judge.effects import estimate, summarise
-from l2audit.judge.registered import registered
 from l2audit.judge.verdicts import judge
-from l2audit.judge.verify import load_verified
-from l2audit.provenance import provenance
+from l2audit.pipeline.check import load_verified
+from l2audit.pipeline.feasible import verify
+from l2audit.pipeline.provenance import provenance
+from l2audit.plan import Shard, plan, planned
 from l2audit.report.files import EVIDENCE, write_page
+from l2audit.runs.registrations import KEY, counted, of_runs, stamped
+from l2audit.runs.results import CERTIFICATES, MEASURED, collect, table_of, write
+from l2audit.runs.shard import train_shard
 from l2audit.seeds import generator
 from l2audit.stored import read_frame, write_frame, write_json
-from l2audit.training.registrations import KEY, counted, of_runs, stamped
-from l2audit.training.results import CERTIFICATES, MEASURED, collect, table_of, write
-from l2audit.training.shard import train_shard
-from l2audit.training.verify import verify
+from l2audit.wording.registered import registered
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "config" / "claims.yaml"

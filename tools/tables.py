@@ -16,11 +16,11 @@ from typing import Any
 import yaml
 
 from l2audit.contamination import KINDS
+from l2audit.effects.estimands import ESTIMANDS
+from l2audit.effects.estimands.base import ACROSS, BOTH, CLEAN_ROWS, CONTAMINATED
 from l2audit.files import write_text
-from l2audit.judge.estimands import ESTIMANDS
-from l2audit.judge.estimands.base import ACROSS, BOTH, CLEAN_ROWS, CONTAMINATED
 from l2audit.registry import Registry
-from l2audit.training.results import COLUMNS
+from l2audit.runs.results import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKED = re.compile(r"(<!-- table: ([\w ]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)

@@ -14,9 +14,9 @@ from benchmarks.workload import BATCH, BETA, OUTPUTS, RATES, SHARD, STEPS_A_PASS
 from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
-from l2audit.training.engines import fit
-from l2audit.training.problem import Problem
-from l2audit.training.stacked import chunk_of
+from l2audit.models.problem import Problem
+from l2audit.networks.stacked import chunk_of
+from l2audit.runs.engines import fit
 
 
 def train(layers: list[str], optimizer: str, models: int, passes: int, side: int = 8) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from l2audit.stored import read_json
 
 if TYPE_CHECKING:
     from l2audit.config.study import Config
-    from l2audit.design import Shard
+    from l2audit.plan import Shard
 
 PUBLISHED = Path("report/published")
 PUBLISHED_STUDY = "default"
@@ -117,7 +117,7 @@ def _registration(options: argparse.Namespace) -> Path:
 
 def _check(options: argparse.Namespace) -> None:
     from l2audit.config.reader import shown
-    from l2audit.judge.verify import check, without_evidence
+    from l2audit.pipeline.check import check, without_evidence
 
     path = _registration(options)
     configs, registration = check(options.root, options.study, path)
@@ -132,7 +132,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from l2audit.config.load import load
-    from l2audit.design import plan
+    from l2audit.plan import plan
 
     registration = _registration(options)
     config = load(options.root, options.study, registration)
@@ -188,10 +188,10 @@ def _detectable(root: Path, registered: Path, config: Config, shards: Sequence[S
     """The smallest effect that each claim could show, as text."""
     import pandas as pd
 
-    from l2audit.design import planned
-    from l2audit.judge import power
-    from l2audit.judge.verify import load_verified
-    from l2audit.training.results import COLUMNS
+    from l2audit.pipeline.check import load_verified
+    from l2audit.plan import planned
+    from l2audit.runs.results import COLUMNS
+    from l2audit.trial import power
 
     registration = load_verified(registered)
     source = _results_for_spreads(root, config.study.name)
@@ -223,8 +223,8 @@ def _stored(folder: Path, name: str) -> dict[str, Any]:
 
 def _seconds(config: Config, shards: Sequence[Shard], benchmarks: Path) -> tuple[float, float]:
     """Seconds on one core: as measured by earlier runs, and as expected for the shards without one."""
-    from l2audit.jobs import benchmarked_seconds
-    from l2audit.minutes import expected_seconds
+    from l2audit.pipeline.jobs import benchmarked_seconds
+    from l2audit.pipeline.minutes import expected_seconds
 
     measured = expected = 0.0
     for shard in shards:
@@ -285,7 +285,7 @@ def _report(options: argparse.Namespace) -> None:
 def _table(options: argparse.Namespace) -> None:
     source = stored_results(options.root, options.study)
     if options.markdown:
-        from l2audit.judge.wording import markdown
+        from l2audit.wording.sentences import markdown
 
         print(markdown(_stored(source, "verdicts.json")), end="")
     else:
@@ -294,7 +294,7 @@ def _table(options: argparse.Namespace) -> None:
 
 def verdict_text(source: Path) -> str:
     """The verdict table of the results in `source`, for a terminal."""
-    from l2audit.judge.wording import table
+    from l2audit.wording.sentences import table
 
     verdicts = _stored(source, "verdicts.json")
     study = _stored(source, "provenance.json")["study"]

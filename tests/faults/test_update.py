@@ -56,7 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy = Copy.make(tmp_path_factory.mktemp("finished") / "repository")
     copy.write("config/studies/mini.yaml", MINI.format(name="mini"))
     # jobs.py is in the hash of no rule, so that this alone redoes nothing.
-    copy.edit("src/l2audit/jobs.py", "    end_with_parent()\n", f"    end_with_parent()\n{HOOK}")
+    copy.edit("src/l2audit/pipeline/jobs.py", "    end_with_parent()\n", f"    end_with_parent()\n{HOOK}")
     outcome = copy.snakemake(study="mini")
     assert outcome.status == 0, outcome.text
     return copy

@@ -12,9 +12,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from l2audit.models import layers
-from l2audit.models.beta import keras_l2
-from l2audit.training.identities import (
+from l2audit.facts.identities import (
     Identity,
     gaussian_prior,
     growth,
@@ -25,9 +23,11 @@ from l2audit.training.identities import (
     quoted_code,
     weight_decay,
 )
-from l2audit.training.linear.huber import solve_huber
-from l2audit.training.linear.squared import solve_squared
-from l2audit.training.verify import exact_checks
+from l2audit.linear.huber import solve_huber
+from l2audit.linear.squared import solve_squared
+from l2audit.models import layers
+from l2audit.models.beta import keras_l2
+from l2audit.pipeline.feasible import exact_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 

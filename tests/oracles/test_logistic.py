@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l2audit.training.linear.cross_entropy import solve_cross_entropy
+from l2audit.linear.cross_entropy import solve_cross_entropy
 
 
 def mirrored(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

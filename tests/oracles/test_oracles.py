@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from l2audit.training.checks import above, agrees, at_most, below
-from l2audit.training.linear.cross_entropy import solve_cross_entropy
-from l2audit.training.linear.huber import solve_huber
-from l2audit.training.linear.squared import solve_squared
-from l2audit.training.oracles import ORACLES, Oracle, logistic, networks, oracles, published, ridge
+from l2audit.facts.checks import above, agrees, at_most, below
+from l2audit.facts.oracles import ORACLES, Oracle, logistic, networks, oracles, published, ridge
+from l2audit.linear.cross_entropy import solve_cross_entropy
+from l2audit.linear.huber import solve_huber
+from l2audit.linear.squared import solve_squared
 
 
 @pytest.fixture(scope="module")

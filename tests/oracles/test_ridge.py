@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l2audit.training.linear.squared import solve_squared
+from l2audit.linear.squared import solve_squared
 
 N, P = 40, 5
 BETAS = np.array([1e-4, 1e-2, 0.1, 1.0, 10.0])

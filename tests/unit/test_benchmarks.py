@@ -22,7 +22,7 @@ from benchmarks.measure import FULL, QUICK, SIDES, take_turns
 from benchmarks.processes import Contender, job_environment, plain_environment, teams
 from benchmarks.workload import cross_entropy, digits, flop_of_step, mlp, network_of
 from l2audit.errors import UserError
-from l2audit.jobs import WALL, note_wall
+from l2audit.pipeline.jobs import WALL, note_wall
 
 PROMISED = {
     "keras_ratio",

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from l2audit.cli import calibration_file, main, stored_results
+from l2audit.config.claims import load
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
-from l2audit.judge.claims import load
 from l2audit.judge.statistics import detectable_effect
 from l2audit.report.files import EVIDENCE
 from l2audit.stored import write_json

@@ -19,7 +19,7 @@ from l2audit.config.load import load, studies
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
 from l2audit.config.study import CLEAN, Contamination, Schedule
-from l2audit.training.verify import source_faults, verify
+from l2audit.pipeline.feasible import source_faults, verify
 
 REPOSITORY = Path(__file__).parents[2]
 

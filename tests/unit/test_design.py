@@ -15,9 +15,9 @@ import pytest
 from l2audit.config.load import load
 from l2audit.config.study import Arm, Config, Contamination, Controls, Schedule, Study
 from l2audit.data.split import Sizes
-from l2audit.design import MOST_WORK, Run, Shard, plan, planned, shards_by_id, work
-from l2audit.fingerprints import code_files
-from l2audit.minutes import EXACT_JOB_SECONDS, JOB_SECONDS, expected_seconds
+from l2audit.pipeline.fingerprints import code_files
+from l2audit.pipeline.minutes import EXACT_JOB_SECONDS, JOB_SECONDS, expected_seconds
+from l2audit.plan import MOST_WORK, Run, Shard, plan, planned, shards_by_id, work
 
 LEVELS = {
     "classification": (Contamination("sym", 0.1), Contamination("sym", 0.2)),
@@ -306,7 +306,7 @@ def test_shards_stay_near_the_work_aimed_at() -> None:
 def test_a_better_guess_of_minutes_changes_no_plan_and_trains_nothing_again() -> None:
     """Guesses stand in a module that no job which makes a result can reach."""
     root = Path(__file__).parents[2]
-    guesses = root / "src/l2audit/minutes.py"
+    guesses = root / "src/l2audit/pipeline/minutes.py"
     makers = {path.stem for path in (root / "scripts").glob("*.py")}
     assert guesses.exists()
     assert "train" in makers

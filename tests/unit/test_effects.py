@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from l2audit.judge.claims import parse
-from l2audit.judge.effects import EFFECT_KEY, estimate, stratum_of, summarise
-from l2audit.judge.estimands import ESTIMANDS, Estimand
-from l2audit.judge.grid import Thresholds, grids_of
+from l2audit.config.claims import parse
+from l2audit.effects.estimands import ESTIMANDS, Estimand
+from l2audit.effects.grid import Thresholds, grids_of
+from l2audit.effects.table import EFFECT_KEY, estimate, stratum_of, summarise
 from l2audit.measures import MEASURES
 
 BETAS = [0.0, 0.01, 0.1]

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from judging import arm_plan, claim, contrasts, drawn_runs, effects, part, registration, spread
-from l2audit.judge.claims import load
-from l2audit.judge.counts import runs_behind
-from l2audit.judge.effects import estimate
-from l2audit.judge.estimands import ESTIMANDS
+from l2audit.config.claims import load
+from l2audit.effects.counts import runs_behind
+from l2audit.effects.estimands import ESTIMANDS
+from l2audit.effects.table import estimate
 from l2audit.judge.verdicts import judge
 from l2audit.measures import MEASURES
 from repository_copy import REPOSITORY

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from l2audit.fingerprints import PLUMBING, code_files, code_hash
+from l2audit.pipeline.fingerprints import PLUMBING, code_files, code_hash
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = sorted(path.stem for path in (REPOSITORY / "scripts").glob("*.py"))
@@ -99,26 +99,33 @@ def test_no_module_is_imported_by_its_name_in_a_text(script: str) -> None:
             assert not names & {"import_module", "__import__", "exec_module"}, path
 
 
+ABOVE_TRAINING = ("effects", "judge", "wording", "specifications", "trial", "facts", "report", "cli")
+
+
 def test_training_does_not_depend_on_the_judge_the_page_or_the_checker() -> None:
     train = reached("train")
-    assert "l2audit/training/shard.py" in train
+    assert "l2audit/runs/shard.py" in train
     assert "l2audit/contamination.py" in train
-    assert {f"l2audit/training/{name}.py" for name in ("levels", "predictions", "evaluate", "engines")} <= train
+    assert {f"l2audit/runs/{name}.py" for name in ("levels", "predictions", "evaluate", "engines")} <= train
     assert {"l2audit/data/split.py", "l2audit/models/penalties.py"} <= train
-    assert not [name for name in train if name.startswith(("l2audit/judge", "l2audit/report", "l2audit/cli"))]
-    assert not {"l2audit/config/checks.py", "l2audit/config/schema.py", "l2audit/training/verify.py"} & train
+    assert not [name for name in train if name.startswith(tuple(f"l2audit/{room}" for room in ABOVE_TRAINING))]
+    assert not {"l2audit/config/checks.py", "l2audit/config/schema.py", "l2audit/pipeline/feasible.py"} & train
 
 
 def test_oracles_have_their_data_in_their_hash_and_training_has_not() -> None:
-    table = "l2audit/training/oracles/stars_cyg.csv"
+    table = "l2audit/facts/oracles/stars_cyg.csv"
     assert table in reached("oracles")
-    assert not {name for name in reached("train") if name.startswith("l2audit/training/oracles")}
+    assert not {name for name in reached("train") if name.startswith("l2audit/facts/oracles")}
 
 
 def test_the_page_depends_on_its_templates_and_not_on_training() -> None:
     report = reached("report")
     assert [name for name in report if name.endswith(".html.j2")]
-    assert not [name for name in report if name.startswith(("l2audit/training", "l2audit/models"))]
+    assert not [
+        name
+        for name in report
+        if name.startswith(tuple(f"l2audit/{room}" for room in ("runs", "networks", "linear", "models")))
+    ]
 
 
 @pytest.mark.parametrize("script", ["estimate", "judge", "oracles", "report", "specify"])

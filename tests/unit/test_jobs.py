@@ -14,16 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from l2audit import jobs
 from l2audit.errors import UserError
-from l2audit.jobs import Turn, prepare_environment
+from l2audit.pipeline import jobs
+from l2audit.pipeline.jobs import Turn, prepare_environment
 
 SOURCES = Path(__file__).parents[2] / "src"
 
 
 def run(tmp_path: Path, body: str, options: str = "") -> tuple[int, str, str]:
     """Run `body` as a workflow script does: exit status, terminal, log."""
-    script = f"from l2audit.jobs import job\nwith job('logs/train/x.log'{options}):\n{textwrap.indent(body, '    ')}\n"
+    start = f"from l2audit.pipeline.jobs import job\nwith job('logs/train/x.log'{options}):"
+    script = f"{start}\n{textwrap.indent(body, '    ')}\n"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -76,7 +77,7 @@ def test_any_other_fault_is_told_and_its_traceback_is_in_the_log(tmp_path: Path,
 
 def test_a_log_that_cannot_be_written_is_told_too(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file where a folder should be", encoding="utf-8")
-    script = "from l2audit.jobs import job\nwith job('logs/train/x.log'):\n    pass\n"
+    script = "from l2audit.pipeline.jobs import job\nwith job('logs/train/x.log'):\n    pass\n"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -92,7 +93,7 @@ def test_a_log_that_cannot_be_written_is_told_too(tmp_path: Path) -> None:
 
 def test_a_job_ends_when_its_parent_has_gone(tmp_path: Path) -> None:
     child = (
-        "import os, time\nfrom l2audit.jobs import end_with_parent\nend_with_parent(0.05)\n"
+        "import os, time\nfrom l2audit.pipeline.jobs import end_with_parent\nend_with_parent(0.05)\n"
         "open('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)"
     )
     parent = f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\ntime.sleep(60)"
@@ -128,7 +129,7 @@ def holder(folder: Path, study: str) -> Iterator[subprocess.Popen[str]]:
     """Another process that has its turn in `folder` until it is killed."""
     steps = (f"Turn('a/lock', {study!r}).take('.')", "print('held', flush=True)", "time.sleep(60)")
     running = subprocess.Popen(
-        [sys.executable, "-c", "\n".join(["import time", "from l2audit.jobs import Turn", *steps])],
+        [sys.executable, "-c", "\n".join(["import time", "from l2audit.pipeline.jobs import Turn", *steps])],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(SOURCES)},
         stdout=subprocess.PIPE,

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from l2audit.fingerprints import code_hash
-from l2audit.judge import calibration, rule
-from l2audit.judge.calibration import TARGETS, evaluate, rate, report, run, wrong
-from l2audit.judge.claims import Constants
-from l2audit.judge.scenarios import OTHERS, Scenario, everywhere, scenarios, simulate
+from l2audit.config.claims import Constants
+from l2audit.judge import rule
+from l2audit.pipeline.fingerprints import code_hash
+from l2audit.trial import calibration
+from l2audit.trial.calibration import TARGETS, evaluate, rate, report, run, wrong
+from l2audit.trial.scenarios import OTHERS, Scenario, everywhere, scenarios, simulate
 
 ROOT = Path(__file__).parents[2]
 CONSTANTS = Constants()

@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from judging import claim, part, raw_registration
+from l2audit.config.claims import MEASURED, load, matches, parse
 from l2audit.config.faults import ConfigError
 from l2audit.config.load import load as load_study
-from l2audit.design import plan, planned
-from l2audit.judge.claims import MEASURED, load, matches, parse
-from l2audit.judge.estimands import ESTIMANDS, parameter_faults
-from l2audit.judge.power import planned_effects
-from l2audit.judge.verify import load_verified, without_evidence
-from l2audit.training.results import COLUMNS
+from l2audit.effects.estimands import ESTIMANDS, parameter_faults
+from l2audit.pipeline.check import load_verified, without_evidence
+from l2audit.plan import plan, planned
+from l2audit.runs.results import COLUMNS
+from l2audit.trial.power import planned_effects
 
 REGISTERED = Path(__file__).parents[2] / "config/claims.yaml"
 

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from judging import claim, effects, part, registration, spread, together
+from l2audit.config.claims import MEASURED, Registration
 from l2audit.config.load import load as load_study
-from l2audit.design import plan
-from l2audit.design import planned as planned_runs
-from l2audit.judge.claims import MEASURED, Registration
-from l2audit.judge.power import outlooks, planned_effects, rows_in_families, spreads_of, text
 from l2audit.judge.statistics import detectable_factor
 from l2audit.judge.verdicts import judge
-from l2audit.training.results import COLUMNS
+from l2audit.plan import plan
+from l2audit.plan import planned as planned_runs
+from l2audit.runs.results import COLUMNS
+from l2audit.trial.power import outlooks, planned_effects, rows_in_families, spreads_of, text
 from report_example import ARM, AXES, ROOT, STRATA, cards, example, runs_table
 from report_example import registration as own_registration
 

@@ -21,8 +21,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from judging import DELTA, claim, part, registration
-from l2audit.judge import claims as names
-from l2audit.judge.claims import Registration
+from l2audit.config import claims as names
+from l2audit.config.claims import Registration
 from l2audit.judge.statistics import decisive, holm
 from l2audit.judge.verdicts import judge
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from l2audit.files import sha256_of
-from l2audit.judge.registered import registered
-from l2audit.training.registrations import KEY, UNKNOWN, counted, of_runs, stamped
-from l2audit.training.results import COLUMNS, collect, provenance_of, table_of, write
+from l2audit.runs.registrations import KEY, UNKNOWN, counted, of_runs, stamped
+from l2audit.runs.results import COLUMNS, collect, provenance_of, table_of, write
+from l2audit.wording.registered import registered
 
 NEW, OLD, OLDER = "a" * 64, "b" * 64, "c" * 64
 

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from judging import DELTA, claim, effects, fail, part, registration, spread, together
+from l2audit.config import claims as names
 from l2audit.errors import UserError
-from l2audit.judge import claims as names
 from l2audit.judge.verdicts import judge
 
 CONJUNCTION = [part("p"), part("q")]

@@ -9,15 +9,15 @@ import pytest
 from scipy import stats
 
 from judging import claim, effects, registration, spread
+from l2audit.config.claims import Constants
+from l2audit.effects.table import slope_of
 from l2audit.judge.bootstrap import intervals
-from l2audit.judge.claims import Constants
 from l2audit.judge.scores import _complete, scores
 from l2audit.judge.statistics import (
     detectable_effect,
     detectable_factor,
     missed_share,
     prediction_interval,
-    slope_of,
     t_interval,
 )
 from l2audit.judge.verdicts import judge

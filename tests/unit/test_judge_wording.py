@@ -11,12 +11,12 @@ import pytest
 from scipy import stats
 
 from judging import DELTA, claim, effects, part, registration, spread, together
-from l2audit.judge.claims import Registration
-from l2audit.judge.display import DISPLAYS, number
-from l2audit.judge.estimands import ESTIMANDS
-from l2audit.judge.registered import registered
+from l2audit.config.claims import Registration
+from l2audit.effects.estimands import ESTIMANDS
 from l2audit.judge.verdicts import judge
-from l2audit.judge.wording import markdown, table
+from l2audit.wording.display import DISPLAYS, number
+from l2audit.wording.registered import registered
+from l2audit.wording.sentences import markdown, table
 
 STRATA = ["label", "target"]
 WIDE = (-5, 5, -5, 5)

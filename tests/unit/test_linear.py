@@ -18,15 +18,15 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
+from l2audit.linear import fit_linear
+from l2audit.linear.cross_entropy import loss_cross_entropy, solve_cross_entropy
+from l2audit.linear.fit import LINEAR_LOSSES
+from l2audit.linear.huber import TUNING, loss_huber, residual_scale, solve_huber
+from l2audit.linear.squared import loss_squared, solve_squared
 from l2audit.models.beta import binary_logistic_c, logistic_c, mlp_alpha, ridge_alpha
 from l2audit.models.penalties import read_penalty
+from l2audit.models.problem import Problem
 from l2audit.registry import UnknownName
-from l2audit.training.linear import fit_linear
-from l2audit.training.linear.cross_entropy import loss_cross_entropy, solve_cross_entropy
-from l2audit.training.linear.fit import LINEAR_LOSSES
-from l2audit.training.linear.huber import TUNING, loss_huber, residual_scale, solve_huber
-from l2audit.training.linear.squared import loss_squared, solve_squared
-from l2audit.training.problem import Problem
 from linear_problems import BETAS, classes, collinear, problem, same_bits, select
 
 L2 = read_penalty("l2")
@@ -279,7 +279,7 @@ def test_degenerate_training_sets_give_finite_models(
 
 
 def test_the_solvers_do_not_import_tensorflow() -> None:
-    program = "import sys, l2audit.training.linear; sys.exit('tensorflow' in sys.modules)"
+    program = "import sys, l2audit.linear; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 

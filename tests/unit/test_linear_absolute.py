@@ -11,8 +11,8 @@ from scipy.optimize import linprog
 from sklearn.linear_model import QuantileRegressor
 from sklearn.svm import SVR
 
-from l2audit.training.linear.absolute import loss_absolute, solve_absolute
-from l2audit.training.linear.l1_regression import solve_absolute_l1
+from l2audit.linear.absolute import loss_absolute, solve_absolute
+from l2audit.linear.l1_regression import solve_absolute_l1
 from linear_problems import collinear
 
 

@@ -12,11 +12,11 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Lasso, LogisticRegression
 
-from l2audit.training.linear.cross_entropy import solve_cross_entropy
-from l2audit.training.linear.huber import TUNING, residual_scale, solve_huber
-from l2audit.training.linear.l1_cross_entropy import middle, solve_cross_entropy_l1
-from l2audit.training.linear.l1_regression import solve_absolute_l1, solve_huber_l1, solve_squared_l1
-from l2audit.training.linear.squared import solve_squared
+from l2audit.linear.cross_entropy import solve_cross_entropy
+from l2audit.linear.huber import TUNING, residual_scale, solve_huber
+from l2audit.linear.l1_cross_entropy import middle, solve_cross_entropy_l1
+from l2audit.linear.l1_regression import solve_absolute_l1, solve_huber_l1, solve_squared_l1
+from l2audit.linear.squared import solve_squared
 from linear_problems import classes, collinear
 
 BETAS = np.array([1e-4, 1e-3, 1e-2, 0.1, 1.0])

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 from sklearn.linear_model import LogisticRegression
 
+from l2audit.linear import fit_linear, supports
+from l2audit.linear.certificate import at_kinks, gradient_ratio
+from l2audit.linear.fit import LINEAR_LOSSES
+from l2audit.linear.huber import TUNING, residual_scale
 from l2audit.models.beta import logistic_c
 from l2audit.models.penalties import WORDS, read_penalty
+from l2audit.models.problem import Problem
 from l2audit.registry import UnknownName
-from l2audit.training.linear import fit_linear, supports
-from l2audit.training.linear.certificate import at_kinks, gradient_ratio
-from l2audit.training.linear.fit import LINEAR_LOSSES
-from l2audit.training.linear.huber import TUNING, residual_scale
-from l2audit.training.problem import Problem
 from linear_problems import BETAS, classes, collinear, problem, same_bits, select
 
 ACTING = ["l2", "l1", "l2 with biases", "l1 with biases"]

@@ -10,12 +10,13 @@ import pytest
 from l2audit.contamination import fgsm_l2
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes, split
-from l2audit.design import CLEAN, Contamination
 from l2audit.measures import MEASURES, Part
 from l2audit.models.penalties import read_penalty
-from l2audit.training import evaluate as under_test
-from l2audit.training.engines import assemble
-from l2audit.training.evaluate import (
+from l2audit.models.problem import Fitted, Problem
+from l2audit.plan import CLEAN, Contamination
+from l2audit.runs import evaluate as under_test
+from l2audit.runs.engines import assemble
+from l2audit.runs.evaluate import (
     STRENGTH,
     ablation_rows,
     clean_runs,
@@ -25,8 +26,7 @@ from l2audit.training.evaluate import (
     steepest,
     unpenalised_runs,
 )
-from l2audit.training.levels import Level, level_of, replicate_of
-from l2audit.training.problem import Fitted, Problem
+from l2audit.runs.levels import Level, level_of, replicate_of
 from made_up import problem
 from untrained import fitted_of, given, linear, loss_rows, untrained
 

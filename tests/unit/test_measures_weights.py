@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from l2audit.linear import fit_linear
 from l2audit.measures import MEASURES, Evaluation, Hidden
 from l2audit.measures.neurons import importances
 from l2audit.measures.weights import (
@@ -26,8 +27,7 @@ from l2audit.measures.weights import (
     participation,
 )
 from l2audit.models.penalties import read_penalty
-from l2audit.training.linear import fit_linear
-from l2audit.training.problem import Problem
+from l2audit.models.problem import Problem
 from measured import evaluation
 
 Statistic = Callable[[np.ndarray], float]

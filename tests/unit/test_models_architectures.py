@@ -193,7 +193,7 @@ def test_schema_lets_through_exactly_what_can_be_read() -> None:
 
 def test_reading_an_architecture_does_not_import_tensorflow() -> None:
     code = (
-        "import sys; from l2audit.models.architectures import Architecture; import l2audit.training.engines;"
+        "import sys; from l2audit.models.architectures import Architecture; import l2audit.runs.engines;"
         "Architecture('m', ['dense 4', 'relu']).network(3, 2).initial(0); assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from scipy.special import huber as scipy_huber
 from scipy.special import logsumexp
 
+from l2audit.linear.huber import residual_scale as linear_residual_scale
 from l2audit.models.losses import LOSSES, residual_scale
 from l2audit.models.optimizers import OPTIMIZERS, Adam, Momentum, cosine
 from l2audit.models.penalties import WORDS, Penalty, read_penalty
-from l2audit.training.linear.huber import residual_scale as linear_residual_scale
 
 RNG = np.random.default_rng(0)
 

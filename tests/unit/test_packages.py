@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.machine import describe
 from l2audit.packages import installed
-from l2audit.provenance import versions
-from l2audit.training.shard import circumstances
+from l2audit.pipeline.provenance import versions
+from l2audit.runs.shard import circumstances
 
 THERE = {"tensorflow-cpu": "2.21.0", "tensorflow": "2.20.1"}
 

@@ -22,7 +22,7 @@ from judging import claim as raw_claim
 from judging import effects as made_effects
 from judging import registration as made_registration
 from judging import together
-from l2audit.judge.claims import load as load_claims
+from l2audit.config.claims import load as load_claims
 from l2audit.judge.verdicts import judge
 from l2audit.report.page import build_page
 from whole_study import CLAIMS, ROOT, checked, document, faked, no_svg, run

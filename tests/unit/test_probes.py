@@ -9,9 +9,9 @@ import pytest
 import plain_keras
 from l2audit.measures import MEASURES, Evaluation, Part
 from l2audit.models.architectures import Architecture
-from l2audit.training.probes import gains, hidden_layers
-from l2audit.training.problem import Fitted, Problem
-from l2audit.training.program import moments_of, tensors
+from l2audit.models.problem import Fitted, Problem
+from l2audit.networks.probes import gains, hidden_layers
+from l2audit.networks.program import moments_of, tensors
 from untrained import LAYERS, fitted_of, given, loss_rows, untrained
 
 

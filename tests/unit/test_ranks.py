@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from judging import arm_plan, claim, drawn_runs, effects, fail, part, registration, together
-from l2audit.judge.claims import Registration
-from l2audit.judge.effects import estimate
+from l2audit.config.claims import Registration
+from l2audit.effects.table import estimate
 from l2audit.judge.ranks import CHANGES, NO_REASON, PEERS, cells, correlate, evenness_and_damage, interval, standings
 from l2audit.judge.verdicts import judge
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from l2audit.judge.calibration import TARGETS
-from l2audit.judge.registered import registered
 from l2audit.report import backing
 from l2audit.report.files import write_page
 from l2audit.report.page import build_page
 from l2audit.stored import write_frame
+from l2audit.trial.calibration import TARGETS
+from l2audit.wording.registered import registered
 from report_example import ROOT, example, oracles
 
 CALIBRATION = json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2audit.judge.claims import Constants
+from l2audit.config.claims import Constants
 from l2audit.report import digits, evidence, words
 from l2audit.report.figures import Curve, Damage, curves, damage, log_log, positions
 from l2audit.report.forest import Group, Mark, axis_limit, forest

@@ -16,8 +16,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from l2audit.config.claims import VERDICTS
 from l2audit.errors import UserError
-from l2audit.judge.claims import VERDICTS
 from l2audit.judge.verdicts import judge
 from l2audit.report import words
 from l2audit.report.digits import interval, plain

@@ -154,7 +154,7 @@ def test_without_a_measured_claim_there_is_no_section() -> None:
 
 
 def test_every_axis_has_a_title() -> None:
-    from l2audit.judge.specifications.choices import AXES as known
+    from l2audit.specifications.choices import AXES as known
 
     assert set(TITLES) == set(known)
 

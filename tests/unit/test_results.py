@@ -10,7 +10,7 @@ import pytest
 from l2audit import stored
 from l2audit.errors import DamagedFile, UserError
 from l2audit.files import sha256_of
-from l2audit.training.results import COLUMNS, collect, provenance_of, table_of, write
+from l2audit.runs.results import COLUMNS, collect, provenance_of, table_of, write
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,10 +15,10 @@ from l2audit.config.load import load
 from l2audit.data.arrays import Prepared, load_prepared
 from l2audit.data.download import download_dataset
 from l2audit.data.prepare import prepare_dataset
-from l2audit.design import plan
 from l2audit.files import sha256_of
-from l2audit.training.results import AXES
-from l2audit.training.shard import train_shard
+from l2audit.plan import plan
+from l2audit.runs.results import AXES
+from l2audit.runs.shard import train_shard
 
 ROOT = Path(__file__).parents[2]
 STUDY = """\

@@ -17,16 +17,16 @@ from l2audit.config.study import CLEAN, Contamination, Schedule
 from l2audit.contamination import contaminate
 from l2audit.data.arrays import Prepared
 from l2audit.data.split import Sizes
-from l2audit.design import Shard
+from l2audit.effects.grid import Grid, Thresholds
 from l2audit.errors import DamagedFile
 from l2audit.files import sha256_of
-from l2audit.judge.grid import Grid, Thresholds
 from l2audit.measures import Part
-from l2audit.training import shard as under_test
-from l2audit.training.levels import level_of, replicate_of
-from l2audit.training.predictions import LOWEST, predictions_of, rescored, write_predictions
-from l2audit.training.results import COLUMNS, provenance_of, write
-from l2audit.training.shard import Trained, train_shard, training_seed
+from l2audit.plan import Shard
+from l2audit.runs import shard as under_test
+from l2audit.runs.levels import level_of, replicate_of
+from l2audit.runs.predictions import LOWEST, predictions_of, rescored, write_predictions
+from l2audit.runs.results import COLUMNS, provenance_of, write
+from l2audit.runs.shard import Trained, train_shard, training_seed
 
 CAPS = Sizes(40, 30, 30)
 SCHEDULE = Schedule(0.01, 20, 16)

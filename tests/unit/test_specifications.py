@@ -14,18 +14,18 @@ import pytest
 import yaml
 
 from judging import claim, part, raw_registration
+from l2audit.config.claims import parse
 from l2audit.config.faults import ConfigError
 from l2audit.config.schema import schema
+from l2audit.effects.grid import Thresholds, grids_of
+from l2audit.effects.table import estimate
 from l2audit.errors import UserError
-from l2audit.judge.claims import parse
-from l2audit.judge.effects import estimate
-from l2audit.judge.grid import Thresholds, grids_of
 from l2audit.judge.rule import VERDICT_CODES
-from l2audit.judge.specifications import load, specify
-from l2audit.judge.specifications.choices import AXES, CONTAMINATED_RISK, RULES, Choices
-from l2audit.judge.specifications.choices import parse as parse_choices
 from l2audit.judge.verdicts import decided
 from l2audit.seeds import canonical
+from l2audit.specifications import load, specify
+from l2audit.specifications.choices import AXES, CONTAMINATED_RISK, RULES, Choices
+from l2audit.specifications.choices import parse as parse_choices
 
 CONFIG = Path(__file__).parents[2] / "config" / "specifications.yaml"
 CHOICES = load(CONFIG)

@@ -12,9 +12,9 @@ from tools import tables
 
 from l2audit.config.load import table
 from l2audit.contamination import FEATURES, KINDS, Kind, random_rows
-from l2audit.judge.estimands import ESTIMANDS, Estimand
+from l2audit.effects.estimands import ESTIMANDS, Estimand
 from l2audit.measures import MEASURES
-from l2audit.training.results import COLUMNS
+from l2audit.runs.results import COLUMNS
 from repository_copy import REPOSITORY
 
 DOCUMENTS = sorted(

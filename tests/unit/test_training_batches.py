@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l2audit.config.study import Schedule
-from l2audit.training.batches import order, window
+from l2audit.networks.batches import order, window
 
 
 @given(st.integers(1, 60), st.integers(1, 40), st.integers(1, 70))

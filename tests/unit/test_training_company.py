@@ -11,9 +11,9 @@ import pytest
 from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
-from l2audit.training.engines import fit
-from l2audit.training.problem import Fitted, Problem
-from l2audit.training.stacked import chunk_of
+from l2audit.models.problem import Fitted, Problem
+from l2audit.networks.stacked import chunk_of
+from l2audit.runs.engines import fit
 from made_up import problem
 
 L2 = Penalty("l2")

@@ -14,8 +14,8 @@ from scipy.special import log_softmax, softmax
 from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
-from l2audit.training.engines import balance, fit
-from l2audit.training.problem import Fitted, Problem
+from l2audit.models.problem import Fitted, Problem
+from l2audit.runs.engines import balance, fit
 from made_up import problem
 
 L2 = Penalty("l2")

@@ -5,8 +5,8 @@ import numpy as np
 from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
-from l2audit.training.engines import balance, fit
-from l2audit.training.problem import VANISHED, Problem
+from l2audit.models.problem import VANISHED, Problem
+from l2audit.runs.engines import balance, fit
 
 L2 = Penalty("l2")
 

@@ -13,13 +13,13 @@ import pytest
 
 from l2audit.cli import main
 from l2audit.config.load import load
-from l2audit.design import plan, planned
-from l2audit.judge.effects import estimate
-from l2audit.judge.estimands import ESTIMANDS, fit
+from l2audit.effects.estimands import ESTIMANDS, fit
+from l2audit.effects.table import estimate
 from l2audit.judge.verdicts import judge
-from l2audit.judge.verify import load_verified
+from l2audit.pipeline.check import load_verified
+from l2audit.plan import plan, planned
+from l2audit.runs.results import COLUMNS
 from l2audit.seeds import generator
-from l2audit.training.results import COLUMNS
 from repository_copy import REPOSITORY
 
 DOCUMENT = (REPOSITORY / "docs" / "your-claim.md").read_text(encoding="utf-8")

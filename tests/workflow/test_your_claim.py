@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from l2audit.files import sha256_of
-from l2audit.training.results import provenance_of
+from l2audit.runs.results import provenance_of
 from repository_copy import REPOSITORY, Copy, Outcome, environment
 
 DOCUMENT = (REPOSITORY / "docs" / "your-claim.md").read_text(encoding="utf-8")

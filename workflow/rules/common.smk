@@ -16,11 +16,11 @@ from l2audit.cli import (
 )
 from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
-from l2audit.design import shards_by_id
+from l2audit.plan import shards_by_id
 from l2audit.files import sha256_of
-from l2audit.fingerprints import code_hash, digest, lock_hash
-from l2audit.jobs import WALL, Turn, note_wall, prepare_environment
-from l2audit.minutes import expected_seconds
+from l2audit.pipeline.fingerprints import code_hash, digest, lock_hash
+from l2audit.pipeline.jobs import WALL, Turn, note_wall, prepare_environment
+from l2audit.pipeline.minutes import expected_seconds
 from l2audit.seeds import canonical
 
 prepare_environment(ROOT / "src")
@@ -34,7 +34,7 @@ with tell():
     if workflow.is_main_process:
         if HOME == Path() and HOME.resolve() != ROOT:
             print(f"configuration: {HOME.resolve()}/config", file=sys.stderr)
-        from l2audit.judge.verify import check
+        from l2audit.pipeline.check import check
 
         (CONFIG,), _ = check(HOME, STUDY_NAME, Path(REGISTRATION))
     else:

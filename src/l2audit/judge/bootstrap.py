@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from l2audit.judge.scores import Array, Mask, mean_where
+from l2audit.effects.grid import Array, Mask
+from l2audit.judge.scores import mean_where
 
 RESAMPLES = 1000
 

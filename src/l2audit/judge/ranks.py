@@ -22,11 +22,12 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from l2audit.judge.claims import Claim, Part, Registration
-from l2audit.judge.display import number
-from l2audit.judge.phrases import counted
-from l2audit.judge.scores import SLACK, Array
-from l2audit.judge.tables import ALL
+from l2audit.config.claims import Claim, Part, Registration
+from l2audit.effects.grid import Array
+from l2audit.effects.layout import ALL
+from l2audit.judge.scores import SLACK
+from l2audit.wording.display import number
+from l2audit.wording.phrases import counted
 
 EVENNESS = ("d1", "evenness")
 DAMAGE = ("h3", "insensitivity")

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.judge import claims
-from l2audit.judge.claims import Constants
-from l2audit.judge.scores import SLACK, Array, Mask, Scores, mean_where
+from l2audit.config import claims
+from l2audit.config.claims import Constants
+from l2audit.effects.grid import Array, Mask
+from l2audit.judge.scores import SLACK, Scores, mean_where
 from l2audit.judge.statistics import Tests, boundary_tests, decisive, holm, moments
 
 Codes = NDArray[np.int8]
@@ -30,10 +31,6 @@ VERDICT_CODES = (
     claims.TOO_FEW,
 )
 INCONCLUSIVE, SUPPORTED, REVERSED, NEGLIGIBLE, EXCLUDED, MIXED, INACTIVE, TOO_FEW = range(len(VERDICT_CODES))
-
-
-MOST = 1000
-"""Datasets beyond which the outlook of an inconclusive row stops counting."""
 
 
 @dataclass(frozen=True)
@@ -305,7 +302,7 @@ def with_zeros(rows: Sequence[Row], parts: Sequence[Scores], planned: Sequence[M
     return tuple(Row(x, row.z, row.active) for x, row in zip(scored, rows, strict=False))
 
 
-def sooner(evidence: Evidence, rows: int, alpha: float, most: int = MOST) -> int | None:
+def sooner(evidence: Evidence, rows: int, alpha: float, most: int = claims.MOST_DATASETS) -> int | None:
     """Datasets at which step 5 would decide at the first Holm step, means and spreads as they are; None: over `most`.
 
     One study (B = 1). Both p-values of "supported" and "excluded" fall with K, so the least K is found by bisection.

@@ -8,12 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from l2audit.judge.claims import Constants
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from l2audit.config.claims import Constants
+from l2audit.effects.grid import Array, Mask
 
 SLACK = 1e-9
 """Shares such as 0.8 x 15 are not exact in binary; a count may miss its threshold by this much."""

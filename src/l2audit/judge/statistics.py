@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from l2audit.judge.scores import Array, Mask, mean_where
+from l2audit.effects.grid import Array, Mask
+from l2audit.judge.scores import mean_where
 
 FLOOR = 1e-9
 """Least standard error: identical scores give p = 0 or 1, and a mean exactly on a boundary gives 0.5."""
@@ -70,21 +71,6 @@ def boundary_tests(k: NDArray[np.int64], mean: Array, sd: Array, k_min: int = 2)
         return np.where(enough, special.stdtr(size - 1, t), 1.0)
 
     return Tests(k, mean, sd, supported=tail(-upper), excluded=tail(upper), reversed=tail(lower), above=tail(-lower))
-
-
-def slope_of(x: Array, y: Array) -> Array:
-    """Least-squares slope of each column of `y` (B, S) on `x` (B,), over its finite entries; NaN for fewer than two."""
-    present = np.isfinite(y)
-    count = present.sum(axis=0)
-    centre = np.where(present, x[:, None], 0.0).sum(axis=0) / np.maximum(count, 1)
-    away = np.where(present, x[:, None] - centre, 0.0)
-    found: Array = np.divide(
-        (away * np.where(present, y, 0.0)).sum(axis=0),
-        (away**2).sum(axis=0),
-        out=np.full(count.shape, np.nan),
-        where=count > 1,
-    )
-    return found
 
 
 def t_interval(k: int, mean: float, sd: float, level: float = 0.95) -> tuple[float, float]:

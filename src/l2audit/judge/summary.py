@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from l2audit.config.claims import Claim, Constants, Part
+from l2audit.effects.estimands import ESTIMANDS
+from l2audit.effects.grid import Array
+from l2audit.effects.layout import ClaimTable
 from l2audit.judge import rule
 from l2audit.judge.bootstrap import intervals
-from l2audit.judge.claims import Claim, Constants, Part
-from l2audit.judge.estimands import ESTIMANDS
 from l2audit.judge.rule import VERDICT_CODES, Decision, Evidence
-from l2audit.judge.scores import Array, RowScores, Scores, scores
+from l2audit.judge.scores import RowScores, Scores, scores
 from l2audit.judge.statistics import (
     between_datasets,
     decisive,
@@ -29,7 +31,6 @@ from l2audit.judge.statistics import (
     summary,
     t_interval,
 )
-from l2audit.judge.tables import ClaimTable
 from l2audit.seeds import generator
 
 DIGITS = 10

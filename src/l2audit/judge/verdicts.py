@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from l2audit.judge import claims as names
+from l2audit.config import claims as names
+from l2audit.config.claims import AGAINST, IDENTITIES, MEASURED, Claim, Constants, Part, Registration, matches
+from l2audit.effects.counts import entered
+from l2audit.effects.layout import claim_table
 from l2audit.judge import rule
 from l2audit.judge.bootstrap import RESAMPLES
-from l2audit.judge.claims import IDENTITIES, MEASURED, Claim, Constants, Part, Registration, matches
-from l2audit.judge.contrast import AGAINST
-from l2audit.judge.counts import entered
-from l2audit.judge.phrases import detectable
 from l2audit.judge.ranks import evenness_and_damage
 from l2audit.judge.rule import Case, Decision, decide, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
-from l2audit.judge.tables import claim_table
-from l2audit.judge.wording import control_sentence, identity_sentence, sentence, unplanned
+from l2audit.wording.phrases import detectable
+from l2audit.wording.sentences import control_sentence, identity_sentence, sentence, unplanned
 
 NOT_RUN = "not run"
 """Outcome of a control whose designs or arms are not in the study: nothing was tested, so nothing failed."""

@@ -32,7 +32,7 @@ class Part:
 class Hidden:
     """The units of one hidden layer, (M, units) each; a convolution's channel is a unit.
 
-    live: whether the unit does anything on the rows that its model was fitted to (see `l2audit.training.probes`)
+    live: whether the unit does anything on the rows that its model was fitted to (see `l2audit.networks.probes`)
     scale: what a normalisation between the kernel and the activation multiplies by; 1 where there is none
     increase: loss on clean validation rows with the unit's activation set to 0, less the loss with it
     """
@@ -49,7 +49,7 @@ class Evaluation:
     finite_fit: (M,) whether all weights and the training loss are finite
     train: the rows that the model was fitted to, contaminated ones included
     validation, test: clean; validation_contaminated: the contaminated copy
-    test_noise, test_fgsm: the test rows with perturbed features (see `l2audit.training.evaluate`), same targets
+    test_noise, test_fgsm: the test rows with perturbed features (see `l2audit.runs.evaluate`), same targets
     relabelled: (M, n) training rows whose label was replaced and whose features stayed
     clean_run: (M,) which of the M models differs in nothing but being trained on clean rows; -1 for one that is itself
         trained on clean rows, or where that run is not among the M

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from l2audit.judge.claims import Constants
+from l2audit.config.claims import Constants
 from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
 from l2audit.report.backing import registration

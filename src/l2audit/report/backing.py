@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from l2audit.judge.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED
-from l2audit.judge.registered import CHANGED, SHOWN, registered
+from l2audit.config.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED
 from l2audit.report.digits import MINUS, count, exact, interval, percent, plain
 from l2audit.report.sections import Table
+from l2audit.wording.registered import CHANGED, SHOWN, registered
 
 Row = Mapping[str, Any]
 

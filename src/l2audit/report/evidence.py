@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from l2audit.config.claims import Constants
 from l2audit.contamination import CLEAN
-from l2audit.judge.claims import Constants
-from l2audit.judge.estimands import PRIMARY_LOSS
+from l2audit.effects.estimands import PRIMARY_LOSS
 from l2audit.judge.statistics import boundary_tests, holm, moments
 from l2audit.report import words
 from l2audit.report.digits import plain

@@ -15,9 +15,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from l2audit import __version__
+from l2audit.config.claims import Constants
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
-from l2audit.judge.claims import Constants
 from l2audit.report import apparatus, backing, captions, evidence
 from l2audit.report.digits import THIN, count, short, span, vector
 from l2audit.report.gallery import ROWS, Gallery, gallery

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from l2audit.judge.claims import Constants
-from l2audit.judge.tables import ALL
+from l2audit.config.claims import Constants
+from l2audit.effects.layout import ALL
 from l2audit.report import captions, evidence, words
 from l2audit.report.digits import interval, plain
 from l2audit.report.figures import Curve, Damage, curves, damage, log_log

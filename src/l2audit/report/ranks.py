@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from l2audit.judge.tables import ALL
+from l2audit.effects.layout import ALL
 from l2audit.report import captions, words
 from l2audit.report.digits import NONE, count, interval, plain
 from l2audit.report.pictures import Picture, anchor

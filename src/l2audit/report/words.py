@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from l2audit.judge import claims as judged
-from l2audit.judge.display import DISPLAYS
-from l2audit.judge.wording import STRATA
+from l2audit.config import claims as judged
 from l2audit.report.digits import THIN, percent
+from l2audit.wording.display import DISPLAYS
+from l2audit.wording.sentences import STRATA
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""From runs to effects: the grid of one arm, paired contrasts, estimands, the table of effects."""

@@ -1,0 +1,1 @@
+"""What must hold exactly, or is known from print: identities and oracles."""

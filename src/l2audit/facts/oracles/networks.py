@@ -1,0 +1,89 @@
+"""Facts about penalised ReLU networks, put to the engine that trains them. TensorFlow is imported by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+
+from l2audit.config.study import Schedule
+from l2audit.facts.checks import at_most
+from l2audit.facts.oracles.entries import ORACLES, Oracle
+from l2audit.models.architectures import Architecture
+from l2audit.models.penalties import Penalty
+from l2audit.models.problem import Fitted, Problem
+from l2audit.runs.engines import fit
+from l2audit.seeds import generator
+
+Train = Callable[[], Fitted]
+"""A fit of `problem()`."""
+
+ROWS, CLASSES = 48, 3
+BETAS = np.array([0.003, 0.01, 0.03])
+BALANCE = (
+    "trained; rescaling a unit changes no prediction, so L2 balances it (Neyshabur et al. 2015; Du, Hu & Lee 2018)"
+)
+
+
+def problem() -> Problem:
+    """Random labels on Gaussian rows: a network must memorise them, which strains its weights."""
+    rng = generator("oracle", "networks")
+    return Problem(
+        task="classification",
+        outputs=CLASSES,
+        X=rng.normal(size=(1, ROWS, 6)).astype(np.float32),
+        y=rng.integers(CLASSES, size=(1, ROWS)).astype(np.int32),
+        data=np.zeros(len(BETAS), dtype=np.int64),
+        beta=BETAS.astype(np.float32),
+        seed=np.zeros(len(BETAS), dtype=np.int64),
+        dataset="oracle",
+    )
+
+
+@cache
+def train() -> Fitted:
+    """Two hidden layers of 16 units, full batches, all kernels penalised and biases free, as in a study."""
+    network = Architecture("oracle", ["dense 16", "relu", "dense 16", "relu"])
+    schedule = Schedule(learning_rate=0.01, steps=8000, batch=ROWS)
+    return fit(problem(), network, "cross_entropy", Penalty("l2"), "adam", schedule, len(BETAS))
+
+
+@ORACLES.register("layer_balance")
+def layer_balance(train: Train = train) -> Oracle:
+    """|W_l| = |W_l+1| at a stationary point of a network whose kernels are all penalised."""
+    norms = np.array([[np.linalg.norm(one) for one in kernel] for kernel in train().kernels])
+    gaps = np.abs(np.diff(np.log(norms), axis=0))
+    statement = (
+        "In a trained ReLU network with every kernel penalised neighbouring layers have the same norm:"
+        " largest log ratio, 3 betas"
+    )
+    return at_most(statement, BALANCE, limit=0.01, obtained=gaps.max(), tolerance=0.0)
+
+
+@ORACLES.register("unit_balance")
+def unit_balance(train: Train = train) -> Oracle:
+    """The same unit by unit: the norm of the weights into a hidden unit is that of the weights out of it."""
+    kernels = train().kernels
+    worst = 0.0
+    for before, after in pairwise(kernels):
+        into, out = np.linalg.norm(before, axis=1), np.linalg.norm(after, axis=2)
+        worst = max(worst, float((np.abs(into - out) / into.max(axis=1, keepdims=True)).max()))
+    statement = (
+        "Each hidden unit receives as much weight as it passes on:"
+        " largest difference, relative to the largest unit of the layer"
+    )
+    return at_most(statement, BALANCE, limit=0.01, obtained=worst, tolerance=0.0)
+
+
+@ORACLES.register("network_norm_bound")
+def network_norm_bound(train: Train = train) -> Oracle:
+    """beta * 0.5 * sum |W_l|^2 <= ln K: training never ends above where zero weights are."""
+    squares = [np.sum(kernel.astype(np.float64) ** 2, axis=(1, 2)) for kernel in train().kernels]
+    energy = 0.5 * BETAS * np.sum(squares, axis=0)
+    statement = (
+        "Trained on random labels, a network's penalty is at most the loss of guessing, ln K: largest share of it"
+    )
+    source = "trained; the objective at zero weights is ln K"
+    return at_most(statement, source, limit=1.0, obtained=float(energy.max()) / np.log(CLASSES), tolerance=0.0)

@@ -1,0 +1,284 @@
+"""Exact facts about ridge regression with a free intercept, put to the solver that fits the linear models.
+
+Each fixes something that could be wrong unnoticed: the scale of beta, the free intercept, the centring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import optimize
+
+from l2audit.contamination import Reference, Rows, contaminate
+from l2audit.facts.checks import above, agrees, at_most, below, farthest, largest
+from l2audit.facts.oracles.entries import ORACLES, Oracle
+from l2audit.linear.arrays import Array
+from l2audit.linear.squared import solve_squared
+from l2audit.seeds import generator
+
+Ridge = Callable[[Array, Array, Array], tuple[Array, Array]]
+"""(X (n, p), y (n,), beta (m,)) to weights (m, p) and intercepts (m,)."""
+
+N, P = 40, 5
+BETAS = np.array([1e-4, 1e-2, 0.1, 1.0, 10.0])
+DELETION = "computed; deletion formula of least squares (Cook 1977) with A = X'X + n beta I, intercept free"
+INFLUENCE = "computed; influence function of ridge regression (Walker & Birch 1988; Öllerer, Croux & Alfons 2015)"
+NOISE = "computed; variance of ridge regression (Hoerl & Kennard 1970)"
+DUALITY = "computed; El Ghaoui & Lebret (1997)"
+
+
+def sample() -> tuple[Array, Array]:
+    """X (40, 5) of correlated columns with mean about 2, and y (40,)."""
+    rng = generator("oracle", "ridge")
+    X = rng.normal(size=(N, P)) @ rng.normal(size=(P, P)) + 2
+    return X, X @ rng.normal(size=P) + rng.normal(size=N)
+
+
+def _deletions(solve: Ridge) -> tuple[float, float]:
+    """Largest difference between refits and closed form: of coefficients, and of leave-one-out residuals."""
+    X, y = sample()
+    design = np.column_stack([np.ones(N), X])
+    coefficients = residuals = 0.0
+    for alpha in BETAS * N:  # the sum of squares is penalised by alpha: it is alpha, not beta, that a deletion keeps
+        weights, intercept = solve(X, y, np.array([alpha / N]))
+        inverse = np.linalg.inv(design.T @ design + alpha * np.diag([0.0] + [1.0] * P))
+        residual = y - intercept[0] - X @ weights[0]
+        for i in range(N):
+            rest = np.arange(N) != i
+            without, base = solve(X[rest], y[rest], np.array([alpha / (N - 1)]))
+            outside = residual[i] / (1 - design[i] @ inverse @ design[i])
+            change = np.append(intercept - base, weights[0] - without[0])
+            coefficients = max(coefficients, largest(change - inverse @ design[i] * outside))
+            residuals = max(residuals, abs(y[i] - base[0] - X[i] @ without[0] - outside))
+    return coefficients, residuals
+
+
+@ORACLES.register("ridge_deletion")
+def ridge_deletion(solve: Ridge = solve_squared) -> Oracle:
+    """w - w without row i = A^-1 x_i e_i / (1 - h_ii), at fixed alpha = n beta."""
+    statement = "Leaving a row out moves ridge regression as the closed form says: largest difference, 40 rows, 5 betas"
+    return agrees(statement, DELETION, expected=0.0, obtained=_deletions(solve)[0])
+
+
+@ORACLES.register("ridge_leave_one_out")
+def ridge_leave_one_out(solve: Ridge = solve_squared) -> Oracle:
+    """The residual of a row under the fit without it = e_i / (1 - h_ii)."""
+    statement = "The error on a row left out is its residual over one minus its leverage: largest difference"
+    return agrees(statement, DELETION, expected=0.0, obtained=_deletions(solve)[1])
+
+
+@ORACLES.register("ridge_influence")
+def ridge_influence(solve: Ridge = solve_squared) -> Oracle:
+    """d w / d epsilon = (S + beta I)^-1 [x0 r0 - beta w], x0 from the mean of X; Richardson step on two epsilons."""
+    X, y = sample()
+    x0, y0 = X.mean(axis=0) + 3.0, 50.0
+    before, intercept = solve(X, y, BETAS)
+
+    def rate(copies: int) -> Array:
+        after, _ = solve(np.vstack([np.tile(X, (copies, 1)), x0]), np.append(np.tile(y, copies), y0), BETAS)
+        return np.asarray((after - before) * (copies * N + 1))
+
+    obtained = 2 * rate(2000) - rate(1000)
+    centred = X - X.mean(axis=0)
+    pull = (x0 - X.mean(axis=0)) * (y0 - intercept - before @ x0)[:, None] - BETAS[:, None] * before
+    damped = centred.T @ centred / N + BETAS[:, None, None] * np.eye(P)
+    expected = np.linalg.solve(damped, pull[:, :, None])[:, :, 0]
+    statement = (
+        "A little contamination at a far point moves the weights at the rate of the influence function:"
+        " largest relative difference, 5 betas"
+    )
+    relative = np.linalg.norm(obtained - expected, axis=1) / np.linalg.norm(expected, axis=1)
+    return agrees(statement, INFLUENCE, expected=0.0, obtained=relative.max(), tolerance=1e-5)
+
+
+def _gains(solve: Ridge, size: float) -> Array:
+    """(m,) norm of the shift of the weights when the first target grows by `size`."""
+    X, y = sample()
+    return np.asarray(np.linalg.norm(solve(X, y + np.eye(N)[0] * size, BETAS)[0] - solve(X, y, BETAS)[0], axis=1))
+
+
+@ORACLES.register("ridge_unbounded_in_y")
+def ridge_unbounded_in_y(solve: Ridge = solve_squared) -> Oracle:
+    """No beta bounds the influence of a target: the shift is proportional to the outlier."""
+    slopes = np.log10(_gains(solve, 1e6) / _gains(solve, 1e3)) / 3
+    statement = (
+        "At every beta the shift of the weights grows in proportion to one vertical outlier:"
+        " log-log slope farthest from 1 (0 would mean a bounded influence)"
+    )
+    return agrees(statement, INFLUENCE, expected=1.0, obtained=farthest(slopes, 1.0), tolerance=1e-6)
+
+
+@ORACLES.register("ridge_gain_falls")
+def ridge_gain_falls(solve: Ridge = solve_squared) -> Oracle:
+    """The gain |(S + beta I)^-1 x| falls strictly in beta."""
+    gain = _gains(solve, 100.0)
+    statement = (
+        "A larger beta weakens the pull of a vertical outlier: largest quotient of the shifts at neighbouring betas"
+    )
+    return below(statement, INFLUENCE, limit=1.0, obtained=(gain[1:] / gain[:-1]).max())
+
+
+SIGMA = 1.7
+
+
+def _added_risks(solve: Ridge, root: Array) -> Array:
+    """(m,) risk that target noise adds under test covariance T = root root', from the solver's own linear map."""
+    X, _ = sample()
+    smoother = np.stack([solve(X, unit, BETAS)[0] for unit in np.eye(N)], axis=2)
+    return np.asarray(SIGMA**2 * np.sum((np.swapaxes(smoother, 1, 2) @ root) ** 2, axis=(1, 2)))
+
+
+def _test_roots() -> list[Array]:
+    """Twenty roots of test covariances of all shapes."""
+    rng = generator("oracle", "test covariances")
+    return [rng.normal(size=(P, P)) * rng.exponential(size=P) for _ in range(20)]
+
+
+@ORACLES.register("variance_theorem")
+def variance_theorem(solve: Ridge = solve_squared) -> Oracle:
+    """Zero-mean target noise adds sigma^2/n tr[T (S + beta)^-1 S (S + beta)^-1] to the risk."""
+    X, _ = sample()
+    S = np.cov(X.T, ddof=0)
+    worst = 0.0
+    for root in _test_roots():
+        inverses = [np.linalg.inv(S + beta * np.eye(P)) for beta in BETAS]
+        expected = SIGMA**2 / N * np.array([np.trace(root @ root.T @ inv @ S @ inv) for inv in inverses])
+        worst = max(worst, largest(_added_risks(solve, root) / expected - 1))
+    statement = (
+        "Target noise adds σ²/n·tr[T(S+β)⁻¹S(S+β)⁻¹] to the test risk of ridge regression:"
+        " largest relative difference, 20 test distributions"
+    )
+    return agrees(statement, NOISE, expected=0.0, obtained=worst, tolerance=1e-8)
+
+
+@ORACLES.register("noise_costs_less_with_beta")
+def noise_costs_less_with_beta(solve: Ridge = solve_squared) -> Oracle:
+    """So the first half of claim g is false of ridge regression, squared error and symmetric target noise."""
+    risks = np.array([_added_risks(solve, root) for root in _test_roots()])
+    statement = (
+        "The risk that symmetric target noise adds falls with beta, whatever the test distribution:"
+        " largest quotient at neighbouring betas"
+    )
+    return below(statement, NOISE, limit=1.0, obtained=(risks[:, 1:] / risks[:, :-1]).max())
+
+
+@ORACLES.register("intercept_shift")
+def intercept_shift(solve: Ridge = solve_squared) -> Oracle:
+    """Vertical outliers as the pipeline makes them: 4 of 40 rows, 10 robust SDs."""
+    X, y = sample()
+    rows = Rows(X, y, None)
+    reference = Reference(rows)
+    hit = contaminate(rows, reference, kind="vert", rate=0.1, magnitude=10.0, dataset="oracle", seed=0, part="train")
+
+    def centre(target: Array) -> Array:
+        weights, intercept = solve(X, target, BETAS)
+        return np.asarray(intercept + weights @ X.mean(axis=0))
+
+    shifts = (centre(np.asarray(hit.y, float)) - centre(y)) / reference.target_scale
+    statement = (
+        "Vertical outliers on a tenth of the rows, 10 robust SDs large, move the centre of the fit by exactly 1 SD at"
+        " every beta, because the intercept is free: shift farthest from 1"
+    )
+    source = "computed; the mean residual of a fit with a free intercept is zero"
+    return agrees(statement, source, expected=1.0, obtained=farthest(shifts, 1.0))
+
+
+@ORACLES.register("isotropic_optimum")
+def isotropic_optimum(solve: Ridge = solve_squared) -> Oracle:
+    """n beta = p sigma^2 / ||w||^2: 200 draws of design, direction and noise; the argmin itself is flat."""
+    rows, p, sigma = 100, 50, 1.0
+    best = p * sigma**2 / rows
+    factors = np.append(1.0, np.logspace(-1, 1, 31))
+    rng = generator("oracle", "isotropic optimum")
+    risk = np.zeros(len(factors))
+    for _ in range(200):
+        w = rng.normal(size=p)
+        w /= np.linalg.norm(w)
+        X = rng.normal(size=(rows, p))
+        risk += np.sum((solve(X, X @ w + sigma * rng.normal(size=rows), factors * best)[0] - w) ** 2, axis=1)
+    statement = (
+        "In an isotropic design the best penalty is n·beta = p·σ²/|w|²:"
+        " its risk over the least risk on a grid from a tenth to ten times of it"
+    )
+    source = "simulated, 200 draws; Nakkiran et al. (2021), after Krogh & Hertz (1991)"
+    return at_most(statement, source, limit=1.005, obtained=risk[0] / risk.min(), tolerance=0.0)
+
+
+def _robust_counterpart(solve: Ridge) -> tuple[Array, Array, Array, float]:
+    """Centred X and y, the ridge weights at beta = 0.1, and the size rho of the perturbations that they guard against.
+
+    Equal slopes: X'r = n beta w for ridge, X'r / |r| = rho w / |w| for min |y - Xw| + rho |w|.
+    """
+    X, y = sample()
+    X, y = X - X.mean(axis=0), y - y.mean()
+    beta = 0.1
+    w = solve(X, y, np.array([beta]))[0][0]
+    return X, y, w, float(N * beta * np.linalg.norm(w) / np.linalg.norm(y - X @ w))
+
+
+@ORACLES.register("worst_feature_perturbation")
+def worst_feature_perturbation(
+    worst_case: Callable[[float, float, float], float] = lambda residual, rho, length: residual + rho * length,
+) -> Oracle:
+    """max over |D|_F <= rho of |y - (X + D) w| = |y - Xw| + rho |w|, the left side by ascent from a random start."""
+    X, y, w, rho = _robust_counterpart(solve_squared)
+    D = generator("oracle", "perturbation").normal(size=X.shape)
+    for _ in range(200):  # a convex function on a ball: each step to its linearisation's maximum goes up
+        slope = -np.outer(y - (X + D) @ w, w)
+        D = rho * slope / np.linalg.norm(slope)
+    found = float(np.linalg.norm(y - (X + D) @ w))
+    expected = worst_case(float(np.linalg.norm(y - X @ w)), rho, float(np.linalg.norm(w)))
+    statement = "The worst perturbation of all features, of total size ρ, adds ρ·|w| to the norm of the residuals"
+    return agrees(statement, DUALITY, expected=expected, obtained=found, tolerance=1e-8)
+
+
+@ORACLES.register("ridge_is_robust_optimisation")
+def ridge_is_robust_optimisation(solve: Ridge = solve_squared) -> Oracle:
+    """The minimiser of |y - Xw| + rho |w|, found by a general optimiser, is the ridge solution."""
+    X, y, w, rho = _robust_counterpart(solve)
+
+    def worst_case(v: Array) -> tuple[float, Array]:
+        r, size, length = y - X @ v, np.linalg.norm(y - X @ v), np.linalg.norm(v)
+        return float(size + rho * length), -X.T @ r / size + rho * v / length
+
+    start = np.linalg.lstsq(X, y, rcond=None)[0]
+    found = optimize.minimize(worst_case, start, jac=True, method="BFGS", options={"gtol": 1e-10}).x
+    statement = (
+        "Ridge regression is the fit with the least worst case over small perturbations of the features:"
+        " largest difference from that fit, found by a general optimiser"
+    )
+    return agrees(statement, DUALITY, expected=0.0, obtained=largest(found - w), tolerance=1e-6)
+
+
+@ORACLES.register("duplicated_column")
+def duplicated_column(solve: Ridge = solve_squared) -> Oracle:
+    """A column given twice shares its weight equally, and the pair acts as one column times sqrt(2)."""
+    X, y = sample()
+    doubled, _ = solve(np.column_stack([X, X[:, 0]]), y, BETAS)
+    single, _ = solve(np.column_stack([X[:, 0] * np.sqrt(2), X[:, 1:]]), y, BETAS)
+    gaps = np.append(doubled[:, 0] - doubled[:, -1], doubled[:, 0] - single[:, 0] / np.sqrt(2))
+    statement = "A column given twice gets half the weight in each copy: largest difference, 5 betas"
+    return agrees(statement, "computed; Zou & Hastie (2005)", expected=0.0, obtained=largest(gaps))
+
+
+@ORACLES.register("collinear_leverage")
+def collinear_leverage(solve: Ridge = solve_squared) -> Oracle:
+    """The pocket in one line of algebra: an oblique far point in a design of two columns, one of little variance.
+
+    X = (z1, 0.01 z2), both of unit variance and uncorrelated; x0 = (3, 3). Least squares reaches the outlier along the
+    second column, at hardly any change of the first weight; ridge pays for that and moves the first weight instead.
+    """
+    z = generator("oracle", "leverage").normal(size=(200, 2))
+    z -= z.mean(axis=0)
+    z = z @ np.linalg.inv(np.linalg.cholesky(np.cov(z.T, ddof=0))).T
+    X, y = z * [1.0, 0.01], z[:, 0]
+    betas = np.array([1e-12, 0.1])
+    moved, _ = solve(np.vstack([X, [3.0, 3.0]]), np.append(y, -10.0), betas)
+    shift = np.abs(moved - solve(X, y, betas)[0])[:, 0]
+    statement = (
+        "A bad leverage point oblique to a nearly degenerate direction moves the weight that matters more with L2"
+        " (beta = 0.1) than without: quotient of the shifts"
+    )
+    source = "computed; the planted collinear control in two columns"
+    return above(statement, source, limit=1.0, obtained=shift[1] / shift[0])

@@ -1,0 +1,1 @@
+"""Compiled training programs of networks: many models at once, one program per shape."""

@@ -1,0 +1,16 @@
+"""How long training is expected to take. Guesses only: no number of a study depends on this file."""
+
+from __future__ import annotations
+
+from l2audit.config.study import Config
+from l2audit.plan import EXACT, Shard, work
+
+JOB_SECONDS = 12.0  # of networks: starting Python, importing TensorFlow, compiling their programs
+EXACT_JOB_SECONDS = 2.2  # of linear models: starting Python
+UNIT_SECONDS = 1.15e-8  # one unit of `l2audit.plan.work`: mlp-64-64 on ten columns has 4864 of them a step
+
+
+def expected_seconds(config: Config, shard: Shard) -> float:
+    """Seconds that training `shard` should take on one core of the kind that the constants were measured on."""
+    start = EXACT_JOB_SECONDS if shard.optimizer == EXACT else JOB_SECONDS
+    return start + shard.size * work(config, config.study.arms[shard.arm], shard.dataset) * UNIT_SECONDS

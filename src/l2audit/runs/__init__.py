@@ -1,0 +1,1 @@
+"""One shard, from a prepared dataset to its file of runs: contaminate, train, evaluate, write."""

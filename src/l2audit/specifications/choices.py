@@ -1,0 +1,159 @@
+"""The choices that others could have made otherwise (`config/specifications.yaml`), and how each is carried out."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2audit.config.faults import ConfigError, Fault
+from l2audit.config.reader import Document, read
+from l2audit.config.schema import schema_faults
+from l2audit.contamination import CLEAN
+from l2audit.effects.grid import Grid, least_clean_risk
+from l2audit.files import sha256_of
+from l2audit.registry import Registry
+from l2audit.seeds import canonical
+
+AXES = ("metric", "margin", "delta", "beta", "convergence", "scaling", "architectures")
+"""Every axis, in the order in which a specification lists its choices."""
+
+CONTAMINATED_RISK = "validation_risk_contaminated"
+UNLIMITED = "none"
+"""`times` of a margin that lets every beta in."""
+
+Rule = Callable[[Grid, str], NDArray[np.int64]]
+RULES: Registry[Rule] = Registry("rule for beta")
+"""Rules by which beta is chosen: (grid, level) -> index of the beta of each seed, (S,)."""
+
+RULES.add("least clean risk", least_clean_risk)
+
+
+@RULES.register("least clean risk, ties to the smallest")
+def least_clean_risk_smallest(grid: Grid, level: str) -> NDArray[np.int64]:
+    """As `least_clean_risk`, but ties go to the smallest beta above 0."""
+    return grid.best(CLEAN, smallest=True)
+
+
+@RULES.register("least contaminated risk")
+def least_contaminated_risk(grid: Grid, level: str) -> NDArray[np.int64]:
+    """The beta > 0 of least risk on validation rows contaminated like the training rows; ties go to the largest."""
+    return grid.best(level, CONTAMINATED_RISK)
+
+
+@RULES.register("largest in the band")
+def largest_in_band(grid: Grid, level: str) -> NDArray[np.int64]:
+    """The largest beta of the judged band; where that is empty, the registered choice."""
+    largest = len(grid.betas) - 1 - grid.band[::-1].argmax(axis=0)
+    return np.where(grid.band.any(axis=0), largest, least_clean_risk(grid, level))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to go on an axis: its name, the reason for it, and what else its entry says."""
+
+    name: str
+    reason: str
+    says: Mapping[str, Any]
+
+
+class Reading(NamedTuple):
+    """A choice on each axis that decides how runs become effects."""
+
+    metric: Choice
+    margin: Choice
+    beta: Choice
+    convergence: Choice
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Every axis with its choices, the registered one first; `sha256` is that of the file that they were read from."""
+
+    axes: Mapping[str, tuple[Choice, ...]]
+    note: str
+    sha256: str
+
+    def __getitem__(self, axis: str) -> tuple[Choice, ...]:
+        """The choices of an axis."""
+        return self.axes[axis]
+
+    def readings(self) -> list[Reading]:
+        """Every reading of the runs, the registered one first.
+
+        The largest beta of a band without a margin is the largest beta that was trained: nobody would choose that.
+        """
+        product = itertools.product(self["metric"], self["margin"], self["beta"], self["convergence"])
+        return [
+            reading
+            for reading in itertools.starmap(Reading, product)
+            if not (reading.margin.says["times"] == UNLIMITED and RULES[reading.beta.says["rule"]] is largest_in_band)
+        ]
+
+
+def load(path: str | Path) -> Choices:
+    """Read and check the choices. ConfigError: lists every fault with its line."""
+    return _choices(read(Path(path)), sha256_of(path))
+
+
+def parse(raw: object) -> Choices:
+    """As `load`, of YAML that was parsed already; the SHA-256 is that of its canonical JSON."""
+    return _choices(Document("specifications.yaml", raw, {(): 1}), hashlib.sha256(canonical(raw).encode()).hexdigest())
+
+
+def _choices(document: Document, sha256: str) -> Choices:
+    faults = schema_faults(document, "specifications") or list(_faults(document))
+    if faults:
+        raise ConfigError(faults)
+    axes = {axis: tuple(_choice(entry) for entry in document.data[axis]) for axis in AXES}
+    return Choices(axes, document.data.get("note", ""), sha256)
+
+
+def _choice(entry: Mapping[str, Any]) -> Choice:
+    says = {key: value for key, value in entry.items() if key not in ("name", "reason")}
+    return Choice(entry["name"], " ".join(entry["reason"].split()), says)
+
+
+REGISTERED: Mapping[str, Mapping[str, Any]] = {
+    "metric": {
+        "column": {"classification": "test_risk", "regression": "test_risk"},
+        "worth": {"classification": 1, "regression": 1},
+    },
+    "margin": {"times": 1},
+    "delta": {"times": 1},
+    "beta": {"rule": "least clean risk"},
+    "convergence": {"certified": True},
+    "scaling": {},
+    "architectures": {"alone": False},
+}
+"""What the first choice of each axis must say: what the registration does."""
+
+
+def _faults(document: Document) -> Iterator[Fault]:
+    """What the schema cannot say: names given once, the registered choice first, an arm together with its place."""
+    for axis in AXES:
+        entries = document.data[axis]
+        yield from _repeated(document, axis, entries)
+        if dict(_choice(entries[0]).says) != REGISTERED[axis]:
+            told = canonical(REGISTERED[axis])
+            yield document.fault(
+                (axis, 0), "the first choice is not the registered one", f"put the one with {told} first"
+            )
+    for index, entry in enumerate(document.data["scaling"]):
+        if ("arm" in entry) != ("of" in entry):
+            missing = "of" if "arm" in entry else "arm"
+            fix = f"add `{missing}:`; an arm of the study takes the place of the arm `of`"
+            yield document.fault(("scaling", index), f"this key is missing: {missing}", fix)
+
+
+def _repeated(document: Document, axis: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
+    names = [entry["name"] for entry in entries]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield document.fault((axis, index, "name"), f"'{name}' is there twice", "rename or remove one of the two")

@@ -1,0 +1,1 @@
+"""The judge on trial: simulated studies of known truth, calibration, power."""

@@ -1,0 +1,1 @@
+"""Verdicts in words: numbers with their units, phrases, sentences, tables of text."""
