@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from benchmarks.workload import ROOT
 from l2audit.errors import UserError
-from l2audit.pipeline.jobs import PLAIN_THREADS
+from l2audit.pipeline.environment import PLAIN_THREADS
 
 CHOSEN_FOR_US = ("OMP_", "OPENBLAS_", "MKL_", "TF_", "XLA_", "JAX_", "KERAS_", "PYTHONPATH")
 TAIL = 15  # lines of a failed contender's log

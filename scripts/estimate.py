@@ -1,7 +1,5 @@
 """From the table of runs to the table of effects and its summary."""
 
-import json
-
 from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
@@ -9,16 +7,16 @@ with job(snakemake.log[0]):
 
     from l2audit.config.claims import load
     from l2audit.effects.table import estimate, summarise
-    from l2audit.plan import Shard, planned
+    from l2audit.plan import planned, restored_plan
     from l2audit.stored import read_frame, read_json, write_frame
 
-    plan = pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan))
+    shards, strata = restored_plan(snakemake.input.plan)
     cards = [read_json(card) for card in snakemake.input.cards]
     evidence = (
-        plan,
+        pd.DataFrame(planned(shards)),
         read_frame(snakemake.input.runs),
         load(snakemake.input.claims),
-        json.loads(snakemake.params.strata),
+        strata,
         {card["name"]: card["collinear"] for card in cards},
     )
     write_frame(estimate(*evidence), snakemake.output.effects)

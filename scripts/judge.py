@@ -6,7 +6,7 @@ with job(snakemake.log[0]):
     from l2audit.config.claims import load
     from l2audit.effects.counts import runs_behind
     from l2audit.judge.verdicts import judge
-    from l2audit.runs.registrations import of_runs
+    from l2audit.runs.results import provenance_of
     from l2audit.stored import read_frame, read_json, write_json
     from l2audit.wording.registered import registered
 
@@ -19,5 +19,5 @@ with job(snakemake.log[0]):
         n_runs=runs_behind(effects, read_frame(snakemake.input.runs), registration),
     )
     verdicts["study"] = snakemake.params.study
-    verdicts["registered"] = registered(registration.sha256, of_runs(snakemake.input.runs))
+    verdicts["registered"] = registered(registration.sha256, provenance_of(snakemake.input.runs)["registrations"])
     write_json(snakemake.output[0], verdicts)

@@ -1,7 +1,5 @@
 """Judge every specification: the measured claims under each combination of the registered choices."""
 
-import json
-
 from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0]):
@@ -10,17 +8,18 @@ with job(snakemake.log[0]):
     from l2audit import specifications
     from l2audit.config.claims import load
     from l2audit.files import write_text
-    from l2audit.plan import Shard, planned
+    from l2audit.plan import planned, restored_plan
     from l2audit.seeds import canonical
     from l2audit.stored import read_frame, read_json
 
     cards = [read_json(card) for card in snakemake.input.cards]
+    shards, strata = restored_plan(snakemake.input.plan)
     found = specifications.specify(
-        pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan)),
+        pd.DataFrame(planned(shards)),
         read_frame(snakemake.input.runs),
         read_frame(snakemake.input.effects),
         load(snakemake.input.claims),
-        json.loads(snakemake.params.strata),
+        strata,
         {card["name"]: card["collinear"] for card in cards},
         specifications.load(snakemake.input.choices),
     )

@@ -36,11 +36,11 @@ from l2audit.pipeline.feasible import verify
 from l2audit.pipeline.provenance import provenance
 from l2audit.plan import Shard, plan, planned
 from l2audit.report.files import EVIDENCE, write_page
-from l2audit.runs.registrations import KEY, counted, of_runs, stamped
-from l2audit.runs.results import CERTIFICATES, MEASURED, collect, table_of, write
+from l2audit.runs.kept import Trained
+from l2audit.runs.results import CERTIFICATES, MEASURED, REGISTRATION, collect, provenance_of, table_of
 from l2audit.runs.shard import train_shard
 from l2audit.seeds import generator
-from l2audit.stored import read_frame, write_frame, write_json
+from l2audit.stored import read_frame, write_frame, write_json, write_table
 from l2audit.wording.registered import registered
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -126,12 +126,14 @@ def run(config: Config, folder: Path, train: Train, claims: Path = CLAIMS) -> Re
 
 
 def _train(config: Config, shards: Iterable[Shard], folder: Path, train: Train, claims: Path) -> None:
-    paths = []
+    paths, planned = [], {}
     for shard in shards:
-        paths.append(folder / "shards" / f"{shard.shard_id}.parquet")
-        paths[-1].parent.mkdir(exist_ok=True)
-        write(train(config, shard, {"code_sha256": "00", KEY: sha256_of(claims)}), paths[-1])
-    write(stamped(collect(paths, config.study.name), counted(paths)), folder / "runs.parquet")
+        paths.append(folder / f"{shard.shard_id}.parquet")
+        origin = {"code_sha256": "00", REGISTRATION: sha256_of(claims), "shard": shard.declared()}
+        runs = train(config, shard, origin)
+        Trained(runs, runs.select(["run_id"]), {shard.shard_id: origin}).write(paths[-1], folder / "predictions")
+        planned[shard.shard_id] = origin
+    write_table(collect(paths, config.study.name, planned), folder / "runs.parquet")
 
 
 def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path) -> None:
@@ -145,7 +147,7 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     effects = read_frame(folder / "effects.parquet")
     behind = runs_behind(effects, runs, registration)
     verdicts = judge(effects, registration, _published("identities"), n_runs=behind, resamples=RESAMPLES)
-    verdicts["registered"] = registered(registration.sha256, of_runs(folder / "runs.parquet"))
+    verdicts["registered"] = registered(registration.sha256, provenance_of(folder / "runs.parquet")["registrations"])
     choices = specifications.load(ROOT / "config" / "specifications.yaml")
     curves = specifications.specify(schedule, runs, effects, registration, strata, collinear, choices)
     files = [folder / f"card-{one['name']}.json" for one in cards]
@@ -202,7 +204,7 @@ def trained(prepared: Mapping[str, Path]) -> Train:
 
     def train(config: Config, shard: Shard, made_by: Mapping[str, Any]) -> pa.Table:
         path = prepared[shard.dataset]
-        return train_shard(shard, load_prepared(path), sha256_of(path), made_by).table
+        return train_shard(shard, load_prepared(path), {**made_by, "data_sha256": sha256_of(path)}).runs
 
     return train
 
@@ -243,8 +245,7 @@ def faked(seed: int = 0, diverged: float = 0.0, unknown: float = 0.0, spread: fl
                     name: [float(one) if there else None for one, there in zip(column, ok & known[name], strict=True)]
                     for name, column in values.items()
                 },
-            },
-            made_by,
+            }
         )
 
     return train

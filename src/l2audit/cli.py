@@ -12,7 +12,7 @@ import logging
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from l2audit.stored import read_json
 
 if TYPE_CHECKING:
     from l2audit.config.study import Config
-    from l2audit.plan import Shard
+    from l2audit.plan import Job, Shard
 
 PUBLISHED = Path("report/published")
 PUBLISHED_STUDY = "default"
@@ -132,7 +132,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from l2audit.config.load import load
-    from l2audit.plan import plan
+    from l2audit.plan import jobs_of, plan
 
     registration = _registration(options)
     config = load(options.root, options.study, registration)
@@ -141,9 +141,10 @@ def _plan(options: argparse.Namespace) -> None:
     print(f"{config.study.name}: {config.study.title}\n")
     print(_models_of_primary_arms(config, shards))
     if config.study.further:
-        print(f"\n{_further_arms(config, shards, benchmarks)}")
-    measured, expected = _seconds(config, shards, benchmarks)
-    print(f"\n{sum(one.size for one in shards)} models in {len(shards)} jobs.")
+        print(f"\n{_further_arms(config, shards)}")
+    jobs = jobs_of(config)
+    measured, expected = _seconds(config, jobs.values(), benchmarks)
+    print(f"\n{sum(one.size for one in shards)} models in {len(jobs)} jobs.")
     minutes = (measured + expected) / 60 / max(1, options.cores)
     print(f"About {minutes:.1f} minutes of training with {options.cores} jobs at once", end=" ")
     print("(from earlier runs)." if not expected else "(from typical speeds, where no earlier run tells).")
@@ -160,14 +161,16 @@ def _models_of_primary_arms(config: Config, shards: Sequence[Shard]) -> str:
     return _columns([["models", *names], *rows])
 
 
-def _further_arms(config: Config, shards: Sequence[Shard], benchmarks: Path) -> str:
+def _further_arms(config: Config, shards: Sequence[Shard]) -> str:
     """One line an arm that is not primary: how it differs, what it has, and its minutes on one core."""
+    from l2audit.pipeline.minutes import shard_seconds
+
     rows = [["arm", "architecture", "penalty", "optimizer", "scaling", "datasets", "models", "minutes on one core"]]
     for name in config.study.further:
         own = [shard for shard in shards if shard.arm == name]
         one = own[0]
         counts = (str(len({shard.dataset for shard in own})), str(sum(shard.size for shard in own)))
-        minutes = sum(_seconds(config, own, benchmarks)) / 60
+        minutes = sum(shard_seconds(config, shard) for shard in own) / 60
         rows.append([name, one.architecture, one.penalty, one.optimizer, one.scaling, *counts, f"{minutes:.1f}"])
     return _columns(rows)
 
@@ -221,18 +224,18 @@ def _stored(folder: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def _seconds(config: Config, shards: Sequence[Shard], benchmarks: Path) -> tuple[float, float]:
-    """Seconds on one core: as measured by earlier runs, and as expected for the shards without one."""
+def _seconds(config: Config, jobs: Iterable[Job], benchmarks: Path) -> tuple[float, float]:
+    """Seconds on one core: as measured by earlier runs, and as expected for the jobs without one."""
     from l2audit.pipeline.jobs import benchmarked_seconds
     from l2audit.pipeline.minutes import expected_seconds
 
     measured = expected = 0.0
-    for shard in shards:
-        path = benchmarks / f"{shard.shard_id}.tsv"
+    for job in jobs:
+        path = benchmarks / f"{job.job_id}.tsv"
         if path.exists():
             measured += benchmarked_seconds(path)
         else:
-            expected += expected_seconds(config, shard)
+            expected += expected_seconds(config, job)
     return measured, expected
 
 

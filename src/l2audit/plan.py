@@ -1,19 +1,22 @@
-"""The design: which runs a study consists of, and which of them one job trains together.
+"""The plan of a study: its runs, the shards they are trained in, and the jobs that train the shards.
 
-The plan is a pure function of the configuration and does not depend on the order in which its lists are written:
-shards, runs and axes are sorted. A shard is one dataset under one arm (an architecture trained in one way), with all
-its losses, levels, betas and seeds. A shard of much work is split by seed, never by anything else, because the runs of
-a seed share their split and are compared with each other. How long a shard takes is guessed elsewhere
-(`l2audit.pipeline.minutes`): a better guess must not train anything again.
+A run is one trained model. A shard is one dataset under one arm (an architecture trained in one way), with all its
+losses, levels, betas and seeds. A job is one process: it trains several shards of one dataset.
+
+The plan is a pure function of the configuration; the order of its lists does not matter, everything is sorted. A shard
+of much work is split by seed and by nothing else, because the runs of a seed share their split. How long a job takes is
+guessed elsewhere (`l2audit.pipeline.minutes`), so that a better guess trains nothing again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from pathlib import Path
 from typing import Any
 
 from l2audit.config.study import CLASSIFICATION, CLEAN, CLEAN_SCALING, Arm, Config, Contamination, Schedule
@@ -25,18 +28,21 @@ __all__ = [
     "CLEAN",
     "CLEAN_SCALING",
     "Contamination",
+    "Job",
     "Run",
     "Shard",
     "architecture_of",
+    "jobs_of",
     "network_of",
     "plan",
     "planned",
-    "shards_by_id",
+    "restored_plan",
+    "stored_plan",
     "work",
 ]
 
 MOST_WORK = 1.5e10
-"""A shard of more work, in units of `work`, is split by seed: for several cores, and against interruptions."""
+"""Work of a job, in units of `work` (3 minutes): a shard of more is split by seed, shards of less share a job."""
 CONV_WORK = 4000  # one step of a convolutional network, a pixel
 EXACT_WORK = {"l1": (4.3e5, 1.1e4), "l2": (6e4, 4.3e3)}  # one linear model, and an entry of its kernel
 EXACT = "exact"  # the optimizer of linear models, whatever the study names for networks
@@ -140,11 +146,12 @@ class Shard:
 
     def to_json(self) -> str:
         """The shard as canonical JSON, from which `from_json` makes an equal one."""
-        return canonical(self.declared())
+        return canonical(asdict(self))
 
     def declared(self) -> dict[str, Any]:
-        """The shard as plain values."""
-        return asdict(self)
+        """The shard as JSON has it: lists, no tuples."""
+        values: dict[str, Any] = json.loads(canonical(asdict(self)))
+        return values
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Shard:
@@ -166,9 +173,57 @@ def plan(config: Config) -> list[Shard]:
     return sorted(shards, key=lambda shard: shard.shard_id)
 
 
-def shards_by_id(config: Config) -> dict[str, Shard]:
-    """All shards of a study by their id."""
-    return {shard.shard_id: shard for shard in plan(config)}
+@dataclass(frozen=True)
+class Job:
+    """Shards of one dataset that one process trains, sorted: Python and TensorFlow start once for all of them."""
+
+    job_id: str
+    shards: tuple[Shard, ...]
+
+    @property
+    def dataset(self) -> str:
+        """Whose shards they are."""
+        return self.shards[0].dataset
+
+    def to_json(self) -> str:
+        """The job as canonical JSON, from which `from_json` makes an equal one."""
+        return canonical(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The job that `to_json` gave `text` for."""
+        values = json.loads(text)
+        return cls(values["job_id"], tuple(Shard.from_json(one) for one in values["shards"]))
+
+
+def jobs_of(config: Config) -> dict[str, Job]:
+    """All jobs of a study by their id, `<dataset>.<number>`: neighbouring shards, up to `MOST_WORK` together."""
+    jobs: dict[str, Job] = {}
+    for dataset, shards in groupby(plan(config), key=lambda shard: shard.dataset):
+        groups: list[list[Shard]] = []
+        room = 0.0
+        for shard in shards:
+            effort = shard.size * work(config, config.study.arms[shard.arm], dataset)
+            if effort > room:
+                groups.append([])
+                room = MOST_WORK
+            groups[-1].append(shard)
+            room -= effort
+        for number, group in enumerate(groups):
+            jobs[f"{dataset}.{number}"] = Job(f"{dataset}.{number}", tuple(group))
+    return jobs
+
+
+def stored_plan(config: Config) -> str:
+    """All shards, and the stratum of each kind of contamination, as the text of `results/<study>/plan.json`."""
+    strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
+    return canonical({"shards": [shard.declared() for shard in plan(config)], "strata": strata})
+
+
+def restored_plan(path: str | Path) -> tuple[list[Shard], dict[str, str]]:
+    """The shards and the strata in a file with the text of `stored_plan`."""
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    return [Shard.from_json(one) for one in found["shards"]], found["strata"]
 
 
 def planned(shards: Iterable[Shard]) -> Iterator[dict[str, str | float | int]]:

@@ -45,7 +45,7 @@ def test_no_command_imports_tensorflow() -> None:
 
 def test_plan_counts_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
-    assert "328 models in 12 jobs." in capsys.readouterr().out
+    assert "328 models in 8 jobs." in capsys.readouterr().out
 
 
 def test_plan_lists_the_arms_and_what_they_cost(capsys: pytest.CaptureFixture[str]) -> None:

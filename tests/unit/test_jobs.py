@@ -16,7 +16,8 @@ import pytest
 
 from l2audit.errors import UserError
 from l2audit.pipeline import jobs
-from l2audit.pipeline.jobs import Turn, prepare_environment
+from l2audit.pipeline.environment import prepare_environment
+from l2audit.pipeline.jobs import Turn
 
 SOURCES = Path(__file__).parents[2] / "src"
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from l2audit.files import sha256_of
-from l2audit.runs.registrations import KEY, UNKNOWN, counted, of_runs, stamped
-from l2audit.runs.results import COLUMNS, collect, provenance_of, table_of, write
+from l2audit.runs.results import UNKNOWN
 from l2audit.wording.registered import registered
 
 NEW, OLD, OLDER = "a" * 64, "b" * 64, "c" * 64
@@ -42,31 +38,3 @@ def test_the_sentence_has_both_hashes_and_counts_the_shards() -> None:
         "Registered before training: all 55 shards of runs carry this registration, aaaaaaaaaaaa."
     )
     assert "not known" in registered(NEW, {NEW: 54, UNKNOWN: 1})["sentence"]
-
-
-def shard(path: Path, seed: int, **provenance: str) -> Path:
-    rows: dict[str, list[object]] = {column.name: [None if column.null else "x"] for column in COLUMNS}
-    rows |= {"beta": [0.1], "rate": [0.0], "magnitude": [0.0], "seed": [seed], "run_id": [f"r{seed}"]}
-    write(table_of(rows, {"code_sha256": "c", **provenance}), path)
-    return path
-
-
-def test_the_table_of_runs_counts_the_registrations_of_its_shards(tmp_path: Path) -> None:
-    shards = [
-        shard(tmp_path / "a.parquet", 0, **{KEY: OLD}),
-        shard(tmp_path / "b.parquet", 1, **{KEY: NEW}),
-        shard(tmp_path / "c.parquet", 2, **{KEY: OLD}),
-        shard(tmp_path / "d.parquet", 3),
-    ]
-    first, second = tmp_path / "1.parquet", tmp_path / "2.parquet"
-    write(stamped(collect(shards, "t"), counted(shards)), first)
-    write(stamped(collect(shards[::-1], "t"), counted(shards[::-1])), second)
-    assert sha256_of(first) == sha256_of(second)
-    assert of_runs(first) == {NEW: 1, OLD: 2, UNKNOWN: 1}
-    assert provenance_of(first)["shards"] == 4
-
-
-def test_a_table_of_runs_that_counts_none_is_of_unknown_registration(tmp_path: Path) -> None:
-    shards = [shard(tmp_path / "a.parquet", 0, **{KEY: NEW}), shard(tmp_path / "b.parquet", 1)]
-    write(collect(shards, "t"), tmp_path / "runs.parquet")
-    assert of_runs(tmp_path / "runs.parquet") == {UNKNOWN: 2}

@@ -54,7 +54,9 @@ def trained(text: str, folder: Path, data: Path) -> Runs:
     path = folder / "keys.yaml"
     path.write_text(text, encoding="utf-8")
     prepared: Prepared = load_prepared(data)
-    tables = [train_shard(shard, prepared, sha256_of(data), {}).table for shard in plan(load(ROOT, str(path)))]
+    tables = [
+        train_shard(shard, prepared, {"data_sha256": sha256_of(data)}).runs for shard in plan(load(ROOT, str(path)))
+    ]
     runs = pd.concat([table.to_pandas() for table in tables]).drop(columns=["shard_id", "arm", "layer_norms"])
     runs = runs.astype(object).where(runs.notna(), None)
     axes = [axis.name for axis in AXES]

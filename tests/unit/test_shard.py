@@ -23,14 +23,16 @@ from l2audit.files import sha256_of
 from l2audit.measures import Part
 from l2audit.plan import Shard
 from l2audit.runs import shard as under_test
+from l2audit.runs.kept import Trained
 from l2audit.runs.levels import level_of, replicate_of
-from l2audit.runs.predictions import LOWEST, predictions_of, rescored, write_predictions
-from l2audit.runs.results import COLUMNS, provenance_of, write
-from l2audit.runs.shard import Trained, train_shard, training_seed
+from l2audit.runs.predictions import LOWEST, Predictions, predictions_of, predictions_table, rescored
+from l2audit.runs.results import COLUMNS
+from l2audit.runs.shard import train_shard, training_seed
 
 CAPS = Sizes(40, 30, 30)
 SCHEDULE = Schedule(0.01, 20, 16)
 DATA = "d" * 64
+ORIGIN = {"code_sha256": "c", "data_sha256": DATA}
 LAYERS = {"linear": [], "mlp": ["dense 8", "relu"]}
 KINDS = {"classification": Contamination("sym", 0.2), "regression": Contamination("badlev", 0.2, 10)}
 LOSSES = {"classification": ("cross_entropy",), "regression": ("huber", "squared")}
@@ -70,7 +72,7 @@ def shard_of(task: str, architecture: str = "linear", **changes: Any) -> Shard:
 
 @cache
 def trained(shard: Shard) -> Trained:
-    return train_shard(shard, prepared(shard.task), DATA, {"code_sha256": "c"})
+    return train_shard(shard, prepared(shard.task), ORIGIN)
 
 
 def by_id(shard: Shard) -> dict[str, Mapping[str, Any]]:
@@ -79,7 +81,7 @@ def by_id(shard: Shard) -> dict[str, Mapping[str, Any]]:
 
 
 def runs(shard: Shard) -> dict[tuple[Any, ...], Mapping[str, Any]]:
-    rows = trained(shard).table.to_pylist()
+    rows = trained(shard).runs.to_pylist()
     return {(row["loss"], row["beta"], row["level"], row["seed"]): row for row in rows}
 
 
@@ -90,12 +92,12 @@ SCALED = pytest.mark.parametrize("scaling", ["contaminated", "robust"])
 @TASKS
 def test_every_planned_run_is_a_row_with_its_axes(task: str) -> None:
     shard = shard_of(task, scaling="robust", penalty="l2 with biases")
-    rows = trained(shard).table.to_pylist()
+    rows = trained(shard).runs.to_pylist()
     assert {row["run_id"] for row in rows} == set(by_id(shard))
     assert len(rows) == shard.size
     axes = by_id(shard)
     assert all({axis: row[axis] for axis in axes[row["run_id"]]} == axes[row["run_id"]] for row in rows)
-    assert trained(shard).table.column_names == [column.name for column in COLUMNS]
+    assert trained(shard).runs.column_names == [column.name for column in COLUMNS]
     assert {row["train_loss_half"] for row in rows} == {None}  # exact solvers have no schedule
 
 
@@ -200,11 +202,11 @@ def test_a_placebo_network_starts_elsewhere_at_every_beta_on_the_same_rows() -> 
     found = runs(PLACEBO)
     assert {row["run_id"] for row in found.values()} == set(by_id(PLACEBO))
     assert len({row["weight_norm"] for row in found.values() if row["level"] == "clean"}) == 4
-    predictions = trained(PLACEBO).predictions[0]
-    ids = predictions["run_id"].tolist()
+    predictions = trained(PLACEBO).predictions
+    ids, given = predictions["run_id"].to_pylist(), np.array(predictions["target"].to_pylist())
     for seed in PLACEBO.seeds:
         rows = [row for row in found.values() if row["seed"] == seed]
-        targets = predictions["target"][[ids.index(row["run_id"]) for row in rows]]
+        targets = given[[ids.index(row["run_id"]) for row in rows]]
         assert (targets == targets[0]).all()
 
 
@@ -217,11 +219,11 @@ DIVERGING = shard_of("classification", "mlp", optimizer="sgd", betas=(0.0, 0.001
 
 @cache
 def diverged() -> Trained:
-    return train_shard(DIVERGING, prepared("classification"), DATA, {})
+    return train_shard(DIVERGING, prepared("classification"), ORIGIN)
 
 
 def test_a_run_that_diverged_has_axes_and_a_reason_and_nothing_else() -> None:
-    rows = diverged().table.to_pylist()
+    rows = diverged().runs.to_pylist()
     assert {(row["beta"], row["status"]) for row in rows} == {(0.0, "ok"), (0.001, "ok"), (1e3, "diverged")}
     numbers = [column.name for column in COLUMNS if column.null]
     for row in rows:
@@ -237,7 +239,7 @@ def test_a_run_that_diverged_has_axes_and_a_reason_and_nothing_else() -> None:
 
 
 def test_a_run_that_diverged_is_never_the_best() -> None:
-    runs = diverged().table.to_pandas()
+    runs = diverged().runs.to_pandas()
     found = Grid.of(
         ("toy", "classification", "mlp", "cross_entropy"),
         runs,
@@ -268,12 +270,12 @@ def test_one_bad_output_anywhere_makes_a_run_a_diverged_one(
         outputs[at, 0, 0] = np.inf
         return replace(found, **{part: Part(outputs, getattr(found, part).y)})
 
-    sound = {row["run_id"]: row for row in train(shard).table.to_pylist()}
+    sound = {row["run_id"]: row for row in train(shard).runs.to_pylist()}
     monkeypatch.setattr(under_test, "evaluate", spoilt)
     broken = train(shard)
-    write_predictions(broken.predictions, {}, tmp_path / "p.parquet")
+    broken.write(tmp_path / "r.parquet", tmp_path / "p.parquet")
     scores = rescored(tmp_path / "p.parquet")
-    rows = {row["run_id"]: row for row in broken.table.to_pylist()}
+    rows = {row["run_id"]: row for row in broken.runs.to_pylist()}
     (lost,) = [row for row in rows.values() if row["status"] != "ok"]
     assert (lost["beta"], lost["level"], lost["seed"]) == (0.0, "clean", 1)
     assert {lost[column.name] for column in COLUMNS if column.null} == {None}
@@ -292,14 +294,14 @@ def test_one_bad_output_anywhere_makes_a_run_a_diverged_one(
 
 
 def train(shard: Shard) -> Trained:
-    return train_shard(shard, prepared(shard.task), DATA, {})
+    return train_shard(shard, prepared(shard.task), ORIGIN)
 
 
 # --- predictions ---------------------------------------------------------------------------------------------------
 
 
 def written(shard: Shard, path: Path) -> Path:
-    write_predictions(trained(shard).predictions, {"code_sha256": "c"}, path)
+    trained(shard).write(path.with_suffix(".runs"), path)
     return path
 
 
@@ -310,7 +312,7 @@ def written(shard: Shard, path: Path) -> Path:
 )
 def test_stored_predictions_give_the_columns_again(shard: Shard, tmp_path: Path) -> None:
     found = rescored(written(shard, tmp_path / "p.parquet"))
-    columns = {row["run_id"]: row for row in trained(shard).table.to_pylist()}
+    columns = {row["run_id"]: row for row in trained(shard).runs.to_pylist()}
     assert sorted(columns) == found["run_id"].tolist()
     for run_id, risk, loss in zip(found["run_id"], found["test_risk"], found["test_loss"], strict=True):
         assert risk == columns[run_id]["test_risk"]
@@ -320,13 +322,14 @@ def test_stored_predictions_give_the_columns_again(shard: Shard, tmp_path: Path)
 
 
 def test_stored_predictions_are_the_same_bytes_whatever_the_order(tmp_path: Path) -> None:
-    shard = shard_of("regression")
-    pieces = trained(shard).predictions
+    draw = np.random.default_rng(0)
+    pieces: list[Predictions] = [
+        {"run_id": np.array(ids), "status": np.array(["ok", "ok"]), "target": draw.normal(size=(2, 3)).astype("f4")}
+        for ids in (["d", "a"], ["c", "b"])
+    ]
     backwards = [{name: values[::-1] for name, values in piece.items()} for piece in pieces[::-1]]
-    write_predictions(pieces, {"code_sha256": "c"}, tmp_path / "1.parquet")
-    write_predictions(backwards, {"code_sha256": "c"}, tmp_path / "2.parquet")
-    assert sha256_of(tmp_path / "1.parquet") == sha256_of(tmp_path / "2.parquet")
-    assert provenance_of(tmp_path / "1.parquet") == {"code_sha256": "c"}
+    assert predictions_table(pieces)["run_id"].to_pylist() == ["a", "b", "c", "d"]
+    assert predictions_table(pieces).equals(predictions_table(backwards))
 
 
 def test_the_same_shard_trained_twice_gives_the_same_bytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -335,8 +338,7 @@ def test_the_same_shard_trained_twice_gives_the_same_bytes(tmp_path: Path, caplo
     with caplog.at_level("INFO"):
         for name in ("1", "2"):
             once = train(shard)
-            write(once.table, tmp_path / f"{name}.runs")
-            write_predictions(once.predictions, {}, tmp_path / f"{name}.predictions")
+            once.write(tmp_path / f"{name}.runs", tmp_path / f"{name}.predictions")
             files.append([sha256_of(tmp_path / f"{name}.{kind}") for kind in ("runs", "predictions")])
     assert files[0] == files[1]
     assert [models for models, _ in TRAINED.findall(caplog.text)] == [str(shard.size)] * 2  # where the time is told

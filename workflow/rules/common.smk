@@ -16,10 +16,11 @@ from l2audit.cli import (
 )
 from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
-from l2audit.plan import shards_by_id
+from l2audit.plan import jobs_of, stored_plan
 from l2audit.files import sha256_of
 from l2audit.pipeline.fingerprints import code_hash, digest, lock_hash
-from l2audit.pipeline.jobs import WALL, Turn, note_wall, prepare_environment
+from l2audit.pipeline.environment import prepare_environment
+from l2audit.pipeline.jobs import WALL, Turn, note_wall
 from l2audit.pipeline.minutes import expected_seconds
 from l2audit.seeds import canonical
 
@@ -41,7 +42,7 @@ with tell():
         CONFIG = load(HOME, STUDY_NAME, Path(REGISTRATION))
 
 STUDY = CONFIG.study
-SHARDS = shards_by_id(CONFIG)
+JOBS = jobs_of(CONFIG)
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 CODE = {name: code_hash(ROOT, name) for name in SCRIPTS}
 
@@ -57,6 +58,7 @@ EVIDENCE = [
     "oracles.json",
     "provenance.json",
 ]
+TRAINED = [f"{RESULTS}/trained/{name}.parquet" for name in JOBS]
 CARDS = [f"data/prepared/{name}.json" for name in STUDY.all_datasets]
 # One run at a time in a folder: its studies share data/.
 TURN = Turn(".snakemake/l2audit.lock", STUDY.name)
@@ -64,7 +66,7 @@ TURN = Turn(".snakemake/l2audit.lock", STUDY.name)
 
 wildcard_constraints:
     dataset="[a-z][a-z0-9_]*",
-    shard=r"[a-z][a-z0-9_]*\.[a-z][a-z0-9-]*\.[0-9]+",
+    job=r"[a-z][a-z0-9_]*\.[0-9]+",
 
 
 def entry_of(wildcards):
@@ -96,11 +98,11 @@ def origin_of(wildcards):
 
 
 def prepared_of(wildcards):
-    return f"data/prepared/{SHARDS[wildcards.shard].dataset}"
+    return f"data/prepared/{JOBS[wildcards.job].dataset}"
 
 
 def seconds_of(wildcards):
-    return expected_seconds(CONFIG, SHARDS[wildcards.shard])
+    return expected_seconds(CONFIG, JOBS[wildcards.job])
 
 
 def registration_at_training(wildcards, resources):
@@ -116,7 +118,7 @@ def registration_at_training(wildcards, resources):
 def declared():
     """Hash of all that the results of this study depend on, as it is declared now."""
     return digest(
-        [SHARDS[name].to_json() for name in sorted(SHARDS)],
+        stored_plan(CONFIG),
         [origin_of_dataset(name) for name in STUDY.all_datasets],
         [sha256_of(REGISTRATION), sha256_of(CHOICES)],
         [STUDY.name, STUDY.title, STUDY.verdicts, CONFIG.contaminations],

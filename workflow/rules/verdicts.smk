@@ -31,6 +31,7 @@ rule oracles:
 
 rule estimate:
     input:
+        plan=f"{RESULTS}/plan.json",
         runs=f"{RESULTS}/runs.parquet",
         cards=CARDS,
         claims=REGISTRATION,
@@ -42,10 +43,6 @@ rule estimate:
     benchmark:
         f"{RESULTS}/benchmarks/estimate.tsv"
     params:
-        plan=[shard.to_json() for shard in SHARDS.values()],
-        strata=canonical(
-            {kind: entry["stratum"] for kind, entry in CONFIG.contaminations.items()}
-        ),
         code=CODE["estimate"],
     script:
         "../../scripts/estimate.py"
@@ -73,6 +70,7 @@ rule judge:
 # How much hangs on the choices of the analysis: the verdicts again, under every other one. It changes none of them.
 rule specify:
     input:
+        plan=f"{RESULTS}/plan.json",
         runs=f"{RESULTS}/runs.parquet",
         effects=f"{RESULTS}/effects.parquet",
         cards=CARDS,
@@ -85,10 +83,6 @@ rule specify:
     benchmark:
         f"{RESULTS}/benchmarks/specify.tsv"
     params:
-        plan=[shard.to_json() for shard in SHARDS.values()],
-        strata=canonical(
-            {kind: entry["stratum"] for kind, entry in CONFIG.contaminations.items()}
-        ),
         code=CODE["specify"],
     script:
         "../../scripts/specify.py"

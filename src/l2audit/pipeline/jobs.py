@@ -9,7 +9,6 @@ import fcntl
 import json
 import logging
 import os
-import shlex
 import sys
 import threading
 import time
@@ -20,37 +19,11 @@ from typing import IO, NoReturn
 
 from l2audit.errors import DamagedFile, UserError
 from l2audit.files import write_text
+from l2audit.pipeline.environment import INTERPRETER
 
 WALL = "wall.json"  # in a study's folder of results: how long its last run from nothing took
 BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later
-PLAIN_THREADS = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-    "TF_ENABLE_ONEDNN_OPTS": "1",
-    "TF_USE_LEGACY_KERAS": "1",  # that is: not `tf.keras`, for which TensorFlow would import Keras, and it matplotlib
-    "MPLBACKEND": "Agg",
-}
-"""Environment of every job: one thread (jobs run side by side instead), no window, no chatter."""
-
 _held: list[IO[str]] = []  # open for as long as the process lives: the kernel gives the lock back however it ends
-
-
-INTERPRETER = sys.executable
-
-
-def prepare_environment(sources: Path) -> None:
-    """Set what all jobs inherit: `PLAIN_THREADS`, and the package in `sources` before any installed one.
-
-    Code hashes are taken from that folder, so it must be the code that runs. Snakemake writes `sys.executable` into a
-    shell's command as it stands, so it is quoted here: a folder's name may hold blanks and quotes.
-    """
-    sys.executable = shlex.quote(INTERPRETER)
-    before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    os.environ.update(PLAIN_THREADS, PYTHONPATH=os.pathsep.join(dict.fromkeys([str(sources), *before])))
 
 
 def end_with_parent(every: float = 1.0) -> None:

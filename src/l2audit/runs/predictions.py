@@ -1,6 +1,6 @@
 """What every model predicted on its clean test rows, stored so that it can be scored anew without training.
 
-One file a shard, one row a run. Classes are kept in the smallest unsigned integers that hold them, with the
+One file per job, one row per run. Classes are kept in the smallest unsigned integers that hold them, with the
 log-probability of the true class as float16 (an error of at most 1 part in 2,000; below -65504 it stays there): that is
 enough for a mean of hundreds of rows. Values stay float32, as the models gave them: float16 would overflow beyond
 65504, where an unpenalised model under bad leverage can go, and a risk scored from it could not be compared to the bit.
@@ -8,7 +8,7 @@ enough for a mean of hundreds of rows. Values stay float32, as the models gave t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from l2audit import stored
 from l2audit.measures import DIVERGED, OK, Part
 from l2audit.measures.risks import half_squared, nrmse
-from l2audit.runs.results import PROVENANCE
-from l2audit.seeds import canonical
 
 LOWEST = float(np.finfo(np.float16).min)
 
@@ -51,13 +49,11 @@ def _log_probability(test: Part) -> NDArray[np.float64]:
     return np.asarray(chosen - np.log(np.exp(logits).sum(axis=2)))
 
 
-def write_predictions(pieces: Sequence[Predictions], provenance: Mapping[str, Any], path: str | Path) -> None:
-    """Write the predictions of a shard atomically, sorted by run_id; the same ones give the same bytes."""
+def predictions_table(pieces: Sequence[Predictions]) -> pa.Table:
+    """The predictions of a shard, sorted by run_id."""
     whole = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
     order = np.argsort(whole["run_id"])
-    table = pa.table({name: _column(values[order]) for name, values in whole.items()})
-    table = table.replace_schema_metadata({PROVENANCE: canonical(dict(provenance)).encode()})
-    stored.write_table(table, path, use_dictionary=False)
+    return pa.table({name: _column(values[order]) for name, values in whole.items()})
 
 
 def _column(values: NDArray[Any]) -> pa.Array:

@@ -1,13 +1,14 @@
-"""The table of runs: its columns, and how shards of it are written, read and put together.
+"""The table of runs: its columns, and how the files of all jobs become one table.
 
-One row per run. Every column has a meaning and a unit here, and nowhere else: `docs/results.md` is made from this list,
-and a table that does not fit it is refused on write. Provenance travels inside the file, as Parquet schema metadata.
+One row per run. Each column has its meaning and unit here: `docs/results.md` is made from this list, and a table that
+does not fit the list is refused. Provenance travels inside the file, as metadata of the Parquet schema.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,13 @@ from l2audit.errors import DamagedFile, UserError
 from l2audit.measures import MEASURES
 from l2audit.seeds import canonical
 
-PROVENANCE = b"l2audit.pipeline.provenance"
+PROVENANCE = b"l2audit.provenance"
+REGISTRATION = "registration_sha256"
+"""Where a shard's origin has the SHA-256 of the registration as it was when the shard was trained."""
+UNKNOWN = "unknown"
+"""Stands for the SHA-256 of shards that do not say."""
+CIRCUMSTANCES = ("packages", "processor", "python", "threads")
+"""Where and with what a shard was trained, in its origin."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,11 @@ class Column:
 
 
 IDENTITY = (
-    Column("run_id", pa.string(), "SHA-256 (first 16 digits) of the canonical JSON of the axes"),
+    Column(
+        "run_id",
+        pa.string(),
+        "hash of all that is declared of the run and moves its numbers (`Shard.run_id`)",
+    ),
     Column("shard_id", pa.string(), "the runs that were trained together"),
     Column("arm", pa.string(), "key of the study's `arms`, or of its `architectures` (the primary arms)"),
 )
@@ -101,8 +112,8 @@ def schema() -> pa.Schema:
     return pa.schema([pa.field(column.name, column.type, nullable=column.null) for column in COLUMNS])
 
 
-def table_of(columns: Mapping[str, Sequence[object]], provenance: Mapping[str, Any]) -> pa.Table:
-    """A table of runs in canonical order with `provenance` inside; ValueError where it does not fit the schema."""
+def table_of(columns: Mapping[str, Sequence[object]]) -> pa.Table:
+    """A table of runs in canonical order; ValueError where it does not fit the schema."""
     wanted = schema()
     if set(columns) != set(wanted.names):
         raise ValueError(f"columns differ from the schema: {sorted(set(columns) ^ set(wanted.names))}")
@@ -112,17 +123,14 @@ def table_of(columns: Mapping[str, Sequence[object]], provenance: Mapping[str, A
     for column in COLUMNS:
         if not column.null and table[column.name].null_count:
             raise ValueError(f"column '{column.name}' may not be null")
-    ordered = table.sort_by([(name, "ascending") for name in SORTED_BY])
-    return ordered.replace_schema_metadata({PROVENANCE: canonical(dict(provenance)).encode()})
-
-
-def write(table: pa.Table, path: str | Path) -> None:
-    """Write a table atomically; the same table gives the same bytes."""
-    stored.write_table(table, path)
+    return table.sort_by([(name, "ascending") for name in SORTED_BY])
 
 
 def provenance_of(path: str | Path) -> dict[str, Any]:
-    """The provenance stored inside a file of runs (DamagedFile: it is not what was written)."""
+    """What a file of runs says of itself: the origins of its `shards`; of a study's table what `collect` says.
+
+    DamagedFile: it is not what was written. UserError: it was not made by this workflow.
+    """
     return _provenance(stored.metadata_of(path), path)
 
 
@@ -135,38 +143,40 @@ def _provenance(metadata: Mapping[bytes, bytes] | None, path: str | Path) -> dic
     return found
 
 
-def collect(paths: Iterable[str | Path], study: str) -> pa.Table:
-    """Put shards together into one table, sorted, whose bytes depend on the runs alone.
+def collect(files: Iterable[str | Path], study: str, planned: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+    """Put the files of all jobs together into one table, sorted, whose bytes depend on the runs alone.
 
-    Shards made by different code, or a run that appears twice, are refused: a merge of unlike results has no meaning.
-    DamagedFile: shards are not what was written; all such are named.
+    planned: what each shard must have been made of, by its id: `shard`, `code_sha256` and `data_sha256`. The table's
+    provenance counts the shards by registration, and by the processor and packages that trained them.
+    DamagedFile: names all files that are not what was written, or hold shards of another plan, code or dataset.
     """
-    files = sorted(Path(path) for path in paths)
-    tables = list(_tables(files))
-    found = [_provenance(table.schema.metadata, path) for table, path in zip(tables, files, strict=True)]
-    codes = {provenance["code_sha256"]: path for provenance, path in zip(found, files, strict=True)}
-    if len(codes) > 1:
-        raise UserError(
-            f"shards were trained by {len(codes)} different versions of the code",
-            file=next(iter(codes.values())),
-            fix=f"delete results/{study}/shards and run again",
-        )
-    merged = pa.concat_tables([table.replace_schema_metadata(None) for table in tables])
-    if len(merged["run_id"].unique()) != len(merged):
-        raise UserError(
-            "a run appears in two shards", file=f"results/{study}/shards", fix="delete the folder and run again"
-        )
-    ordered = merged.sort_by([(name, "ascending") for name in SORTED_BY])
-    summary = {"study": study, "code_sha256": next(iter(codes), None), "shards": len(files)}
-    return ordered.replace_schema_metadata({PROVENANCE: canonical(summary).encode()})
-
-
-def _tables(files: Iterable[Path]) -> Iterator[pa.Table]:
-    damaged: list[Path] = []
-    for path in files:
+    tables: list[pa.Table] = []
+    origins: dict[str, Mapping[str, Any]] = {}
+    damaged, foreign = [], []
+    for path in sorted(map(Path, files)):
         try:
-            yield stored.read_table(path)
+            table = stored.read_table(path)
         except DamagedFile:
             damaged.append(path)
+            continue
+        found = _provenance(table.schema.metadata, path)["shards"]
+        if any(shard not in planned or {**origin, **planned[shard]} != origin for shard, origin in found.items()):
+            foreign.append(path)
+        origins.update(found)
+        tables.append(table.replace_schema_metadata(None))
     if damaged:
         raise DamagedFile(*damaged)
+    if foreign:
+        raise DamagedFile(*foreign, problem="trained by another plan, by other code or on other data than now")
+    if len(origins) < len(planned):
+        raise ValueError(f"no file holds these shards: {sorted(planned.keys() - origins.keys())}")
+    registrations = Counter(origin.get(REGISTRATION, UNKNOWN) for origin in origins.values())
+    circumstances = Counter(canonical({key: origin.get(key) for key in CIRCUMSTANCES}) for origin in origins.values())
+    provenance = {
+        "study": study,
+        "shards": len(origins),
+        "registrations": dict(registrations),
+        "trained_with": [{**json.loads(text), "shards": count} for text, count in sorted(circumstances.items())],
+    }
+    ordered = pa.concat_tables(tables).sort_by([(name, "ascending") for name in SORTED_BY])
+    return ordered.replace_schema_metadata({PROVENANCE: canonical(provenance).encode()})

@@ -1,4 +1,4 @@
-"""One shard: contaminate, train the whole batch, measure, and hand back the rows and the predictions.
+"""One job: per shard contaminate, train all models at once, measure, and return the runs and the predictions.
 
 The distinct training sets of a shard are its (seed, contamination) pairs; every model points to one of them. All that
 is random is keyed by the axes it may depend on (see `l2audit.seeds`), so a run's numbers do not depend on its shard.
@@ -11,11 +11,9 @@ import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from l2audit.data.arrays import Prepared
@@ -25,11 +23,12 @@ from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Fitted, Problem
 from l2audit.packages import installed
-from l2audit.plan import Run, Shard
+from l2audit.plan import Job, Run, Shard
 from l2audit.runs.engines import fit
 from l2audit.runs.evaluate import evaluate, typed
+from l2audit.runs.kept import Kept, Trained
 from l2audit.runs.levels import Level, level_of, replicate_of
-from l2audit.runs.predictions import Predictions, predictions_of
+from l2audit.runs.predictions import Predictions, predictions_of, predictions_table
 from l2audit.runs.results import CERTIFICATES, table_of
 from l2audit.seeds import seed_of
 
@@ -40,23 +39,13 @@ NOT_FINITE = "a weight, the training loss or an output is not finite"
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A finished shard: its table of runs, what every run predicted (one piece a loss), and what both were made of."""
-
-    table: pa.Table
-    predictions: list[Predictions]
-    provenance: Mapping[str, Any]
-
-
-def train_shard(shard: Shard, prepared: Prepared, data: str, provenance: Mapping[str, Any]) -> Trained:
+def train_shard(shard: Shard, prepared: Prepared, origin: Mapping[str, Any]) -> Trained:
     """Train every run of `shard`; the rows are those of `l2audit.runs.results`.
 
-    data: SHA-256 of the file that `prepared` was read from. `provenance`, `data` and the shard itself, with its layers,
-    row caps and schedule, go into the table's metadata. A model that diverges is a row with status "diverged"; an
-    exception means that the job itself is broken.
+    origin: what the shard is made of, with `data_sha256`, the SHA-256 of the file that `prepared` was read from. A
+    model that diverges is a row with status "diverged"; an exception means that the job itself is broken.
     """
-    started, made_by = time.monotonic(), circumstances()  # what could fail must do so before the training
+    started = time.monotonic()
     replicates = {seed: replicate_of(prepared, seed, shard.rows) for seed in shard.seeds}
     levels = [
         level_of(shard.dataset, seed, contamination, replicates[seed], shard.scaling)
@@ -66,13 +55,32 @@ def train_shard(shard: Shard, prepared: Prepared, data: str, provenance: Mapping
     columns: dict[str, list[object]] = {}
     predictions = []
     for loss in shard.losses:
-        found, predicted = _train_loss(shard, loss, prepared, levels, data)
+        found, predicted = _train_loss(shard, loss, prepared, levels, origin["data_sha256"])
         predictions.append(predicted)
         for name, values in found.items():
             columns.setdefault(name, []).extend(values)
-    made_of = {**provenance, "data_sha256": data, "shard": shard.declared()}
     logger.info("trained %d models in %.3f s", shard.size, time.monotonic() - started)
-    return Trained(table_of(columns, {**made_of, **made_by}), predictions, made_of)
+    return Trained(table_of(columns), predictions_table(predictions), {shard.shard_id: origin})
+
+
+def train_job(job: Job, prepared: Prepared, origin: Mapping[str, Any], kept: Kept) -> Trained:
+    """Train the shards of `job`, or take those that were trained before from `kept`.
+
+    origin: `code_sha256`, `data_sha256` and `registration_sha256`.
+    """
+    made_by = circumstances()  # what could fail must do so before the training
+    done = []
+    for shard in job.shards:
+        own = {**origin, **made_by, "shard": shard.declared()}
+        trained = kept.find(shard.shard_id, own)
+        if trained:
+            logger.info("%s: trained before", shard.shard_id)
+        else:
+            logger.info("%s: training", shard.shard_id)
+            trained = train_shard(shard, prepared, own)
+            kept.keep(shard.shard_id, trained)
+        done.append(trained)
+    return Trained.joined(done)
 
 
 def _train_loss(

@@ -1,0 +1,37 @@
+"""The environment of every job: one thread, no window, this folder's code.
+
+Threads and oneDNN move the last bits of what is trained, so this file is in the hash of every rule's code.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+PLAIN_THREADS = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    "TF_USE_LEGACY_KERAS": "1",  # that is: not `tf.keras`, for which TensorFlow would import Keras, and it matplotlib
+    "MPLBACKEND": "Agg",
+}
+"""Environment of every job: one thread (jobs run side by side instead), no window, no chatter."""
+
+INTERPRETER = sys.executable
+
+
+def prepare_environment(sources: Path) -> None:
+    """Set what all jobs inherit: `PLAIN_THREADS`, and the package in `sources` before any installed one.
+
+    Code hashes are taken from that folder, so it must be the code that runs. Snakemake writes `sys.executable` into a
+    shell's command as it stands, so it is quoted here: a folder's name may hold blanks and quotes.
+    """
+    sys.executable = shlex.quote(INTERPRETER)
+    before = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    os.environ.update(PLAIN_THREADS, PYTHONPATH=os.pathsep.join(dict.fromkeys([str(sources), *before])))
