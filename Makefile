@@ -105,5 +105,5 @@ lock: env ## Resolve pyproject.toml into requirements.lock (newest versions: mak
 
 .PHONY: clean
 clean: ## Remove results and generated pages (keeps downloads, the environment and report/published)
-	rm -rf results data/prepared data/logs
+	rm -rf results/*/ results/*.json data/prepared data/logs
 	rm -f report/*.html

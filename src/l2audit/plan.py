@@ -23,6 +23,7 @@ from l2audit.config.study import CLASSIFICATION, CLEAN, CLEAN_SCALING, Arm, Conf
 from l2audit.data.split import Sizes
 from l2audit.models.architectures import Architecture, Network
 from l2audit.seeds import canonical
+from l2audit.stored import read_json
 
 __all__ = [
     "CLEAN",
@@ -221,8 +222,8 @@ def stored_plan(config: Config) -> str:
 
 
 def restored_plan(path: str | Path) -> tuple[list[Shard], dict[str, str]]:
-    """The shards and the strata in a file with the text of `stored_plan`."""
-    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    """The shards and the strata in a file with the text of `stored_plan`; DamagedFile if it is cut."""
+    found = read_json(path)
     return [Shard.from_json(one) for one in found["shards"]], found["strata"]
 
 

@@ -75,10 +75,8 @@ def is_alive(pid: int) -> bool:
 
 def hold_training(copy: Copy) -> None:
     """Make every training job wait for the file `go`, so that it can be interrupted however slow the machine is."""
-    wait = (
-        "    import time\n    from pathlib import Path\n\n    while not Path('go').exists():\n        time.sleep(0.1)\n"
-    )
-    copy.edit("scripts/train.py", "    trained = train_shard(", f"{wait}    trained = train_shard(")
+    wait = "    import time\n\n    while not Path('go').exists():\n        time.sleep(0.1)\n"
+    copy.edit("scripts/train.py", "    planned = Job", f"{wait}    planned = Job")
 
 
 def test_after_a_kill_the_same_command_finishes(copy: Copy) -> None:
@@ -121,20 +119,20 @@ def test_a_broken_job_does_not_stop_the_others(copy: Copy) -> None:
     assert outcome.status == 1
     assert "error: data/prepared/iris.npz: not a prepared dataset" in outcome.text
     assert "fix: delete the file and run the workflow again" in outcome.text
-    assert (copy.root / "results/tiny/shards/diabetes.linear.0.parquet").exists()
+    assert (copy.root / "results/tiny/trained/diabetes.0.parquet").exists()
     (copy.root / "data/prepared/iris.npz").unlink()
     assert copy.snakemake(RUNS).status == 0
 
 
 def test_a_full_disk_is_told_and_costs_nothing_computed(copy: Copy) -> None:
     """A job whose writes fail with ENOSPC ends with one message; what is there stays, and the same command goes on."""
-    line = "    write(trained.table, snakemake.output.runs)\n"
-    full = f"    if 'iris' in params.shard:\n        raise OSError(28, 'No space left on device')\n{line}"
+    line = "    kept.settle("
+    full = f"    if 'iris' in params.job:\n        raise OSError(28, 'No space left on device')\n{line}"
     copy.edit("scripts/train.py", line, full)
     outcome = copy.snakemake(RUNS)
     assert outcome.status == 1
     assert "No space left on device" in outcome.text
     assert "fix: free some disk space and run the same command again; what was computed is kept" in outcome.text
     assert "Traceback" not in outcome.text
-    kept = copy.root / "results/tiny/shards/diabetes.linear.0.parquet"
+    kept = copy.root / "results/tiny/trained/diabetes.0.parquet"
     assert kept.exists()

@@ -35,7 +35,7 @@ training: {{learning_rate: 0.01, steps: 20, batch: 16}}
 """
 ROUNDS = (
     # Rules of one round do not depend on each other, so a run gets to all of them.
-    *(("identities", "oracles", "download"), ("prepare",), ("train",), ("collect",), ("estimate",)),
+    *(("plan", "identities", "oracles", "download"), ("prepare",), ("train",), ("collect",), ("estimate",)),
     *(("judge", "specify"), ("provenance",), ("report",)),
 )
 RULES = {rule for rules in ROUNDS for rule in rules}
@@ -75,7 +75,7 @@ def results(copy: Copy, study: str = "mini") -> dict[str, str]:
     return {
         str(path.relative_to(copy.root)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in files
-        if not {"logs", "benchmarks"} & set(path.parts) and not path.name.startswith(".")
+        if not {"logs", "benchmarks", "kept"} & set(path.parts) and not path.name.startswith(".")
     }
 
 
@@ -145,8 +145,9 @@ def wait_until(what: Callable[[], bool], seconds: float = 300) -> None:
 
 
 MADE_BY = {
-    "results/mini/shards/iris.linear.0.parquet": "train",
-    "results/mini/predictions/iris.linear.0.parquet": "train",
+    "results/mini/plan.json": "plan",
+    "results/mini/trained/iris.0.parquet": "train",
+    "results/mini/predictions/iris.0.parquet": "train",
     "results/mini/runs.parquet": "collect",
     "results/mini/effects.parquet": "estimate",
     "results/mini/summary.parquet": "estimate",
@@ -170,7 +171,8 @@ def test_whatever_file_is_deleted_is_made_again(copy: Copy) -> None:
         shutil.move(aside, copy.root / name)
         os.utime(copy.root / name, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert planned(copy) == set()
-    shutil.rmtree(copy.root / "results/mini/shards")
+    shutil.rmtree(copy.root / "results/mini/trained")
+    shutil.rmtree(copy.root / "results/mini/kept")
     (copy.root / "results/mini/verdicts.json").unlink()
     outcome = copy.snakemake(study="mini")
     assert outcome.status == 0, outcome.text
@@ -180,9 +182,9 @@ def test_whatever_file_is_deleted_is_made_again(copy: Copy) -> None:
 def test_damaged_files_are_made_again(copy: Copy) -> None:
     """Each command names the damaged files that it met and removes them; the last one finishes."""
     whole = results(copy)
-    shard = "results/mini/shards/iris.linear.0.parquet"
-    others = [name for name in MADE_BY if name.startswith("results") and "/shards/" not in name]
-    for name in [shard, *others]:
+    trained = "results/mini/trained/iris.0.parquet"
+    others = [name for name in MADE_BY if name.startswith("results") and "/trained/" not in name]
+    for name in [trained, *others]:
         path = copy.root / name
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     told = ""
@@ -194,7 +196,7 @@ def test_damaged_files_are_made_again(copy: Copy) -> None:
         if outcome.status == 0:
             break
     assert outcome.status == 0, outcome.text
-    assert f"error: {shard}: damaged or not whole, and was removed" in told
+    assert f"error: {trained}: damaged or not whole, and was removed" in told
     assert results(copy) == whole
 
 
@@ -263,6 +265,7 @@ def test_scripts_that_were_only_touched_redo_nothing(copy: Copy) -> None:
 
 def test_training_twice_gives_the_same_bytes(copy: Copy) -> None:
     whole = results(copy)
+    shutil.rmtree(copy.root / "results/mini/kept")
     outcome = copy.snakemake("--forcerun", "train", study="mini")
     assert outcome.status == 0, outcome.text
     assert results(copy) == whole

@@ -16,7 +16,7 @@ import pytest
 
 from l2audit.errors import UserError
 from l2audit.pipeline import jobs
-from l2audit.pipeline.environment import prepare_environment
+from l2audit.pipeline.environment import DECLARED, prepare_environment, same_declaration
 from l2audit.pipeline.jobs import Turn
 
 SOURCES = Path(__file__).parents[2] / "src"
@@ -184,3 +184,14 @@ def test_jobs_use_this_package_and_one_thread(monkeypatch: pytest.MonkeyPatch) -
     prepare_environment(Path("here/src"))
     assert os.environ["PYTHONPATH"].split(os.pathsep) == ["here/src", "elsewhere"]
     assert os.environ["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_job_that_reads_another_configuration_than_its_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a cluster each job reads the files again, which may have been edited since the run started."""
+    monkeypatch.setenv(DECLARED, "")
+    same_declaration("as it was", scheduling=True)
+    same_declaration("as it was", scheduling=False)
+    with pytest.raises(UserError, match="edited while the study runs"):
+        same_declaration("as it is", scheduling=False)
+    monkeypatch.delenv(DECLARED)
+    same_declaration("as it is", scheduling=False)  # nobody passed it on

@@ -21,7 +21,7 @@ from l2audit.runs.shard import train_job
 
 ORIGIN = {"code_sha256": "c", "data_sha256": "d", "registration_sha256": "r"}
 FILES = ("runs", "predictions")
-SETTLED = ["toy.0.predictions", "toy.0.runs"]
+SETTLED = ["toy.0.predictions.parquet", "toy.0.runs.parquet"]
 
 
 def shard_of(arm: str, beta: float = 0.1, seeds: tuple[int, ...] = (0, 1)) -> Shard:
@@ -90,7 +90,7 @@ def test_a_job_that_runs_again_trains_nothing_and_writes_the_same_bytes(tmp_path
 def test_what_is_kept_of_a_finished_job_takes_no_space(tmp_path: Path) -> None:
     run(tmp_path)
     for kind in FILES:
-        assert (tmp_path / f"toy.0.{kind}").samefile(tmp_path / f"kept/toy.0.{kind}")
+        assert (tmp_path / f"toy.0.{kind}").samefile(tmp_path / f"kept/toy.0.{kind}.parquet")
 
 
 def test_a_file_system_without_links_gets_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_file_system_without_links_gets_copies(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("os.link", refused)
     run(tmp_path)
-    assert sha256_of(tmp_path / "kept/toy.0.runs") == sha256_of(tmp_path / "toy.0.runs")
+    assert sha256_of(tmp_path / "kept/toy.0.runs.parquet") == sha256_of(tmp_path / "toy.0.runs")
 
 
 def test_only_the_arms_that_changed_are_trained_again(tmp_path: Path, trained: list[str]) -> None:
@@ -166,7 +166,7 @@ def test_a_job_that_was_killed_goes_on_where_it_was(
 @pytest.mark.parametrize("how", ["cut", "gone", "of another job"])
 def test_what_is_damaged_is_trained_again(how: str, kind: str, tmp_path: Path, trained: list[str]) -> None:
     whole = run(tmp_path)
-    file = tmp_path / f"kept/toy.0.{kind}"
+    file = tmp_path / f"kept/toy.0.{kind}.parquet"
     content = file.read_bytes()
     file.unlink()
     if how == "cut":

@@ -63,10 +63,10 @@ def test_it_ends_by_printing_the_verdicts_and_the_path_of_the_page(finished: Cop
     assert "The page: report/tiny.html" in terminal
 
 
-def test_it_shows_progress_and_names_the_shards(finished: Copy) -> None:
+def test_it_shows_progress_and_names_the_jobs(finished: Copy) -> None:
     terminal = finished.read("terminal.txt")
     assert "(100%) done" in terminal
-    assert "  train iris.mlp-32.0: " in terminal
+    assert "  train iris.0: " in terminal
 
 
 def test_every_planned_run_is_there_once(finished: Copy) -> None:
@@ -77,15 +77,17 @@ def test_every_planned_run_is_there_once(finished: Copy) -> None:
 
 
 def test_every_job_has_a_log_and_a_benchmark(finished: Copy) -> None:
-    for shard in ("iris.linear.0", "iris.mlp-32.0", "diabetes.linear.0"):
-        assert (finished.root / f"results/tiny/logs/train/{shard}.log").exists()
-        assert finished.read(f"results/tiny/benchmarks/train/{shard}.tsv").startswith("s\t")
+    for job in ("iris.0", "diabetes.0"):
+        assert (finished.root / f"results/tiny/logs/train/{job}.log").exists()
+        assert finished.read(f"results/tiny/benchmarks/train/{job}.tsv").startswith("s\t")
 
 
 def test_provenance_tells_the_code_of_every_stage(finished: Copy) -> None:
     provenance = json.loads(finished.read("results/tiny/provenance.json"))
     assert set(provenance["code_sha256"]) == {path.stem for path in (REPOSITORY / "scripts").glob("*.py")}
     assert provenance["runs"]["by_status"] == {"ok": 40}
+    (trained,) = provenance["runs"]["trained_with"]
+    assert (trained["shards"], trained["packages"]["numpy"]) == (3, np.__version__)
 
 
 def everything_in(path: Path) -> str:
@@ -129,7 +131,7 @@ def test_what_changes_no_result_redoes_nothing(copy: Copy) -> None:
     """The order of lists, plumbing, and a module that was touched but not changed."""
     assert yaml.safe_load(PERMUTED) != yaml.safe_load(TINY)
     copy.write("config/studies/tiny.yaml", PERMUTED)
-    for module in ("jobs.py", "errors.py", "cli.py", "config/checks.py"):
+    for module in ("pipeline/jobs.py", "errors.py", "cli.py", "config/checks.py"):
         copy.write(f"src/l2audit/{module}", copy.read(f"src/l2audit/{module}") + "\n# changed\n")
     (copy.root / "src/l2audit/contamination.py").touch()
     assert copy.jobs() == {}
@@ -164,6 +166,9 @@ def test_another_arm_trains_its_own_shard_and_leaves_the_verdicts_alone(copy: Co
     assert copy.jobs()["train"] == 1
     outcome = copy.snakemake()
     assert outcome.status == 0, outcome.text
+    log = copy.read("results/tiny/logs/train/iris.0.log")
+    trained = [line.split()[-2].rstrip(":") for line in log.splitlines() if line.endswith(": training")]
+    assert trained == ["iris.robust.0"]
     runs = pq.read_table(copy.root / "results/tiny/runs.parquet").to_pandas()
     robust = runs[runs["arm"] == "robust"]
     assert len(robust) == 2 * 2 * 2
@@ -173,11 +178,11 @@ def test_another_arm_trains_its_own_shard_and_leaves_the_verdicts_alone(copy: Co
     assert {name for name in before if after[name] == before[name]} >= {"effects.parquet", "summary.parquet"}
 
 
-def test_every_shard_keeps_its_predictions(finished: Copy) -> None:
+def test_every_run_keeps_its_predictions(finished: Copy) -> None:
     folder = finished.root / "results/tiny"
-    shards = {path.name for path in (folder / "shards").iterdir()}
-    assert {path.name for path in (folder / "predictions").iterdir()} == shards
-    ids = [one for name in shards for one in pq.read_table(folder / "predictions" / name)["run_id"].to_pylist()]
+    jobs = {path.name for path in (folder / "trained").iterdir()}
+    assert {path.name for path in (folder / "predictions").iterdir()} == jobs
+    ids = [one for name in jobs for one in pq.read_table(folder / "predictions" / name)["run_id"].to_pylist()]
     assert sorted(ids) == sorted(pq.read_table(folder / "runs.parquet")["run_id"].to_pylist())
 
 
@@ -189,7 +194,7 @@ def test_another_title_remakes_the_page_and_nothing_before_it(copy: Copy) -> Non
 def test_another_registration_judges_again_and_trains_nothing(copy: Copy) -> None:
     copy.edit("config/claims.yaml", "alpha: 0.05", "alpha: 0.01")
     before = json.loads(copy.read("results/tiny/verdicts.json"))
-    shards = {path: path.stat().st_mtime_ns for path in (copy.root / "results/tiny/shards").iterdir()}
+    trained = {path: path.stat().st_mtime_ns for path in (copy.root / "results/tiny/trained").iterdir()}
     assert set(copy.jobs()) == {"estimate", "judge", "specify", "provenance", "report"}
     outcome = copy.snakemake("results/tiny/verdicts.json")
     assert outcome.status == 0, outcome.text
@@ -201,7 +206,7 @@ def test_another_registration_judges_again_and_trains_nothing(copy: Copy) -> Non
     assert after["registered"]["status"] == "changed after training"
     assert after["registered"]["shards"] == {before["registration_sha256"]: 3}
     assert after["registered"]["present"] == after["registration_sha256"]
-    assert {path: path.stat().st_mtime_ns for path in shards} == shards
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
 
 
 def test_other_choices_are_judged_again_and_nothing_else(copy: Copy) -> None:
@@ -225,7 +230,7 @@ def test_shards_trained_after_the_change_carry_the_new_registration(copy: Copy) 
 
 def test_changed_science_retrains(copy: Copy) -> None:
     copy.edit("src/l2audit/contamination.py", "LEVERAGE = 3.0", "LEVERAGE = 4.0")
-    assert copy.jobs()["train"] == 3
+    assert copy.jobs()["train"] == 2
 
 
 def test_a_changed_template_remakes_the_page_only(copy: Copy) -> None:
@@ -235,17 +240,29 @@ def test_a_changed_template_remakes_the_page_only(copy: Copy) -> None:
     assert copy.jobs() == {"provenance": 1, "report": 1}
 
 
-def test_shards_of_different_code_are_not_mixed(copy: Copy) -> None:
-    path = copy.root / "results/tiny/shards/iris.linear.0.parquet"
+def test_shards_of_other_code_are_named_removed_and_trained_again(copy: Copy) -> None:
+    """As after a mixture of two folders, when .snakemake is lost: Snakemake cannot know, the files do."""
+    before = digests(copy)
+    path = copy.root / "results/tiny/trained/iris.0.parquet"
     table = stored.read_table(path)
     key, value = next(iter(table.schema.metadata.items()))
-    code = json.loads(value)["code_sha256"].encode()
+    code = next(iter(json.loads(value)["shards"].values()))["code_sha256"].encode()
+    shutil.rmtree(copy.root / "results/tiny/kept")
     stored.write_table(table.replace_schema_metadata({key: value.replace(code, b"f" * 64)}), path)
     outcome = copy.snakemake("--forcerun", "collect")
     assert outcome.status == 1
-    assert "different versions of the code" in outcome.text
-    assert "delete results/tiny/shards and run again" in outcome.text
+    assert f"error: {path.relative_to(copy.root)}: trained by another plan, by other code" in outcome.text
     assert "Traceback" not in outcome.text
+    outcome = copy.snakemake()
+    assert outcome.status == 0, outcome.text
+    assert digests(copy) == before
+
+
+def test_only_the_default_study_is_published(copy: Copy) -> None:
+    outcome = copy.snakemake("publish", "--dry-run")
+    assert outcome.status == 1
+    assert "publish" in outcome.text
+    assert not (copy.root / "report/published").exists()
 
 
 def test_the_page_is_rebuilt_from_stored_results_to_the_byte(copy: Copy) -> None:
@@ -260,5 +277,5 @@ def test_the_page_is_rebuilt_from_stored_results_to_the_byte(copy: Copy) -> None
 def test_the_plan_uses_measured_times(copy: Copy) -> None:
     outcome = copy.l2audit("plan", "tiny")
     assert outcome.status == 0
-    assert "40 models in 3 jobs." in outcome.text
+    assert "40 models in 2 jobs." in outcome.text
     assert "(from earlier runs)" in outcome.text

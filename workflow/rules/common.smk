@@ -19,7 +19,7 @@ from l2audit.config.load import load
 from l2audit.plan import jobs_of, stored_plan
 from l2audit.files import sha256_of
 from l2audit.pipeline.fingerprints import code_hash, digest, lock_hash
-from l2audit.pipeline.environment import prepare_environment
+from l2audit.pipeline.environment import prepare_environment, same_declaration
 from l2audit.pipeline.jobs import WALL, Turn, note_wall
 from l2audit.pipeline.minutes import expected_seconds
 from l2audit.seeds import canonical
@@ -141,3 +141,7 @@ def nothing_to_do():
     if not workflow.dryrun:
         check_settled(STUDY.name, declared())
     return f"\nThe page: {PAGE}"
+
+
+with tell():
+    same_declaration(declared(), workflow.is_main_process)

@@ -25,19 +25,22 @@ rule report:
 
 # Not part of the default target: `snakemake publish` copies the default study's page and evidence to report/published/, which
 # is committed, so that a visitor reads the result without running anything.
-rule publish:
-    input:
-        page="report/default.html",
-        evidence=expand("results/default/{name}", name=EVIDENCE),
-        calibration=[path for path in CALIBRATION if path.startswith("results/")],
-    output:
-        "report/published/default.html",
-        expand("report/published/{name}", name=EVIDENCE),
-    log:
-        "results/default/logs/publish.log",
-    benchmark:
-        "results/default/benchmarks/publish.tsv"
-    params:
-        code=CODE["publish"],
-    script:
-        "../../scripts/publish.py"
+if STUDY.name == "default":
+
+    rule publish:
+        input:
+            page=PAGE,
+            evidence=expand(f"{RESULTS}/{{name}}", name=EVIDENCE),
+            calibration=[path for path in CALIBRATION if path.startswith("results/")],
+        output:
+            "report/published/default.html",
+            expand("report/published/{name}", name=EVIDENCE),
+        log:
+            f"{RESULTS}/logs/publish.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/publish.tsv"
+        params:
+            declared=lambda wildcards: declared(),
+            code=CODE["publish"],
+        script:
+            "../../scripts/publish.py"

@@ -10,6 +10,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from l2audit.errors import UserError
+
 PLAIN_THREADS = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -24,6 +26,25 @@ PLAIN_THREADS = {
 """Environment of every job: one thread (jobs run side by side instead), no window, no chatter."""
 
 INTERPRETER = sys.executable
+
+
+DECLARED = "L2AUDIT_DECLARED"
+
+
+def same_declaration(declared: str, scheduling: bool) -> None:
+    """Let jobs of a run see the configuration with which the run started.
+
+    declared: the hash of all that the study's results depend on, as the present process read it. The process that
+    schedules passes it on, and a job compares: it reads the files again, and they may have been edited meanwhile. (On a
+    cluster that does not pass the environment on there is nothing to compare with.) UserError: they differ.
+    """
+    if scheduling:
+        os.environ[DECLARED] = declared
+    elif os.environ.get(DECLARED, declared) != declared:
+        raise UserError(
+            "the configuration or the code was edited while the study runs",
+            fix="run the same command again when this run has ended; what was computed before is kept",
+        )
 
 
 def prepare_environment(sources: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from l2audit import __version__
 from l2audit.files import sha256_of
 from l2audit.packages import installed
+from l2audit.runs.results import provenance_of
 from l2audit.stored import read_json, read_table
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pandas", "pyarrow", "tensorflow", "snakemake")
@@ -29,10 +30,11 @@ def provenance(
 ) -> dict[str, Any]:
     """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
 
-    `datasets` are the data cards as they are; `runs` counts the rows of the table of runs by status, and has the
-    architecture of every arm and the kinds of contamination; `contaminations` are the entries of
-    config/contaminations.yaml, from which the page explains the kinds; `declared_sha256` is the hash of all that the
-    results depend on; `files` has the SHA-256 of each file of the evidence, by name.
+    `datasets` are the data cards as they are. `runs` counts the rows of the table of runs by status; it has the
+    architecture of every arm, the kinds of contamination, and the packages and processors that trained.
+    `contaminations` are the entries of config/contaminations.yaml, from which the page explains the kinds.
+    `declared_sha256` is the hash of all that the results depend on; `files` has the SHA-256 of each file of the
+    evidence, by name.
     """
     trained = read_table(runs, ["status", "arm", "architecture", "kind"])
     status = Counter(trained["status"].to_pylist())
@@ -52,6 +54,7 @@ def provenance(
             "by_status": dict(sorted(status.items())),
             "architectures": dict(sorted(architectures.items())),
             "kinds": sorted(set(trained["kind"].to_pylist())),
+            "trained_with": provenance_of(runs)["trained_with"],
         },
     }
 

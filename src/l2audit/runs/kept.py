@@ -82,9 +82,9 @@ class Kept:
     def __init__(self, folder: str | Path, dataset: str) -> None:
         self.folder = Path(folder)
         self._before: list[Trained] = []
-        for runs in sorted(self.folder.glob(f"{dataset}.*.runs")):
+        for runs in sorted(self.folder.glob(f"{dataset}.*.runs.parquet")):
             with contextlib.suppress(DamagedFile, FileNotFoundError):
-                self._before.append(Trained.read(runs, runs.with_suffix(".predictions")))
+                self._before.append(Trained.read(runs, runs.with_name(runs.name.replace(".runs.", ".predictions."))))
 
     def find(self, shard_id: str, origin: Origin) -> Trained | None:
         """The shard as it was trained before, if that was from the same `origin` (its registration aside)."""
@@ -112,7 +112,7 @@ class Kept:
                 file.unlink(missing_ok=True)
 
     def _files(self, name: str) -> tuple[Path, Path]:
-        return self.folder / f"{name}.runs", self.folder / f"{name}.predictions"
+        return self.folder / f"{name}.runs.parquet", self.folder / f"{name}.predictions.parquet"
 
 
 def _as_made(table: pa.Table) -> pa.Table:
