@@ -22,7 +22,7 @@ import yaml
 from markupsafe import Markup
 
 from l2audit import specifications
-from l2audit.cli import main, verdict_text
+from l2audit.cli import main
 from l2audit.config.claims import load as load_claims
 from l2audit.config.load import load, table
 from l2audit.config.study import Config
@@ -34,8 +34,9 @@ from l2audit.judge.verdicts import judge
 from l2audit.pipeline.check import load_verified
 from l2audit.pipeline.feasible import verify
 from l2audit.pipeline.provenance import provenance
+from l2audit.pipeline.results import EVIDENCE, verdict_text
 from l2audit.plan import Shard, plan, planned
-from l2audit.report.files import EVIDENCE, write_page
+from l2audit.report.files import write_page
 from l2audit.runs.registrations import KEY, counted, of_runs, stamped
 from l2audit.runs.results import CERTIFICATES, MEASURED, collect, table_of, write
 from l2audit.runs.shard import train_shard

@@ -16,7 +16,7 @@ from l2audit.effects.estimands import ESTIMANDS
 from l2audit.judge.verdicts import judge
 from l2audit.wording.display import DISPLAYS, number
 from l2audit.wording.registered import registered
-from l2audit.wording.sentences import markdown, table
+from l2audit.wording.tables import markdown, table
 
 STRATA = ["label", "target"]
 WIDE = (-5, 5, -5, 5)

@@ -5,16 +5,13 @@ Sentences are made from the published entries alone, so a reader of verdicts.jso
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from l2audit.config import claims
 from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants, Part
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.effects.estimands.base import CONTAMINATED, KINDS
-from l2audit.wording.display import MINUS, number
 from l2audit.wording.phrases import (
     Entry,
     against_delta,
@@ -22,12 +19,10 @@ from l2audit.wording.phrases import (
     capital,
     counted,
     estimate,
-    multiple,
     named,
     outlook,
     titled,
 )
-from l2audit.wording.registered import CHANGED
 
 STRATA = {
     "all": "all together",
@@ -256,73 +251,3 @@ def identity_sentence(claim: Claim, verdict: str, checks: Sequence[Entry]) -> st
     shown = f"; expected {_brief(failed[0]['expected'])}, obtained {_brief(failed[0]['obtained'])}" if failed else ""
     refuted = claim.parts[0].statement.strip().rstrip(".")
     return f"False by calculation: “{refuted}” does not hold{shown}."
-
-
-def table(verdicts: Mapping[str, Any], width: int = 100) -> str:
-    """The verdicts as text of at most `width` columns, ASCII apart from the sentences' quotes: for the terminal."""
-    sections = [("Claims", verdicts["claims"]), ("Added", verdicts["added"]), ("Controls", verdicts["controls"])]
-    blocks = [_section(title, entries, width) for title, entries in sections if entries]
-    if notice(verdicts):
-        blocks.insert(0, textwrap.fill(notice(verdicts), width))
-    return "\n\n".join(blocks).translate({ord(MINUS): "-", ord("“"): '"', ord("”"): '"'}) + "\n"
-
-
-def notice(verdicts: Mapping[str, Any]) -> str:
-    """What must be said above all verdicts: that the registration was changed after training. Else ""."""
-    about = verdicts.get("registered")
-    return str(about["sentence"]) if about and about["status"] == CHANGED else ""
-
-
-def markdown(verdicts: Mapping[str, Any]) -> str:
-    """The verdicts as a Markdown table: claim, quote and author, verdict, sentence."""
-    lines = [f"**{notice(verdicts)}**", ""] if notice(verdicts) else []
-    lines += ["| | what was said | verdict | |", "|---|---|---|---|"]
-    for entry in (*verdicts["claims"], *verdicts["added"]):
-        said = f"“{entry['quote']}” ({entry['author']})" if entry["quote"] else f"{entry['question']} (added)"
-        lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")
-    return "\n".join(lines) + "\n"
-
-
-HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
-FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
-
-
-def _section(title: str, entries: Sequence[Entry], width: int) -> str:
-    lines = [cells for entry in entries for cells in _lines(entry)]
-    widths = [max(len(cell) for cell in column) for column in zip(HEADINGS, *lines, strict=True)]
-    wide = sum(widths) + 2 * (len(widths) - 1) <= width
-    rule = "-" * min(width, sum(widths) + 2 * (len(widths) - 1))
-    out = [title.upper()]
-    if wide:
-        out += [_joined(HEADINGS, widths), rule]
-    for entry in entries:
-        for cells in _lines(entry):
-            out += [_joined(cells, widths)] if wide else textwrap.wrap(": ".join(cells[:2]), width)
-        for text in (entry["sentence"], _outcome(entry)):
-            out += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
-    if wide and any(entry["estimate"] is not None for entry in entries):
-        out += textwrap.wrap(FOOT, width)
-    return "\n".join(out)
-
-
-def _outcome(entry: Entry) -> str:
-    return f"control {entry['outcome']}: expected {' or '.join(entry['expects'])}" if "outcome" in entry else ""
-
-
-def _lines(entry: Entry) -> list[tuple[str, ...]]:
-    return [_cells(entry, entry["id"]), *(_cells(row, f"  {row['stratum']}") for row in entry["strata"])]
-
-
-def _cells(entry: Entry, name: str) -> tuple[str, ...]:
-    if entry["estimate"] is None:
-        value = ""
-    elif entry["ci_low"] is None:
-        value = number(entry["estimate"], 1, sign=True)
-    else:
-        value = multiple(entry["estimate"], entry["ci_low"], entry["ci_high"])
-    datasets = f"{entry['n_datasets']} of {entry['n_planned_datasets']}" if entry["n_planned_datasets"] else ""
-    return name, entry["verdict"], value, datasets
-
-
-def _joined(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
