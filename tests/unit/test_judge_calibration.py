@@ -108,7 +108,7 @@ def test_scenarios_are_distinct_and_every_target_concerns_some() -> None:
 
 
 def test_a_target_is_missed_only_beyond_doubt() -> None:
-    row = {"group": "near", "truth": "t", "tau": 1.0, "scenario": "s", "studies": 2000, "rates": {}}
+    row = {"group": "near", "truth": "t", "tau": 1.0, "seed_noise": 1.0, "scenario": "s", "studies": 2000, "rates": {}}
 
     def with_rate(count: int) -> dict[str, object]:
         rates = {name: rate(0, 2000) for name in rule.VERDICT_CODES} | {"no meaningful effect": rate(count, 2000)}

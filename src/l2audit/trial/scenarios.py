@@ -83,7 +83,8 @@ def simulate(scenario: Scenario, studies: int, constants: Constants) -> tuple[li
     if scenario.inactive:
         drawn = generator("calibration", scenario.id, "active").random((*shape, 1, 1, 1, 1))
         active = (drawn >= scenario.inactive).astype(float)
-    cases, target = [], []
+    cases: list[Case] = []
+    target: list[Scores] = []
     for claim, means in enumerate(scenario.means):
         rng = generator("calibration", scenario.id, claim)
         d = _correlated(common, spread(rng, shape), scenario.correlation)
@@ -213,8 +214,7 @@ def scenarios() -> tuple[Scenario, ...]:
     for mean, inactive in ((0.0, 0.1), (0.0, 0.8), (-3.0, 0.8), (3.0, 0.8)):
         called = f"{mean:+g}, L2 inactive on {100 * inactive:.0f} % of datasets"
         grids.append(_grid("gate", mean, called=called, inactive=inactive))
-    gaps = {"missing": 0.05, "absent": 0.15}
     for mean in (0.0, 1.0, 3.0):
         called = f"{mean:+g}, 5 % of runs and 15 % of datasets missing"
-        grids.append(_grid("gaps", mean, at=((1.0, 1.0),), labels=(1.0,), called=called, **gaps))
+        grids.append(_grid("gaps", mean, (12,), ((1.0, 1.0),), (1.0,), called=called, missing=0.05, absent=0.15))
     return tuple(itertools.chain.from_iterable(grids))
