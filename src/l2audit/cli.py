@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tell():
             options.root = options.root or folder_of(Path(), None)
+            options.registration = options.registration or options.root / "config" / "claims.yaml"
             options.run(options)
     except BrokenPipeError:  # the reader of our output (head, less) has left
         sys.stderr.close()
@@ -73,10 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--root", type=Path, help="folder of the repository (default: here)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.set_defaults(registration=None)
     registration = argparse.ArgumentParser(add_help=False)
-    registration.add_argument(
-        "--registration", metavar="FILE", type=Path, help="claims in place of those in config/claims.yaml"
-    )
+    about = "claims in place of those in config/claims.yaml"
+    registration.add_argument("--registration", metavar="FILE", type=Path, help=about)
     stored = argparse.ArgumentParser(add_help=False)
     stored.add_argument("study", metavar="STUDY", nargs="?", default=PUBLISHED_STUDY, help="default: %(default)s")
     named = "a name in config/studies/ or a YAML file"
@@ -105,21 +106,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _registration(options: argparse.Namespace) -> Path:
-    path: Path = options.registration or options.root / "config" / "claims.yaml"
-    return path
-
-
 def _check(options: argparse.Namespace) -> None:
     from l2audit.config.reader import shown
     from l2audit.pipeline.check import check, without_evidence
 
-    path = _registration(options)
-    configs, registration = check(options.root, options.study, path)
+    configs, registration = check(options.root, options.study, options.registration)
     for config in configs:
         print(f"ok  {config.file}")
     print("ok  the tables in config/: datasets, architectures, contaminations, specifications")
-    print(f"ok  {shown(path)}")
+    print(f"ok  {shown(options.registration)}")
     for config in configs:
         for lack, claims in without_evidence(registration, config).items():
             print(f"warning: {config.file} gives nothing to judge {', '.join(claims)} by: it has {lack}")
@@ -130,7 +125,7 @@ def _plan(options: argparse.Namespace) -> None:
     from l2audit.pipeline.minutes import expected_seconds, measured_seconds
     from l2audit.plan import plan
 
-    config = load(options.root, options.study, _registration(options))
+    config = load(options.root, options.study, options.registration)
     study, shards = config.study, plan(config)
     measured = {shard: measured_seconds(options.root / "results" / study.name, shard) for shard in shards}
     minutes = {
@@ -170,10 +165,9 @@ def _detectable(options: argparse.Namespace, config: Config, shards: Sequence[Sh
 
     from l2audit.pipeline.check import load_verified
     from l2audit.plan import planned
-    from l2audit.runs.results import COLUMNS
     from l2audit.trial import power
 
-    registration = load_verified(_registration(options))
+    registration = load_verified(options.registration)
     source: Path | None = None
     for name in (PUBLISHED_STUDY, config.study.name):  # the own results, if there are any, tell the spread best
         with contextlib.suppress(UserError):
@@ -181,7 +175,6 @@ def _detectable(options: argparse.Namespace, config: Config, shards: Sequence[Sh
     cards = read_json(source / PROVENANCE)["datasets"] if source else []
     effects = power.planned_effects(
         pd.DataFrame(planned(shards)),
-        [column.name for column in COLUMNS],
         registration,
         {kind: entry["stratum"] for kind, entry in config.contaminations.items()},
         {card["name"]: card["collinear"] for card in cards if card["name"] in config.datasets},

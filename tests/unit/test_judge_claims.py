@@ -18,7 +18,6 @@ from l2audit.config.load import load as load_study
 from l2audit.effects.estimands import ESTIMANDS, parameter_faults
 from l2audit.pipeline.check import load_verified, without_evidence
 from l2audit.plan import plan, planned
-from l2audit.runs.results import COLUMNS
 from l2audit.trial.power import planned_effects
 
 REGISTERED = Path(__file__).parents[2] / "config/claims.yaml"
@@ -199,7 +198,7 @@ def test_a_claim_gets_nothing_of_a_study_where_no_contrast_is_planned_for_it(stu
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
     runs = pd.DataFrame(planned(plan(config)))
     runs = runs[(runs["seed"] < 2) & (runs["beta"].isin(sorted(runs["beta"].unique())[:2]))]
-    effects = planned_effects(runs, [column.name for column in COLUMNS], registration, strata, {})
+    effects = planned_effects(runs, registration, strata, {})
     idle = set()
     for one in registration.family(*MEASURED):
         own = effects[(effects["claim"] == one.id) & effects["architecture"].isin(one.architectures)]

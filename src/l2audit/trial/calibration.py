@@ -35,14 +35,11 @@ JUDGE = "judge"
 """The stage of the workflow whose code is on trial."""
 
 
-def rate(count: int, studies: int) -> dict[str, float]:
-    """A share with its exact 95 % interval (Clopper & Pearson 1934)."""
+def rate(hits: Mask | int, studies: int) -> dict[str, float]:
+    """The share of `hits` among the studies with its exact 95 % interval (Clopper & Pearson 1934)."""
+    count = int(np.sum(hits))
     low, high = stats.binomtest(count, studies).proportion_ci(method="exact")
     return {"rate": count / studies, "low": round(float(low), 6), "high": round(float(high), 6)}
-
-
-def _rate(hits: Mask) -> dict[str, float]:
-    return rate(int(hits.sum()), len(hits))
 
 
 DIRECTED = (rule.SUPPORTED, rule.REVERSED, rule.EXCLUDED)
@@ -104,9 +101,9 @@ def run(scenario: Scenario, studies: int, constants: Constants) -> dict[str, Any
         "parts": 1 if scenario.parts is None else 2,
         "claims": len(cases),
         "studies": studies,
-        "rates": {name: _rate(first == code) for code, name in enumerate(VERDICT_CODES)},
-        "wrong_claim": _rate(wrong(first, _truths(scenario, 0)[0])),
-        **{name: _rate(hits) for name, hits in errors.items()},
+        "rates": {name: rate(first == code, studies) for code, name in enumerate(VERDICT_CODES)},
+        "wrong_claim": rate(wrong(first, _truths(scenario, 0)[0]), studies),
+        **{name: rate(hits, studies) for name, hits in errors.items()},
         "labels": _labels(decision, target, scenario, constants) if scenario.labels else {},
     }
 
@@ -114,17 +111,17 @@ def run(scenario: Scenario, studies: int, constants: Constants) -> dict[str, Any
 def _labels(decision: Decision, target: Sequence[Scores], scenario: Scenario, constants: Constants) -> dict[str, Any]:
     """How often each label of step 9 is attached to the target's verdict."""
     first = decision.verdicts[0][0]
-    studies = np.arange(len(first))
     planned = [np.ones((1, scenario.k, KINDS), dtype=bool)] * len(target)
     zeros = rule.with_zeros(decision.cases[0].rows, target, planned)
+    with_zeros = rule.redecide(decision, 0, zeros, np.arange(len(first)), constants)[0]
     alone = rule.alone(decision.evidence[0][0], constants.alpha)
-    return {
-        "rests on a dataset": _rate(np.asarray(rule.rests_on(decision, 0, constants)[0].any(axis=-1))),
-        "depends on excluded runs": _rate(rule.redecide(decision, 0, zeros, studies, constants)[0] != first),
-        "would be decided as the only claim": _rate(
-            (first == rule.INCONCLUSIVE) & ~np.isin(alone, (rule.INCONCLUSIVE, rule.INACTIVE))
-        ),
+    found = {
+        "rests on a dataset": np.asarray(rule.rests_on(decision, 0, constants)[0].any(axis=-1)),
+        "depends on excluded runs": with_zeros != first,
+        "would be decided as the only claim": (first == rule.INCONCLUSIVE)
+        & ~np.isin(alone, (rule.INCONCLUSIVE, rule.INACTIVE)),
     }
+    return {label: rate(hits, len(first)) for label, hits in found.items()}
 
 
 Row = Mapping[str, Any]

@@ -17,6 +17,7 @@ from l2audit.config.claims import MEASURED, Constants, Registration
 from l2audit.effects.layout import claim_table
 from l2audit.effects.table import estimate
 from l2audit.judge.statistics import detectable_effect
+from l2audit.runs.results import schema
 from l2audit.wording.tables import text_table
 
 ASSUMED = (1.0, 2.0)
@@ -48,18 +49,14 @@ class Outlook:
 
 
 def planned_effects(
-    plan: pd.DataFrame,
-    columns: Sequence[str],
-    registration: Registration,
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
+    plan: pd.DataFrame, registration: Registration, strata: Mapping[str, str], collinear: Mapping[str, bool]
 ) -> pd.DataFrame:
-    """Every planned contrast of `plan` (see `effects.estimate`), none with a run; `columns`: of a table of runs.
+    """Every planned contrast of `plan` (see `effects.estimate`), none with a run.
 
     A dataset that is not in `collinear`, because it was never prepared, counts as not collinear: that matters only to a
     claim of one leverage stratum alone.
     """
-    nothing = pd.DataFrame({name: pd.Series(dtype=object) for name in columns})
+    nothing = pd.DataFrame({name: pd.Series(dtype=object) for name in schema().names})
     return estimate(plan, nothing, registration, strata, dict.fromkeys(plan["dataset"], False) | dict(collinear))
 
 
