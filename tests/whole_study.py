@@ -42,7 +42,7 @@ from l2audit.runs.results import CERTIFICATES, MEASURED, collect, table_of, writ
 from l2audit.runs.shard import train_shard
 from l2audit.seeds import generator
 from l2audit.stored import read_frame, write_frame, write_json
-from l2audit.wording.registered import registered
+from l2audit.wording.registered import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "config" / "claims.yaml"
@@ -146,7 +146,7 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     effects = read_frame(folder / "effects.parquet")
     behind = runs_behind(effects, runs, registration)
     verdicts = judge(effects, registration, _published("identities"), n_runs=behind, resamples=RESAMPLES)
-    verdicts["registered"] = registered(registration.sha256, of_runs(folder / "runs.parquet"))
+    verdicts["registered"] = registration_status(registration.sha256, of_runs(folder / "runs.parquet"))
     choices = specifications.load(ROOT / "config" / "specifications.yaml")
     curves = specifications.specify(schedule, runs, effects, registration, strata, collinear, choices)
     files = [folder / f"card-{one['name']}.json" for one in cards]

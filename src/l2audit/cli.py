@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
 from l2audit.pipeline.results import (
-    PROVENANCE,
-    PUBLISHED,
+    PROVENANCE_FILE,
+    PUBLISHED_FOLDER,
     PUBLISHED_STUDY,
     calibration_file,
     stored_results,
@@ -172,7 +172,7 @@ def _detectable(options: argparse.Namespace, config: Config, shards: Sequence[Sh
     for name in (PUBLISHED_STUDY, config.study.name):  # the own results, if there are any, tell the spread best
         with contextlib.suppress(UserError):
             source = stored_results(options.root, name)
-    cards = read_json(source / PROVENANCE)["datasets"] if source else []
+    cards = read_json(source / PROVENANCE_FILE)["datasets"] if source else []
     effects = power.planned_effects(
         pd.DataFrame(planned(shards)),
         registration,
@@ -181,7 +181,7 @@ def _detectable(options: argparse.Namespace, config: Config, shards: Sequence[Sh
     )
     spreads = power.spreads_of(read_json(source / "verdicts.json")) if source else {}
     found = power.outlooks(effects, registration, spreads)
-    where = "the published study" if source == options.root / PUBLISHED else f"results/{config.study.name}"
+    where = "the published study" if source == options.root / PUBLISHED_FOLDER else f"results/{config.study.name}"
     return power.text(found, where if source else None, registration.constants)
 
 
@@ -199,7 +199,7 @@ def _report(options: argparse.Namespace) -> None:
     from l2audit.report.files import write_page
 
     source = stored_results(options.root, options.study)
-    published = source == options.root / PUBLISHED
+    published = source == options.root / PUBLISHED_FOLDER
     # Under the study's own name there is only what this folder's own results say.
     page = options.root / "report" / f"{options.study}{'.published' if published else ''}.html"
     write_page(source, page, calibration_file(options.root))

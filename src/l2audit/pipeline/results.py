@@ -13,7 +13,7 @@ from l2audit.errors import UserError
 from l2audit.files import sha256_of
 from l2audit.stored import read_json
 
-PROVENANCE = "provenance.json"
+PROVENANCE_FILE = "provenance.json"
 EVIDENCE = (
     "verdicts.json",
     "specifications.json",
@@ -21,11 +21,11 @@ EVIDENCE = (
     "summary.parquet",
     "identities.json",
     "oracles.json",
-    PROVENANCE,
+    PROVENANCE_FILE,
 )
-"""The files that a page is made of. `PUBLISHED` holds a copy of those of `PUBLISHED_STUDY`."""
+"""The files that a page is made of. `PUBLISHED_FOLDER` holds a copy of those of `PUBLISHED_STUDY`."""
 
-PUBLISHED = Path("report/published")
+PUBLISHED_FOLDER = Path("report/published")
 PUBLISHED_STUDY = "default"
 
 
@@ -44,8 +44,10 @@ def strangers(folder: Path) -> list[Path]:
 
     Either another run made them (one that failed half-way), or somebody changed them.
     """
-    named = read_json(folder / PROVENANCE).get("files", {})
-    return [folder / name for name in EVIDENCE if name != PROVENANCE and sha256_of(folder / name) != named.get(name)]
+    named = read_json(folder / PROVENANCE_FILE).get("files", {})
+    return [
+        folder / name for name in EVIDENCE if name != PROVENANCE_FILE and sha256_of(folder / name) != named.get(name)
+    ]
 
 
 def stored_results(root: Path, study: str) -> Path:
@@ -53,7 +55,7 @@ def stored_results(root: Path, study: str) -> Path:
 
     UserError: neither folder holds all of it, or the files there come from different runs.
     """
-    own, published = root / "results" / study, root / PUBLISHED
+    own, published = root / "results" / study, root / PUBLISHED_FOLDER
     for folder in [own, published] if study == PUBLISHED_STUDY else [own]:
         if all((folder / name).exists() for name in EVIDENCE):
             if found := strangers(folder):
@@ -69,17 +71,17 @@ def stored_results(root: Path, study: str) -> Path:
 
 def calibration_file(root: Path) -> Path | None:
     """The trial of the judge that a page shows: the one of `make calibrate`, else the published one, else None."""
-    found = (root / "results" / "calibration.json", root / PUBLISHED / "calibration.json")
+    found = (root / "results" / "calibration.json", root / PUBLISHED_FOLDER / "calibration.json")
     return next((path for path in found if path.exists()), None)
 
 
 def verdict_text(source: Path) -> str:
     """The verdict table of the results in `source`, as wide as the terminal."""
-    from l2audit.wording.tables import table
+    from l2audit.wording.tables import verdict_table
 
     stamp = "Plumbing only: this study is too small for verdicts.\n\n"
-    judged = read_json(source / PROVENANCE)["study"]["verdicts"]
-    shown = table(read_json(source / "verdicts.json"), shutil.get_terminal_size((100, 24)).columns)
+    judged = read_json(source / PROVENANCE_FILE)["study"]["verdicts"]
+    shown = verdict_table(read_json(source / "verdicts.json"), shutil.get_terminal_size((100, 24)).columns)
     return shown if judged else stamp + shown
 
 
@@ -94,7 +96,7 @@ def check_settled(study: str, declared: str, root: Path = Path()) -> None:
     Snakemake compares them by what it keeps in .snakemake/. Results that were copied here come without it.
     """
     folder = root / "results" / study
-    if read_json(folder / PROVENANCE).get("declared_sha256") != declared:
+    if read_json(folder / PROVENANCE_FILE).get("declared_sha256") != declared:
         raise UserError(
             "are not the results of the present configuration, and Snakemake does not remember what made them",
             file=folder,

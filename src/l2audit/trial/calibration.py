@@ -124,12 +124,12 @@ def _labels(decision: Decision, target: Sequence[Scores], scenario: Scenario, co
     return {label: rate(hits, len(first)) for label, hits in found.items()}
 
 
-Row = Mapping[str, Any]
+Rates = Mapping[str, Any]
 """A scenario with its rates, as `run` returns it."""
 
 
 @dataclass(frozen=True)
-class Target:
+class Demand:
     """A demand on the rates of some scenarios: at most (errors) or at least (power) `limit`.
 
     It is missed when the whole 95 % interval of a rate lies on the wrong side.
@@ -147,12 +147,12 @@ class Target:
     tau: tuple[float, float] = (0.0, math.inf)
     seed_noise: float = math.inf
 
-    def applies(self, row: Row) -> bool:
+    def applies(self, row: Rates) -> bool:
         """Whether the demand concerns a scenario."""
         named = row["group"] in self.groups and row["truth"].endswith(self.truth)
         return named and self.tau[0] <= row["tau"] <= self.tau[1] and row["seed_noise"] <= self.seed_noise
 
-    def value(self, row: Row) -> dict[str, float]:
+    def value(self, row: Rates) -> dict[str, float]:
         """The rate of a scenario that the demand is about; verdicts exclude each other, so their counts add."""
         if isinstance(self.of, str):
             found: dict[str, float] = row[self.of]
@@ -160,7 +160,7 @@ class Target:
         counts = (row["rates"][VERDICT_CODES[code]]["rate"] * row["studies"] for code in self.of)
         return rate(sum(map(round, counts)), row["studies"])
 
-    def holds(self, row: Row) -> bool:
+    def holds(self, row: Rates) -> bool:
         """Whether one scenario is compatible with the demand."""
         found = self.value(row)
         return found["low"] <= self.limit if self.at_most else found["high"] >= self.limit
@@ -173,25 +173,25 @@ DIRECTIONS = (rule.SUPPORTED, rule.REVERSED)
 NEGATIVE = (rule.REVERSED, rule.EXCLUDED, rule.NEGLIGIBLE)
 MOST, LEAST = True, False
 TARGETS = (
-    Target("1 any wrong verdict in nine claims", 0.05, MOST, "wrong_in_family", FAMILY),
-    Target("1 any wrong verdict in their kinds", 0.05, MOST, "wrong_in_kinds", FAMILY),
-    Target("1 the same at 0, skewed spread", 0.07, MOST, "wrong_in_family", ("family skewed",)),
-    Target("1 a wrong verdict on a conjunction", 0.05, MOST, "wrong_claim", ("conjunction",)),
-    Target("1 a wrong verdict with gaps", 0.05, MOST, "wrong_claim", ("gaps",)),
-    Target("2 supported at +3, tau <= 1", 0.90, LEAST, SUPPORT, ("power",), "+3", (0.0, 1.0)),
-    Target("2 supported at +3, tau = 1.5", 0.80, LEAST, SUPPORT, ("power",), "+3", (1.5, 1.5)),
-    Target("2 supported at +5, tau <= 2", 0.90, LEAST, SUPPORT, ("power",), "+5"),
-    Target("3 no meaningful effect where one is near", 0.05, MOST, NULL, ("near",)),
-    Target("4 no meaningful effect at 0, tau <= 0.5, s <= 2", 0.90, LEAST, NULL, ("no effect",), "", (0.0, 0.5), 2.0),
-    Target("5 mixed at kinds +4/-4", 0.95, LEAST, MIXED, ("mixed kinds",)),
-    Target("5 mixed at datasets 70/30", 0.60, LEAST, MIXED, ("mixed datasets",)),
-    Target("5 any false mixed, tau <= 1", 0.05, MOST, "mixed_in_family", FAMILY + SKEWED, "", (0.0, 1.0)),
-    Target("6 placebo supported or reversed", 0.0, MOST, DIRECTIONS, ("placebo",)),
-    Target("7 a negative verdict while L2 is inactive", 0.05, MOST, NEGATIVE, ("gate",), "80 % of datasets"),
+    Demand("1 any wrong verdict in nine claims", 0.05, MOST, "wrong_in_family", FAMILY),
+    Demand("1 any wrong verdict in their kinds", 0.05, MOST, "wrong_in_kinds", FAMILY),
+    Demand("1 the same at 0, skewed spread", 0.07, MOST, "wrong_in_family", ("family skewed",)),
+    Demand("1 a wrong verdict on a conjunction", 0.05, MOST, "wrong_claim", ("conjunction",)),
+    Demand("1 a wrong verdict with gaps", 0.05, MOST, "wrong_claim", ("gaps",)),
+    Demand("2 supported at +3, tau <= 1", 0.90, LEAST, SUPPORT, ("power",), "+3", (0.0, 1.0)),
+    Demand("2 supported at +3, tau = 1.5", 0.80, LEAST, SUPPORT, ("power",), "+3", (1.5, 1.5)),
+    Demand("2 supported at +5, tau <= 2", 0.90, LEAST, SUPPORT, ("power",), "+5"),
+    Demand("3 no meaningful effect where one is near", 0.05, MOST, NULL, ("near",)),
+    Demand("4 no meaningful effect at 0, tau <= 0.5, s <= 2", 0.90, LEAST, NULL, ("no effect",), "", (0.0, 0.5), 2.0),
+    Demand("5 mixed at kinds +4/-4", 0.95, LEAST, MIXED, ("mixed kinds",)),
+    Demand("5 mixed at datasets 70/30", 0.60, LEAST, MIXED, ("mixed datasets",)),
+    Demand("5 any false mixed, tau <= 1", 0.05, MOST, "mixed_in_family", FAMILY + SKEWED, "", (0.0, 1.0)),
+    Demand("6 placebo supported or reversed", 0.0, MOST, DIRECTIONS, ("placebo",)),
+    Demand("7 a negative verdict while L2 is inactive", 0.05, MOST, NEGATIVE, ("gate",), "80 % of datasets"),
 )
 
 
-def evaluate(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def check_targets(rows: Sequence[Rates]) -> list[dict[str, Any]]:
     """Each target over the scenarios it applies to: the worst rate, and whether the demand is met in all of them."""
     found = []
     for target in TARGETS:
@@ -215,7 +215,7 @@ def evaluate(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def calibrate(studies: int = STUDIES, constants: Constants | None = None) -> dict[str, Any]:
     """Every scenario, `studies` simulated studies each, and the targets."""
     rows = [run(scenario, studies, constants or Constants()) for scenario in scenarios()]
-    return {"studies": studies, "targets": evaluate(rows), "scenarios": rows}
+    return {"studies": studies, "targets": check_targets(rows), "scenarios": rows}
 
 
 def report(found: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from l2audit.registry import Registry
 
 MINUS = "\u2212"
-COUNTS = "the smallest effect that counts"
+SMALLEST = "the smallest effect that counts"
 
 
 def number(value: float | None, step: float, *, sign: bool = False) -> str:
@@ -54,9 +54,9 @@ class Display:
     opposite: str = "the effect is {value} {unit}"
     amount: str = "{value} {unit}"
     at_least: str = "an average effect of at least {value} {unit}"
-    larger: str = f"larger than {{value}}, {COUNTS},"
-    reverse: str = f"the other way by more than {{value}}, {COUNTS},"
-    within: str = f"smaller than {{value}}, {COUNTS}, either way"
+    larger: str = f"larger than {{value}}, {SMALLEST},"
+    reverse: str = f"the other way by more than {{value}}, {SMALLEST},"
+    within: str = f"smaller than {{value}}, {SMALLEST}, either way"
     excluded: str = "an average effect of {value} {unit} is excluded"
     heading: str = "{unit}"
     of: Callable[[float], float] | None = None
@@ -74,15 +74,15 @@ class Display:
         return self.number(first, step), self.number(second, step)
 
 
-PLAIN = "plain"
+PLAIN_DISPLAY = "plain"
 DISPLAYS: Registry[Display] = Registry("display")
-DISPLAYS.add(PLAIN, Display())
+DISPLAYS.add(PLAIN_DISPLAY, Display())
 
-BEYOND = f"beyond {{value}}, {COUNTS},"
-SHARE = (BEYOND, BEYOND, f"less than a change to {{value}}, {COUNTS}, either way")
-NEAR_1 = f"nearer to 1 than a factor of {{value}}, {COUNTS}, either way"
-TIMES = (f"more than {{value}} times, {COUNTS},", f"less than {{value}} times, {COUNTS},", NEAR_1)
-FACTOR = (f"more than {{value}}, {COUNTS},", f"less than {{value}}, {COUNTS} the other way,", NEAR_1)
+BEYOND = f"beyond {{value}}, {SMALLEST},"
+SHARE = (BEYOND, BEYOND, f"less than a change to {{value}}, {SMALLEST}, either way")
+NEAR_1 = f"nearer to 1 than a factor of {{value}}, {SMALLEST}, either way"
+TIMES = (f"more than {{value}} times, {SMALLEST},", f"less than {{value}} times, {SMALLEST},", NEAR_1)
+FACTOR = (f"more than {{value}}, {SMALLEST},", f"less than {{value}}, {SMALLEST} the other way,", NEAR_1)
 
 
 def _as_ratio(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from l2audit.config.claims import Constants
-from l2audit.wording.display import DISPLAYS, MINUS, PLAIN, Display, number
+from l2audit.wording.display import DISPLAYS, MINUS, PLAIN_DISPLAY, Display, number
 
 Entry = Mapping[str, Any]
 
@@ -24,10 +24,10 @@ SEVERAL_UNITS = Display(
 )
 
 
-def counted(n: int, noun: str) -> str:
+def plural(n: int, noun: str) -> str:
     """`n` and the noun, plural where it is one.
 
-    >>> counted(1, "dataset"), counted(12, "dataset")
+    >>> plural(1, "dataset"), plural(12, "dataset")
     ('1 dataset', '12 datasets')
     """
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
@@ -65,7 +65,7 @@ def _display(part: Entry) -> tuple[Display, Entry]:
     return (DISPLAYS[found[0][1]["display"]], found[0][1]) if len(found) == 1 else (SEVERAL_UNITS, {})
 
 
-def estimate(part: Entry) -> str:
+def mean_clause(part: Entry) -> str:
     """A clause: mean and interval of a part, in its unit if it has one, else as a multiple with each task's figures."""
     show, figures = _display(part)
     if figures:
@@ -76,14 +76,14 @@ def estimate(part: Entry) -> str:
 
 
 def brief(part: Entry) -> str:
-    """As `estimate`, without the figures of each task."""
+    """As `mean_clause`, without the figures of each task."""
     _, figures = _display(part)
     return brief_figures(figures) if figures else _times(part, "the smallest effect that counts")
 
 
 def brief_figures(task: Entry) -> str:
     """Mean, unit and interval of one task."""
-    return _with_interval(task, "{value} {unit}" if task["display"] == PLAIN else "{value}")
+    return _with_interval(task, "{value} {unit}" if task["display"] == PLAIN_DISPLAY else "{value}")
 
 
 def _with_interval(task: Entry, clause: str) -> str:

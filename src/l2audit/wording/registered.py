@@ -10,7 +10,7 @@ SHOWN = 12
 """Digits of a SHA-256 in a sentence; the entry holds all of them."""
 
 
-def registered(present: str, shards: Mapping[str, int]) -> dict[str, Any]:
+def registration_status(present: str, shards: Mapping[str, int]) -> dict[str, Any]:
     """status, sentence, the SHA-256 of the registration that judges (`present`), and the numbers of shards by theirs.
 
     `shards`: SHA-256 (or "unknown", of shards that do not say) -> number of shards. A single shard that was trained

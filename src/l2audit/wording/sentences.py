@@ -13,7 +13,7 @@ from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.effects.estimands.base import CONTAMINATED, KINDS
-from l2audit.wording.phrases import Entry, against_delta, brief, capital, counted, estimate, outlook, titled
+from l2audit.wording.phrases import Entry, against_delta, brief, capital, mean_clause, outlook, plural, titled
 
 STRATA = {
     "all": "all together",
@@ -26,7 +26,7 @@ STRATA = {
 }
 """Strata in words; one that is not listed goes by its own name."""
 
-LOSSES = {"cross_entropy": "cross-entropy", "huber": "Huber"}
+LOSS_NAMES = {"cross_entropy": "cross-entropy", "huber": "Huber"}
 """Losses in words, where those differ from their names."""
 
 READING = {
@@ -73,7 +73,7 @@ def _deciding(row: Entry) -> Entry:
 
 
 def _average(part: Entry) -> str:
-    return f"averaged over {counted(part['n_datasets'], 'dataset')}, {estimate(part)}"
+    return f"averaged over {plural(part['n_datasets'], 'dataset')}, {mean_clause(part)}"
 
 
 def _supported(told: Told) -> str:
@@ -122,7 +122,7 @@ def _mixed(told: Told) -> str:
         min(sum(entry["decisive"] == side for entry in part["datasets"]) for part in row["parts"])
         for side in ("above", "below")
     )
-    datasets = counted(row["n_datasets"], "dataset")
+    datasets = plural(row["n_datasets"], "dataset")
     return f"It depends on the dataset: of {datasets}, {above} decisively show it and {below} decisively the reverse."
 
 
@@ -137,14 +137,14 @@ def _inconclusive(told: Told) -> str:
 
 def _inactive(told: Told) -> str:
     return (
-        f"Not settled: the penalty hardly acted in more than half of the {counted(told.row['n_datasets'], 'dataset')}, "
+        f"Not settled: the penalty hardly acted in more than half of the {plural(told.row['n_datasets'], 'dataset')}, "
         "so an absent effect says nothing about it."
     )
 
 
 def _too_few(told: Told) -> str:
     row = told.row
-    scored = f"{row['n_datasets']} of {counted(row['n_planned_datasets'], 'planned dataset')} could be scored"
+    scored = f"{row['n_datasets']} of {plural(row['n_planned_datasets'], 'planned dataset')} could be scored"
     found = scored if row["n_planned_datasets"] else row["unplanned"]
     return f"This study cannot judge it: {found}, and {told.k_min} are needed."
 
@@ -168,9 +168,9 @@ def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Consta
     corrected = f" after correction for {rows} {what}" if rows > 1 else ""
     told = Told(row, strata, constants.k_min, part, _average(part), corrected)
     text = SENTENCES[row["verdict"]](told).replace(",.", ".").replace(",,", ",").rstrip()
-    if part["n_clipped"] and estimate(part) in text:
+    if part["n_clipped"] and mean_clause(part) in text:
         times = f"{constants.clip:g} times the smallest effect that counts"
-        clipped = counted(part["n_clipped"], "dataset")
+        clipped = plural(part["n_clipped"], "dataset")
         text += f" ({clipped} beyond {times} entered as {constants.clip:g} times.)"
     if row["uncertified"] and row["n_planned_datasets"]:
         text += f" (Runs of {' and '.join(row['uncertified'])} enter whether or not they had converged.)"
@@ -187,7 +187,7 @@ def control_sentence(row: Entry) -> str:
 def identity_sentence(claim: Claim, verdict: str, checks: Sequence[Entry]) -> str:
     """The sentence of a claim that calculation settles: how many checks hold, or what the first that fails obtained."""
     if verdict == SUPPORTED:
-        return f"True by calculation: {counted(len(checks), 'exact check')} out of {len(checks)} hold."
+        return f"True by calculation: {plural(len(checks), 'exact check')} out of {len(checks)} hold."
     if verdict.startswith(claims.INCONCLUSIVE):
         return "Not settled: an exact check of this claim is missing or does not hold."
     shown = ""
@@ -216,7 +216,7 @@ def unplanned(row: Entry, claim: Claim) -> str:
     own, rival = " or ".join(claim.architectures), part.parameters.get(AGAINST)
     arms = f"both {own} and {rival}" if rival else own
     read = ((PRIMARY_LOSS[task], *estimand.losses) for task in part.delta)
-    losses = " or ".join(" and ".join(LOSSES.get(loss, loss) for loss in some) for some in read)
+    losses = " or ".join(" and ".join(LOSS_NAMES.get(loss, loss) for loss in some) for some in read)
     kinds = part.parameters.get(KINDS) or [STRATA.get(name, name) for name in claim.strata]
     outliers = f" on training rows with {' or '.join(kinds) or 'outliers'}" if estimand.levels == CONTAMINATED else ""
     return f"{lead}no {what}{whose} was planned for which it trains {arms} under {losses} loss{outliers}"

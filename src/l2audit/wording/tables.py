@@ -22,7 +22,7 @@ def text_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
     return text
 
 
-def table(verdicts: Mapping[str, Any], width: int = 100) -> str:
+def verdict_table(verdicts: Mapping[str, Any], width: int = 100) -> str:
     """The verdicts for a terminal, in lines of at most `width` characters, ASCII wherever the statements are."""
     sections = [("CLAIMS", verdicts["claims"]), ("ADDED", verdicts["added"]), ("CONTROLS", verdicts["controls"])]
     blocks = [textwrap.fill(notice(verdicts), width)] if notice(verdicts) else []
