@@ -188,11 +188,9 @@ def _detectable(options: argparse.Namespace, config: Config, shards: Sequence[Sh
 def _datasets(options: argparse.Namespace) -> None:
     from l2audit.config.load import table
 
-    entries = table(options.root, "datasets")
-    width = max(len(name) for name in entries)
-    for name, entry in sorted(entries.items(), key=lambda item: (item[1]["task"], item[0])):
-        about = entry["description"].split(". ")[0].strip()
-        print(f"{name:{width}}  {entry['task']:14}  {entry['source']:34}  {about}")
+    entries = sorted(table(options.root, "datasets").items(), key=lambda item: (item[1]["task"], item[0]))
+    rows = [[name, one["task"], one["source"], one["description"].split(". ")[0].strip()] for name, one in entries]
+    print(text_table(rows, ["dataset", "task", "source", "about"]))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from l2audit.effects.estimands import ESTIMANDS
 from l2audit.judge.verdicts import judge
 from l2audit.wording.display import DISPLAYS, number
 from l2audit.wording.registered import registration_status
-from l2audit.wording.tables import markdown, verdict_table
+from l2audit.wording.tables import markdown, text_table, verdict_table
 
 STRATA = ["label", "target"]
 WIDE = (-5, 5, -5, 5)
@@ -331,6 +331,19 @@ def test_the_table_fits_the_terminal_and_is_ascii(width: int) -> None:
     text = verdict_table(judge(*everything(), resamples=20), width)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= width
+
+
+def test_text_tables_keep_names_and_align_numbers() -> None:
+    rows = [["1.25", 3, 2.04, "a"], ["  1e5", None, 11.0, "bcd"]]
+    assert [line.split() for line in text_table(rows, ["name", "n", "x", "word"]).splitlines()] == [
+        ["name", "n", "x", "word"],
+        ["1.25", "3", "2.0", "a"],
+        ["1e5", "-", "11.0", "bcd"],
+    ]
+    lines = text_table(rows, ["name", "n", "x", "word"]).splitlines()
+    assert lines[2].startswith("  1e5")
+    assert lines[1].index("2.0") == lines[2].index("11.0") + 1
+    assert lines[1].index("a") == lines[2].index("bcd")
 
 
 def test_a_changed_registration_is_told_above_the_verdicts() -> None:

@@ -17,8 +17,9 @@ FOOT = "* in multiples of the smallest effect that counts; plus agrees with the 
 
 
 def text_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
-    """Rows of cells as lines under `head`: numbers to the right, words to the left, "-" for None."""
-    text: str = tabulate(rows, head, "plain", missingval="-", floatfmt=".1f", preserve_whitespace=True)
+    """Rows of cells as lines under `head`: names first, then numbers to the right, words to the left, "-" for None."""
+    style = {"tablefmt": "plain", "missingval": "-", "floatfmt": ".1f", "preserve_whitespace": True}
+    text: str = tabulate(rows, head, disable_numparse=[0], **style)
     return text
 
 
