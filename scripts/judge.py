@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from l2audit.judge.verdicts import judge
     from l2audit.runs.results import provenance_of
     from l2audit.stored import read_frame, read_json, write_json
-    from l2audit.wording.registered import registered
+    from l2audit.wording.registered import registration_status
 
     registration = load(snakemake.input.claims)
     effects = read_frame(snakemake.input.effects)
@@ -19,5 +19,7 @@ with job(snakemake.log[0]):
         n_runs=runs_behind(effects, read_frame(snakemake.input.runs), registration),
     )
     verdicts["study"] = snakemake.params.study
-    verdicts["registered"] = registered(registration.sha256, provenance_of(snakemake.input.runs)["registrations"])
+    verdicts["registered"] = registration_status(
+        registration.sha256, provenance_of(snakemake.input.runs)["registrations"]
+    )
     write_json(snakemake.output[0], verdicts)

@@ -25,7 +25,7 @@ from l2audit.judge.verdicts import judge
 from l2audit.seeds import canonical, generator
 from l2audit.specifications import Choices, specify
 from l2audit.specifications.choices import parse
-from l2audit.wording.registered import registered
+from l2audit.wording.registered import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
 BETAS = [0.0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
@@ -351,7 +351,7 @@ def example(*, verdicts: bool = True) -> dict[str, Any]:
         },
     }
     judged = judge(effects, registration(), identities(), n_runs=behind)
-    judged["registered"] = registered(registration().sha256, {registration().sha256: 40})
+    judged["registered"] = registration_status(registration().sha256, {registration().sha256: 40})
     return {
         "verdicts": judged,
         "effects": effects.copy(),

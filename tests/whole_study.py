@@ -22,7 +22,7 @@ import yaml
 from markupsafe import Markup
 
 from l2audit import specifications
-from l2audit.cli import main, verdict_text
+from l2audit.cli import main
 from l2audit.config.claims import load as load_claims
 from l2audit.config.load import load, table
 from l2audit.config.study import Config
@@ -34,14 +34,15 @@ from l2audit.judge.verdicts import judge
 from l2audit.pipeline.check import load_verified
 from l2audit.pipeline.feasible import verify
 from l2audit.pipeline.provenance import provenance
+from l2audit.pipeline.results import EVIDENCE, verdict_text
 from l2audit.plan import Shard, plan, planned
-from l2audit.report.files import EVIDENCE, write_page
+from l2audit.report.files import write_page
 from l2audit.runs.kept import Trained
 from l2audit.runs.results import CERTIFICATES, MEASURED, REGISTRATION, collect, provenance_of, table_of
 from l2audit.runs.shard import train_shard
 from l2audit.seeds import generator
 from l2audit.stored import read_frame, write_frame, write_json, write_table
-from l2audit.wording.registered import registered
+from l2audit.wording.registered import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "config" / "claims.yaml"
@@ -147,7 +148,8 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     effects = read_frame(folder / "effects.parquet")
     behind = runs_behind(effects, runs, registration)
     verdicts = judge(effects, registration, _published("identities"), n_runs=behind, resamples=RESAMPLES)
-    verdicts["registered"] = registered(registration.sha256, provenance_of(folder / "runs.parquet")["registrations"])
+    counts = provenance_of(folder / "runs.parquet")["registrations"]
+    verdicts["registered"] = registration_status(registration.sha256, counts)
     choices = specifications.load(ROOT / "config" / "specifications.yaml")
     curves = specifications.specify(schedule, runs, effects, registration, strata, collinear, choices)
     files = [folder / f"card-{one['name']}.json" for one in cards]

@@ -7,15 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from l2audit.cli import calibration_file, main, stored_results
+from l2audit.cli import main
 from l2audit.config.claims import load
+from l2audit.config.load import load as load_study
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
 from l2audit.judge.statistics import detectable_effect
-from l2audit.report.files import EVIDENCE
-from l2audit.stored import write_json
+from l2audit.pipeline.results import EVIDENCE, calibration_file, stored_results
+from l2audit.plan import jobs_of
+from l2audit.runs.kept import TAKEN
+from l2audit.runs.results import PROVENANCE
+from l2audit.seeds import canonical
+from l2audit.stored import write_json, write_table
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -45,7 +51,7 @@ def test_no_command_imports_tensorflow() -> None:
 
 def test_plan_counts_the_models(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
-    assert "328 models in 8 jobs." in capsys.readouterr().out
+    assert "328 models in 4 jobs." in capsys.readouterr().out
 
 
 def test_plan_lists_the_arms_and_what_they_cost(capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +71,37 @@ def test_plan_tells_the_smallest_effects_that_a_study_could_show(capsys: pytest.
     assert factor == pytest.approx(detectable_effect(k, 1.0, families), abs=0.06)
 
 
+@pytest.mark.parametrize("damage", ["", "s\n", "s\tmax_rss\n", "s\nfast\n", "\0"])
+def test_plan_takes_a_time_only_from_a_whole_benchmark_of_the_same_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    shutil.copytree(REPOSITORY / "config", tmp_path / "config")
+    results = tmp_path / "results/smoke"
+    for folder in ("benchmarks", "logs"):
+        (results / folder / "train").mkdir(parents=True)
+    for name, job in jobs_of(load_study(tmp_path, "smoke")).items():
+        shards = {shard.shard_id: {"shard": shard.declared()} for shard in job.shards}
+        table = pa.table({"run": [1]}).replace_schema_metadata({PROVENANCE: canonical({"shards": shards}).encode()})
+        write_table(table, results / f"trained/{name}.parquet")
+        path, log = results / f"benchmarks/train/{name}.tsv", results / f"logs/train/{name}.log"
+        path.write_text("s\n1800\n", encoding="utf-8")
+        log.write_text("x: training\n", encoding="utf-8")
+
+    def told() -> str:
+        assert main(["--root", str(tmp_path), "plan", "smoke"]) == 0
+        return next(line for line in capsys.readouterr().out.splitlines() if line.startswith("About"))
+
+    assert told() == "About 60.0 minutes of training with 2 jobs at once (from earlier runs)."
+    path.write_text(damage, encoding="utf-8")
+    assert "About 45." in told() and "from typical speeds" in told()
+    path.write_text("s\n1800\n", encoding="utf-8")
+    log.write_text(f"x: {TAKEN}\n", encoding="utf-8")  # a job that took a shard as it was says nothing of a fresh run
+    assert "About 45." in told() and "from typical speeds" in told()
+    study = tmp_path / "config/studies/smoke.yaml"
+    study.write_text(study.read_text(encoding="utf-8").replace("\nseeds: 3", "\nseeds: 4"), encoding="utf-8")
+    assert float(told().split()[1]) < 10
+
+
 def test_the_own_calibration_comes_before_the_published_one(tmp_path: Path) -> None:
     assert calibration_file(tmp_path) is None
     for folder in ("report/published", "results"):
@@ -81,7 +118,8 @@ def test_datasets_are_listed_with_their_task(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_fault_is_a_message_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--root", str(REPOSITORY), "plan", "nonesuch"]) == 1
+    with pytest.raises(SystemExit, match=r"^1$"):
+        main(["--root", str(REPOSITORY), "plan", "nonesuch"])
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert "there is no study 'nonesuch'" in told
@@ -110,7 +148,8 @@ def test_check_finds_every_fault_of_every_file_in_one_run(tmp_path: Path, capsys
         assert old in text, old
         lines.append(text[: text.index(old)].count("\n") + old.count("\n", 0, 1) + 1)
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    assert main(["--root", str(tmp_path), "check"]) == 1
+    with pytest.raises(SystemExit, match=r"^1$"):
+        main(["--root", str(tmp_path), "check"])
     told = capsys.readouterr().err.splitlines()
     for (name, _, _, message), line in zip(faults, lines, strict=True):
         assert any(f"{name}.yaml:{line}: " in one and message in one for one in told), (name, line, message, told)

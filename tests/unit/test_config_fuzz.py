@@ -60,7 +60,11 @@ def put(root: Path, name: str, text: str) -> None:
 def outcome(root: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """What `check` says: "" if all is well, else its message, which has one line a fault."""
     capsys.readouterr()
-    status = main(["--root", str(root), "check"])
+    status = 0
+    try:
+        main(["--root", str(root), "check"])
+    except SystemExit as ended:
+        status = ended.code
     told = capsys.readouterr()
     if status == 0:
         assert "error" not in told.err

@@ -13,7 +13,7 @@ from l2audit.config.claims import Constants
 from l2audit.judge import rule
 from l2audit.pipeline.fingerprints import code_hash
 from l2audit.trial import calibration
-from l2audit.trial.calibration import TARGETS, evaluate, rate, report, run, wrong
+from l2audit.trial.calibration import TARGETS, check_targets, rate, report, run, wrong
 from l2audit.trial.scenarios import OTHERS, Scenario, everywhere, scenarios, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -108,14 +108,14 @@ def test_scenarios_are_distinct_and_every_target_concerns_some() -> None:
 
 
 def test_a_target_is_missed_only_beyond_doubt() -> None:
-    row = {"group": "near", "truth": "t", "tau": 1.0, "scenario": "s", "studies": 2000, "rates": {}}
+    row = {"group": "near", "truth": "t", "tau": 1.0, "seed_noise": 1.0, "scenario": "s", "studies": 2000, "rates": {}}
 
     def with_rate(count: int) -> dict[str, object]:
         rates = {name: rate(0, 2000) for name in rule.VERDICT_CODES} | {"no meaningful effect": rate(count, 2000)}
         return {**row, "rates": rates}
 
-    (met,) = evaluate([with_rate(110)])  # 5.5 % of 2,000: compatible with 5 %
-    (missed,) = evaluate([with_rate(110), with_rate(130)])
+    (met,) = check_targets([with_rate(110)])  # 5.5 % of 2,000: compatible with 5 %
+    (missed,) = check_targets([with_rate(110), with_rate(130)])
     assert (met["met"], missed["met"], missed["scenarios"]) == (True, False, 2)
     assert missed["worst"]["rate"] == pytest.approx(0.065)
 

@@ -18,7 +18,6 @@ from l2audit.config.load import load as load_study
 from l2audit.effects.estimands import ESTIMANDS, parameter_faults
 from l2audit.pipeline.check import load_verified, without_evidence
 from l2audit.plan import plan, planned
-from l2audit.runs.results import COLUMNS
 from l2audit.trial.power import planned_effects
 
 REGISTERED = Path(__file__).parents[2] / "config/claims.yaml"
@@ -62,6 +61,13 @@ def test_the_hash_follows_the_content_and_not_its_order() -> None:
 IDENTITY = {"id": "b1", "statement": "s", "checks": ["c"], "holds_means": "supported"}
 
 
+def test_the_headline_is_the_claim_that_says_so_or_the_first_measured_one() -> None:
+    exact = claim("exact", family="identity", parts=[IDENTITY])
+    assert parse(raw_registration(exact, claim("x"), claim("y"))).headline == "x"
+    assert parse(raw_registration(exact, claim("x"), claim("y", purpose="headline"))).headline == "y"
+    assert parse(raw_registration(exact)).headline == ""
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
@@ -69,6 +75,14 @@ IDENTITY = {"id": "b1", "statement": "s", "checks": ["c"], "holds_means": "suppo
         (raw_registration(alpha="5e-2"), r"constants.alpha: YAML reads '5e-2' as text"),
         (raw_registration(alpha=1.5), r"constants.alpha: 1.5 is out of range"),
         (raw_registration(claim(family="claim")), r"unknown value 'claim' .*did you mean 'claims'"),
+        (
+            raw_registration(claim("x", purpose="headline"), claim("y", purpose="headline")),
+            r"claims\[1\].purpose: 'x' is the headline already \(fix: remove one of the two\)",
+        ),
+        (
+            raw_registration(claim(family="control", expects=["supported"], purpose="headline")),
+            r"claims\[0\].purpose: a control answers no question of the study \(fix: remove the key\)",
+        ),
         (raw_registration(claim("x"), claim("x")), r"claims\[1\].id: 'x' is registered twice"),
         (raw_registration(claim(parts=[part("p"), part("p")])), r"parts\[1\].id: 'p' is registered twice"),
         (raw_registration(claim(expects=["supported"])), "only a control expects a verdict"),
@@ -184,7 +198,7 @@ def test_a_claim_gets_nothing_of_a_study_where_no_contrast_is_planned_for_it(stu
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
     runs = pd.DataFrame(planned(plan(config)))
     runs = runs[(runs["seed"] < 2) & (runs["beta"].isin(sorted(runs["beta"].unique())[:2]))]
-    effects = planned_effects(runs, [column.name for column in COLUMNS], registration, strata, {})
+    effects = planned_effects(runs, registration, strata, {})
     idle = set()
     for one in registration.family(*MEASURED):
         own = effects[(effects["claim"] == one.id) & effects["architecture"].isin(one.architectures)]

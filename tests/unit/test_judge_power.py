@@ -14,7 +14,6 @@ from l2audit.judge.statistics import detectable_factor
 from l2audit.judge.verdicts import judge
 from l2audit.plan import plan
 from l2audit.plan import planned as planned_runs
-from l2audit.runs.results import COLUMNS
 from l2audit.trial.power import outlooks, planned_effects, rows_in_families, spreads_of, text
 from report_example import ARM, AXES, ROOT, STRATA, cards, example, runs_table
 from report_example import registration as own_registration
@@ -25,7 +24,7 @@ def planned() -> pd.DataFrame:
     """The effects of the example study, known from its plan alone."""
     runs = runs_table()
     collinear = {card["name"]: card["collinear"] for card in cards()}
-    return planned_effects(runs[[*AXES, *ARM, "beta", "seed"]], list(runs), own_registration(), STRATA, collinear)
+    return planned_effects(runs[[*AXES, *ARM, "beta", "seed"]], own_registration(), STRATA, collinear)
 
 
 def test_the_plan_has_the_contrasts_of_the_study_and_none_is_usable(planned: pd.DataFrame) -> None:
@@ -49,8 +48,7 @@ def test_at_the_spread_of_a_study_the_outlook_is_what_that_study_reports(planned
 def in_study(name: str) -> pd.DataFrame:
     config = load_study(ROOT, name)
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
-    columns = [column.name for column in COLUMNS]
-    return planned_effects(pd.DataFrame(planned_runs(plan(config))), columns, own_registration(), strata, {})
+    return planned_effects(pd.DataFrame(planned_runs(plan(config))), own_registration(), strata, {})
 
 
 def test_the_default_study_has_the_arms_that_every_claim_takes() -> None:

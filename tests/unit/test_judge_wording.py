@@ -15,8 +15,8 @@ from l2audit.config.claims import Registration
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.judge.verdicts import judge
 from l2audit.wording.display import DISPLAYS, number
-from l2audit.wording.registered import registered
-from l2audit.wording.sentences import markdown, table
+from l2audit.wording.registered import registration_status
+from l2audit.wording.tables import markdown, text_table, verdict_table
 
 STRATA = ["label", "target"]
 WIDE = (-5, 5, -5, 5)
@@ -328,22 +328,38 @@ def everything() -> tuple[pd.DataFrame, Registration]:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
 def test_the_table_fits_the_terminal_and_is_ascii(width: int) -> None:
-    text = table(judge(*everything(), resamples=20), width)
+    text = verdict_table(judge(*everything(), resamples=20), width)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= width
 
 
+def test_text_tables_keep_names_and_align_numbers() -> None:
+    rows = [["1.25", 3, 2.04, "a"], ["  1e5", None, 11.0, "bcd"]]
+    assert [line.split() for line in text_table(rows, ["name", "n", "x", "word"]).splitlines()] == [
+        ["name", "n", "x", "word"],
+        ["1.25", "3", "2.0", "a"],
+        ["1e5", "-", "11.0", "bcd"],
+    ]
+    lines = text_table(rows, ["name", "n", "x", "word"]).splitlines()
+    assert lines[2].startswith("  1e5")
+    assert lines[1].index("2.0") == lines[2].index("11.0") + 1
+    assert lines[1].index("a") == lines[2].index("bcd")
+
+
 def test_a_changed_registration_is_told_above_the_verdicts() -> None:
     found = judge(*everything(), resamples=20)
-    assert "registration" not in table({**found, "registered": registered("a" * 64, {"a" * 64: 3})}).lower()
-    changed = {**found, "registered": registered("a" * 64, {"b" * 64: 3})}
+    assert (
+        "registration"
+        not in verdict_table({**found, "registered": registration_status("a" * 64, {"a" * 64: 3})}).lower()
+    )
+    changed = {**found, "registered": registration_status("a" * 64, {"b" * 64: 3})}
     told = "The registration was changed after training: 3 of 3 shards of runs were trained under bbbbbbbbbbbb, and are"
-    assert " ".join(table(changed, 60).split()).startswith(told)
+    assert " ".join(verdict_table(changed, 60).split()).startswith(told)
     assert markdown(changed).startswith(f"**{told}")
 
 
 def test_the_table_shows_claims_kinds_and_controls() -> None:
-    lines = table(judge(*everything(), resamples=20), 100).splitlines()
+    lines = verdict_table(judge(*everything(), resamples=20), 100).splitlines()
     assert any(line.split()[:2] == ["x", "mixed"] for line in lines)
     assert any(line.startswith("  label ") and "supported" in line and "+4.0 [3.2, 4.8]" in line for line in lines)
     assert "    control failed: expected supported" in lines

@@ -10,7 +10,7 @@ from l2audit.config.claims import load
 from l2audit.files import sha256_of
 from l2audit.judge.verdicts import judge
 from l2audit.report.files import write_page
-from l2audit.wording.sentences import markdown
+from l2audit.wording.tables import markdown
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = ROOT / "report" / "published"

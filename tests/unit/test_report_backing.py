@@ -15,7 +15,7 @@ from l2audit.report.files import write_page
 from l2audit.report.page import build_page
 from l2audit.stored import write_frame
 from l2audit.trial.calibration import TARGETS
-from l2audit.wording.registered import registered
+from l2audit.wording.registered import registration_status
 from report_example import ROOT, example, oracles
 
 CALIBRATION = json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8"))
@@ -56,7 +56,7 @@ def test_a_registration_that_was_changed_is_stamped_with_both_hashes(arguments: 
     text = text_of(build_page(**arguments))
     present = arguments["verdicts"]["registration_sha256"]
     assert f"Registered before training: all 40 shards of runs carry this registration, {present[:12]}." in text
-    arguments["verdicts"]["registered"] = registered(present, {"b" * 64: 3, present: 37})
+    arguments["verdicts"]["registered"] = registration_status(present, {"b" * 64: 3, present: 37})
     html = build_page(**arguments)
     (stamp,) = re.findall(r'<p class="stamp"[^>]*>(.*)</p>', html)
     assert "3 of 40 shards of runs were trained under bbbbbbbbbbbb" in stamp

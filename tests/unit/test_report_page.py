@@ -144,6 +144,19 @@ def test_the_description_is_the_answer(document: Document) -> None:
     assert metas["og:title"]["content"] == central["question"]
 
 
+@pytest.mark.parametrize("claim_id", ["c", "i"])
+def test_any_claim_can_be_the_one_that_answers_the_study(claim_id: str) -> None:
+    """As the first measured claim of a registration of one's own, which names no headline."""
+    arguments = changed()
+    arguments["verdicts"]["headline"] = claim_id
+    claim = next(one for one in arguments["verdicts"]["claims"] if one["id"] == claim_id)
+    document = Document(build_page(**arguments))
+    metas = {attributes.get("name") or attributes.get("property"): attributes for attributes in document.all("meta")}
+    assert metas["og:title"]["content"] == claim["question"]
+    assert claim["sentence"] in str(metas["description"]["content"])
+    assert ("claim-i-damage" in document.ids()) and ("claim-c-curves" not in document.ids())
+
+
 def test_same_inputs_give_the_same_bytes_in_any_row_order(html: str) -> None:
     arguments = changed()
     arguments["effects"] = arguments["effects"].sample(frac=1, random_state=1)
@@ -302,7 +315,6 @@ def test_building_a_page_does_not_import_tensorflow() -> None:
 
 def test_verdicts_of_an_earlier_version_are_refused_with_what_to_do() -> None:
     arguments = changed()
-    for entry in arguments["verdicts"]["claims"]:
-        entry.pop("entered", None)
+    del arguments["verdicts"]["headline"]
     with pytest.raises(UserError, match="earlier version"):
         build_page(**arguments)

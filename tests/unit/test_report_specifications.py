@@ -77,7 +77,7 @@ ENTRIES = [
 
 @pytest.fixture(scope="module")
 def section() -> dict[str, Any]:
-    found = curve_section(example(), ENTRIES, 10.0)
+    found = curve_section(example(), ENTRIES, 10.0, "g")
     assert found is not None
     return found
 
@@ -98,7 +98,7 @@ def test_one_line_a_claim_in_the_order_of_the_page_and_one_a_stratum(section: di
 def test_nearly_all_is_not_all() -> None:
     found = example()
     found["claims"][1] |= {"same": 299, "of": 300, "share": 299 / 300}
-    section = curve_section(found, ENTRIES, 10.0)
+    section = curve_section(found, ENTRIES, 10.0, "g")
     assert section is not None
     assert section["lines"][0].share == ">99\u202f%"
 
@@ -106,7 +106,7 @@ def test_nearly_all_is_not_all() -> None:
 def test_what_is_printed_as_ninety_per_cent_counts_as_firm() -> None:
     found = example()
     found["claims"][1] |= {"same": 404, "of": 450, "share": 404 / 450}
-    section = curve_section(found, ENTRIES, 10.0)
+    section = curve_section(found, ENTRIES, 10.0, "g")
     assert section is not None
     assert section["lines"][0].share == "90\u202f%"
     assert section["sentence"].endswith("stays as it is for (c).")
@@ -144,13 +144,13 @@ def test_the_order_of_specifications_does_not_change_a_drawing(section: dict[str
     found = copy.deepcopy(example())
     rows = found["claims"][0]["specifications"]
     rows[1:] = rows[:0:-1]
-    again = curve_section(found, ENTRIES, 10.0)
+    again = curve_section(found, ENTRIES, 10.0, "g")
     assert again is not None
     assert again["drawn"][0].picture.body == section["drawn"][0].picture.body
 
 
 def test_without_a_measured_claim_there_is_no_section() -> None:
-    assert curve_section({**example(), "claims": []}, ENTRIES, 10.0) is None
+    assert curve_section({**example(), "claims": []}, ENTRIES, 10.0, "g") is None
 
 
 def test_every_axis_has_a_title() -> None:
@@ -197,6 +197,6 @@ def test_of_claims_that_are_not_firm_only_the_threads_are_drawn(family: str, dra
     found["claims"] = [
         {**one, "same": 1, "of": 4, "share": 0.25} if one["id"] == "c" else one for one in found["claims"]
     ]
-    section = curve_section(found, [{**ENTRIES[0], "family": family}, *ENTRIES[1:]], 10.0)
+    section = curve_section(found, [{**ENTRIES[0], "family": family}, *ENTRIES[1:]], 10.0, "g")
     assert section is not None
     assert [one.id for one in section["drawn"]] == drawn

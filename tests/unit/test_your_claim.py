@@ -57,7 +57,10 @@ def with_estimand(folder: Path) -> Path:
 
 
 def run(*arguments: str) -> int:
-    return main(["--root", str(REPOSITORY), *arguments])
+    try:
+        return main(["--root", str(REPOSITORY), *arguments])
+    except SystemExit as ended:
+        return int(ended.code or 0)
 
 
 def test_entries_over_existing_estimands_need_no_python(folder: Path) -> None:

@@ -7,13 +7,6 @@ from pathlib import Path
 ROOT = Path(workflow.basedir).parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from l2audit.cli import (
-    calibration_file,
-    check_settled,
-    on_nothing_to_do,
-    show_verdicts,
-    tell,
-)
 from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
 from l2audit.plan import jobs_of, stored_plan
@@ -22,6 +15,14 @@ from l2audit.pipeline.fingerprints import code_hash, digest, lock_hash
 from l2audit.pipeline.environment import prepare_environment, same_declaration
 from l2audit.pipeline.jobs import WALL, Turn, note_wall
 from l2audit.pipeline.minutes import expected_seconds
+from l2audit.pipeline.results import (
+    EVIDENCE,
+    calibration_file,
+    check_settled,
+    on_nothing_to_do,
+    show_verdicts,
+    tell,
+)
 from l2audit.seeds import canonical
 
 prepare_environment(ROOT / "src")
@@ -48,16 +49,6 @@ CODE = {name: code_hash(ROOT, name) for name in SCRIPTS}
 
 RESULTS = f"results/{STUDY.name}"
 PAGE = f"report/{STUDY.name}.html"
-# What the page is a function of.
-EVIDENCE = [
-    "verdicts.json",
-    "specifications.json",
-    "effects.parquet",
-    "summary.parquet",
-    "identities.json",
-    "oracles.json",
-    "provenance.json",
-]
 TRAINED = [f"{RESULTS}/trained/{name}.parquet" for name in JOBS]
 CARDS = [f"data/prepared/{name}.json" for name in STUDY.all_datasets]
 # One run at a time in a folder: its studies share data/.

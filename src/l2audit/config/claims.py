@@ -25,6 +25,9 @@ INCONCLUSIVE = "inconclusive"
 INACTIVE = "inconclusive (L2 inactive)"
 TOO_FEW = "inconclusive (too few datasets)"
 
+HEADLINE = "headline"
+"""Purpose of the claim whose verdict answers the question of the study."""
+
 MEASURED = ("claims", "added", "control")
 IDENTITIES = ("identity", "added-identity")
 """Families of claims that runs decide, and that calculation settles."""
@@ -125,6 +128,7 @@ class Claim:
     note: str = ""
     datasets: tuple[str, ...] = ()
     gate: bool = True
+    purpose: str = ""
 
     @property
     def uncertified(self) -> tuple[str, ...]:
@@ -149,6 +153,12 @@ class Registration:
             if claim.id == claim_id:
                 return claim
         raise KeyError(claim_id)
+
+    @property
+    def headline(self) -> str:
+        """Id of the claim that answers the question of the study: the first measured one where none says so."""
+        said = [claim.id for claim in self.claims if claim.purpose == HEADLINE]
+        return (said or [claim.id for claim in self.family("claims", "added")] or [""])[0]
 
     def family(self, *names: str) -> tuple[Claim, ...]:
         """The claims of the families `names`, in the order of registration."""
@@ -199,6 +209,7 @@ def _part(entry: Mapping[str, Any]) -> Part:
 KEYS_OF_MEASURED = ("estimand", "unit", "scale", "delta", "reason")
 KEYS_OF_CHECKED = ("checks", "holds_means")
 NEVER_OF_CHECKED = (*KEYS_OF_MEASURED, "parameters")
+NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
 OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
 
@@ -206,6 +217,13 @@ def claim_faults(document: Document) -> Iterator[Fault]:
     """What the schema cannot say: names given once, keys that belong to a family, one set of tasks per part."""
     claims = document.data["claims"]
     yield from _repeated(document, ("claims",), claims)
+    headlines = [index for index, claim in enumerate(claims) if claim.get("purpose") == HEADLINE]
+    for index in headlines[1:]:
+        yield document.fault(
+            ("claims", index, "purpose"),
+            f"'{claims[headlines[0]]['id']}' is the headline already",
+            "remove one of the two",
+        )
     for index, claim in enumerate(claims):
         key: Key = ("claims", index)
         yield from _repeated(document, (*key, "parts"), claim["parts"])
@@ -214,9 +232,9 @@ def claim_faults(document: Document) -> Iterator[Fault]:
             yield from _absent(document, key, claim, ("architectures", "strata"), "a measured claim needs this key")
         if claim["family"] == "control":
             yield from _absent(document, key, claim, ("expects",), "a control needs the verdicts that pass")
-        else:
-            for name in OF_CONTROLS.keys() & claim.keys():
-                yield document.fault((*key, name), OF_CONTROLS[name], "remove the key")
+        misplaced = NEVER_OF_CONTROLS if claim["family"] == "control" else OF_CONTROLS
+        for name in misplaced.keys() & claim.keys():
+            yield document.fault((*key, name), misplaced[name], "remove the key")
         for where, part in enumerate(claim["parts"]):
             place = (*key, "parts", where)
             yield from _absent(

@@ -27,7 +27,7 @@ from l2audit.effects.grid import Array
 from l2audit.effects.layout import ALL
 from l2audit.judge.scores import SLACK
 from l2audit.wording.display import number
-from l2audit.wording.phrases import counted
+from l2audit.wording.phrases import plural
 
 EVENNESS = ("d1", "evenness")
 DAMAGE = ("h3", "insensitivity")
@@ -178,7 +178,7 @@ def _sentence(row: dict[str, Any], k_min: int) -> str:
     """The first row in words; a correlation is never a reason, whatever it is."""
     k, rho, low, high = (row[key] for key in ("n_datasets", "rho", "ci_low", "ci_high"))
     if k < k_min:
-        return f"There is no figure: {counted(k, 'dataset')} can be ranked, and it takes {k_min}."
+        return f"There is no figure: {plural(k, 'dataset')} can be ranked, and it takes {k_min}."
     if math.isnan(rho):
         return f"There is no figure: one of the two changes is the same on all {k} datasets."
     value = number(rho, STEP, sign=True)

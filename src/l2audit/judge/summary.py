@@ -169,6 +169,7 @@ def _part_summary(
     return {
         "id": part.id,
         "statement": part.statement,
+        "estimand": part.estimand,
         "reason": part.reason,
         "verdict": part_reading(evidence, index, constants.alpha / members),
         "m": mean,

@@ -68,6 +68,7 @@ def judge(
     verdicts: dict[str, Any] = rounded(
         {
             "registration_sha256": registration.sha256,
+            "headline": registration.headline,
             "thread": asdict(registration.thread),
             "constants": asdict(constants),
             "families": {family: pool.shape[-1] // 2 for family, pool in decision.pools.items()},

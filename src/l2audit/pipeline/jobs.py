@@ -191,16 +191,22 @@ def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str
     finished, files = time.time(), [Path(table) for table in tables]
     if any(not file.exists() or file.stat().st_mtime < started for file in files):
         return
+    measured = [seconds for file in files if (seconds := benchmarked_seconds(file)) is not None]
+    if len(measured) < len(files):
+        return
     wall = {
         "cores": cores,
         "jobs": len(files),
         "seconds": round(finished - started, 1),
-        "training_seconds": round(sum(benchmarked_seconds(file) for file in files), 1),
+        "training_seconds": round(sum(measured), 1),
     }
     write_text(path, json.dumps(wall, sort_keys=True, indent=1) + "\n")
 
 
-def benchmarked_seconds(table: Path) -> float:
-    """Seconds that one job took, from Snakemake's benchmark of it."""
+def benchmarked_seconds(table: Path) -> float | None:
+    """Seconds that one job took, from Snakemake's benchmark of it; None if the file is empty or damaged."""
     with table.open(encoding="utf-8", newline="") as stream:
-        return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+        try:
+            return float(next(csv.DictReader(stream, delimiter="\t"))["s"])
+        except (StopIteration, KeyError, TypeError, ValueError, csv.Error):
+            return None

@@ -1,8 +1,13 @@
-"""How long training is expected to take. Guesses only: no number of a study depends on this file."""
+"""How long training took, or should take. No number of a study depends on this file."""
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from l2audit.config.study import Config
+from l2audit.errors import UserError
+from l2audit.pipeline.jobs import benchmarked_seconds
 from l2audit.plan import EXACT, Job, Shard, work
 
 START_SECONDS = 1.5  # of a job: Python
@@ -22,3 +27,20 @@ def expected_seconds(config: Config, job: Job) -> float:
     networks = any(shard.optimizer != EXACT for shard in job.shards)
     start = START_SECONDS + (NETWORK_SECONDS if networks else 0.0)
     return start + sum(shard_seconds(config, shard) for shard in job.shards)
+
+
+def measured_seconds(results: Path, job: Job) -> float | None:
+    """Seconds that training exactly this job took on one core; None where the folder `results` does not say.
+
+    It does not if the job took some of its shards as they were trained before.
+    """
+    from l2audit.runs.kept import TAKEN
+    from l2audit.runs.results import provenance_of
+
+    with contextlib.suppress(OSError, UserError, KeyError):
+        trained = provenance_of(results / "trained" / f"{job.job_id}.parquet")["shards"]
+        log = (results / "logs" / "train" / f"{job.job_id}.log").read_text(encoding="utf-8")
+        same = all(trained[shard.shard_id]["shard"] == shard.declared() for shard in job.shards)
+        if same and TAKEN not in log:
+            return benchmarked_seconds(results / "benchmarks" / "train" / f"{job.job_id}.tsv")
+    return None

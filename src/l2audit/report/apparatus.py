@@ -14,7 +14,7 @@ from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
 from l2audit.report.backing import registration
 from l2audit.report.digits import NONE, count, digits_for, percent, plain, power_of_ten
-from l2audit.report.pictures import CENTRAL, Material, Picture, forest_picture, measured_parts, one_delta
+from l2audit.report.pictures import Material, Picture, forest_picture, measured_parts, one_delta
 from l2audit.report.sections import Table
 
 
@@ -92,10 +92,10 @@ def _certified(summary: pd.DataFrame) -> Table:
     )
 
 
-def constants(constants: Constants, entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def constants(constants: Constants, entries: Sequence[Mapping[str, Any]], headline: str) -> dict[str, str]:
     """The thresholds of the rule, in words."""
-    parts = [part for entry in entries if entry["id"] == CENTRAL for part in measured_parts(entry)]
-    example = f"For the claim about outliers δ is {one_delta(parts)}." if parts else ""
+    parts = [part for entry in entries if entry["id"] == headline for part in measured_parts(entry)]
+    example = f"For claim ({headline}) δ is {one_delta(parts)}." if parts else ""
     band = {"classification": "{} percentage points of error", "regression": "{} nRMSE"}
     margins = [
         band[task].format(

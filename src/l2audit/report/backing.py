@@ -11,7 +11,7 @@ from markupsafe import Markup
 from l2audit.config.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED
 from l2audit.report.digits import MINUS, count, exact, interval, percent, plain
 from l2audit.report.sections import Table
-from l2audit.wording.registered import CHANGED, SHOWN, registered
+from l2audit.wording.registered import CHANGED, SHOWN, registration_status
 
 Row = Mapping[str, Any]
 
@@ -199,7 +199,7 @@ def _scenarios(rows: Sequence[Row]) -> Table:
 
 def registration(verdicts: Mapping[str, Any]) -> dict[str, Any]:
     """Whether the rule was there before the runs: the sentence, a stamp if it was not, and rows of hashes."""
-    found = verdicts.get("registered") or registered(verdicts["registration_sha256"], {})
+    found = verdicts.get("registered") or registration_status(verdicts["registration_sha256"], {})
     others = [
         [f"registration of {count(n)} shards at their training", sha]
         for sha, n in found["shards"].items()

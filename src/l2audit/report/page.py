@@ -21,7 +21,7 @@ from l2audit.errors import UserError
 from l2audit.report import apparatus, backing, captions, evidence
 from l2audit.report.digits import THIN, count, short, span, vector
 from l2audit.report.gallery import ROWS, Gallery, gallery
-from l2audit.report.pictures import CENTRAL, Material, glance_picture
+from l2audit.report.pictures import Material, glance_picture
 from l2audit.report.ranks import rank_sections
 from l2audit.report.sections import Section, section
 from l2audit.report.specifications import curve_section
@@ -46,13 +46,15 @@ def build_page(
     same names, the last one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its
     `name`, `title` and `verdicts` (false: plumbing only, nothing is judged). UserError: verdicts of an earlier version.
     """
-    if any("entered" not in one for one in verdicts["claims"] + verdicts["added"] if one.get("architectures")):
+    if "headline" not in verdicts:
         raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
     constants = Constants(**verdicts["constants"])
-    material = Material(effects, summary, identities, constants, evidence.level_words(summary))
+    material = Material(effects, summary, identities, constants, evidence.level_words(summary), verdicts["headline"])
     entries = [*verdicts["claims"], *verdicts["added"]]
     sections = [section(entry, material) for entry in entries]
-    other_choices = curve_section(specifications, entries, constants.clip) if study["verdicts"] else None
+    other_choices = (
+        curve_section(specifications, entries, constants.clip, material.headline) if study["verdicts"] else None
+    )
     outliers = gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"])
     page = {
         **_head(verdicts, entries, sections, provenance, study, material, backing.failed_oracles(oracles)),
@@ -67,7 +69,7 @@ def build_page(
         "specifications": other_choices,
         "gallery": outliers,
         "gallery_caption": captions.GALLERY.format(rows=ROWS),
-        "constants": apparatus.constants(constants, entries),
+        "constants": apparatus.constants(constants, entries, material.headline),
         "verdict_words": apparatus.verdict_words(constants),
         "contents": _contents(sections, outliers, other_choices=bool(other_choices)),
         "thin": THIN,
@@ -103,8 +105,8 @@ def _head(
     not_reproduced: Sequence[str],
 ) -> dict[str, Any]:
     """Title, answer, stamps and the few numbers under the answer."""
-    central = next((one for one in sections if one.id == CENTRAL), None)
-    entry = next((one for one in entries if one["id"] == CENTRAL), None)
+    central = next((one for one in sections if one.id == material.headline), None)
+    entry = next((one for one in entries if one["id"] == material.headline), None)
     judged = bool(study["verdicts"])
     failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
     stamps = [] if judged else [PLUMBING]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,14 +11,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from l2audit.config.claims import Constants
+from l2audit.effects.estimands import ESTIMANDS
+from l2audit.effects.estimands.base import CONTAMINATED
 from l2audit.effects.layout import ALL
 from l2audit.report import captions, evidence, words
 from l2audit.report.digits import interval, plain
 from l2audit.report.figures import Curve, Damage, curves, damage, log_log
 from l2audit.report.forest import Group, Mark, forest
-
-CENTRAL = "g"
-"""The claim whose answer is the page's answer."""
 
 Entry = Mapping[str, Any]
 """A claim, or one of its strata or parts, as verdicts.json has it."""
@@ -43,6 +42,7 @@ class Material:
     identities: Sequence[Entry]
     constants: Constants
     levels: Mapping[str, str] = field(default_factory=dict)
+    headline: str = ""
 
 
 def anchor(claim_id: str) -> str:
@@ -111,10 +111,13 @@ def claim_pictures(entry: Entry, material: Material) -> list[Picture]:
     """The deciding figure, then what a reader of this claim wants to see besides."""
     if not any(part["datasets"] for part in measured_parts(entry)):
         return []
-    return [
-        forest_picture(entry, material),
-        *(picture for draw in BESIDES.get(entry["id"], ()) for picture in draw(entry, material)),
-    ]
+    estimand = ESTIMANDS[measured_parts(entry)[0]["estimand"]]
+    found = [forest_picture(entry, material)]
+    if entry["id"] == material.headline and estimand.levels == CONTAMINATED:
+        found += _curve_pictures(entry, material)
+    if "huber" in estimand.losses:
+        found += _damage_pictures(entry, material)
+    return found
 
 
 def forest_picture(entry: Entry, material: Material) -> Picture:
@@ -272,13 +275,6 @@ def _describe_damage(lines: Sequence[Damage]) -> str:
         for line in lines
         if line.average
     )
-
-
-BESIDES: dict[str, tuple[Callable[[Entry, Material], list[Picture]], ...]] = {
-    CENTRAL: (_curve_pictures,),
-    "i": (_damage_pictures,),
-}
-"""Figures that a claim gets beside its forest plot, by the claim's id."""
 
 
 def identity_pictures(entry: Entry) -> list[Picture]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from l2audit.report import captions, words
 from l2audit.report.curve import Curve, Group, Row, specification_curve
 from l2audit.report.digits import count, interval, percent, plain
-from l2audit.report.pictures import CENTRAL, Picture, anchor
+from l2audit.report.pictures import Picture, anchor
 from l2audit.report.sections import Table
 from l2audit.report.style import AGAINST, AGREE, MIXED, NULL, SOFT
 
@@ -60,17 +60,20 @@ class Line:
     others: str
 
 
-def curve_section(found: Mapping[str, Any], entries: Sequence[Entry], clip: float) -> dict[str, Any] | None:
+def curve_section(
+    found: Mapping[str, Any], entries: Sequence[Entry], clip: float, headline: str
+) -> dict[str, Any] | None:
     """What the page prints: a sentence, a line a measured claim, curves; None where nothing was judged.
 
-    `found`: the parsed specifications.json; `entries`: the claims of verdicts.json in the order of the page.
+    `found`: the parsed specifications.json; `entries`: the claims of verdicts.json in the order of the page;
+    `headline`: the id of the claim that answers the question of the study.
     """
     by_id = {one["id"]: one for one in found["claims"]}
     claims = [(entry, by_id[entry["id"]]) for entry in entries if entry["id"] in by_id]
     if not claims:
         return None
     return {
-        "sentence": _sentence([one for _, one in claims]),
+        "sentence": _sentence([one for _, one in claims], headline),
         "note": found["note"],
         "lines": [line for _, one in claims for line in _lines(one)],
         "caption": captions.SPECIFICATIONS,
@@ -81,25 +84,27 @@ def curve_section(found: Mapping[str, Any], entries: Sequence[Entry], clip: floa
             f"Not among them is “{one['choice']}” under “{TITLES[one['axis']].lower()}”: {one['reason']}."
             for one in found["absent"]
         ],
-        "drawn": [_drawn(entry, one, found["axes"], clip) for entry, one in claims if _worth_drawing(entry, one)],
+        "drawn": [
+            _drawn(entry, one, found["axes"], clip) for entry, one in claims if _worth_drawing(entry, one, headline)
+        ],
     }
 
 
-def _worth_drawing(entry: Entry, one: Entry) -> bool:
+def _worth_drawing(entry: Entry, one: Entry, headline: str) -> bool:
     """The central claim and, of the thread's, those that are not firm; where there is a registered estimate."""
-    wanted = one["id"] == CENTRAL or (entry["family"] == THREAD and not _firm(one))
+    wanted = one["id"] == headline or (entry["family"] == THREAD and not _firm(one))
     return wanted and one["of"] > 1 and one["specifications"][0]["estimate"] is not None
 
 
-def _sentence(claims: Sequence[Entry]) -> str:
+def _sentence(claims: Sequence[Entry], headline: str) -> str:
     """The answer for the central claim, if it is judged, and which others are firm."""
     firm = ", ".join(f"({one['id']})" for one in claims if _firm(one)) or "no claim"
     told = f"In at least {percent(FIRM)} of theirs, the verdict stays as it is for {firm}."
-    central = next((one for one in claims if one["id"] == CENTRAL), None)
+    central = next((one for one in claims if one["id"] == headline), None)
     if central is None:
         return told
     share = f"{count(central['same'])} of {count(central['of'])} specifications, {_share(central['share'])},"
-    return f"For claim ({CENTRAL}), {share} give the verdict “{central['verdict']}” as registered. {told}"
+    return f"For claim ({headline}), {share} give the verdict “{central['verdict']}” as registered. {told}"
 
 
 def _lines(one: Entry) -> list[Line]:

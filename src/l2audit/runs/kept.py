@@ -24,6 +24,9 @@ from l2audit.plan import Job
 from l2audit.runs.results import PROVENANCE, REGISTRATION, SORTED_BY
 from l2audit.seeds import canonical
 
+TAKEN = "trained before"
+"""What the log of a job says of a shard that it took from here."""
+
 Origin = Mapping[str, Any]
 """What a shard was made of: code, data, registration, declaration, packages, processor."""
 

@@ -26,7 +26,7 @@ from l2audit.packages import installed
 from l2audit.plan import Job, Run, Shard
 from l2audit.runs.engines import fit
 from l2audit.runs.evaluate import evaluate, typed
-from l2audit.runs.kept import Kept, Trained
+from l2audit.runs.kept import TAKEN, Kept, Trained
 from l2audit.runs.levels import Level, level_of, replicate_of
 from l2audit.runs.predictions import Predictions, predictions_of, predictions_table
 from l2audit.runs.results import CERTIFICATES, table_of
@@ -74,7 +74,7 @@ def train_job(job: Job, prepared: Prepared, origin: Mapping[str, Any], kept: Kep
         own = {**origin, **made_by, "shard": shard.declared()}
         trained = kept.find(shard.shard_id, own)
         if trained:
-            logger.info("%s: trained before", shard.shard_id)
+            logger.info("%s: %s", shard.shard_id, TAKEN)
         else:
             logger.info("%s: training", shard.shard_id)
             trained = train_shard(shard, prepared, own)

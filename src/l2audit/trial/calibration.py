@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import stats
 
 from l2audit.config.claims import Constants
 from l2audit.effects.grid import Mask
@@ -26,6 +27,7 @@ from l2audit.judge.rule import VERDICT_CODES, Codes, Decision
 from l2audit.judge.scores import Scores
 from l2audit.pipeline.fingerprints import code_hash
 from l2audit.trial.scenarios import KINDS, Scenario, scenarios, simulate
+from l2audit.wording.tables import text_table
 
 STUDIES = 2000
 
@@ -33,12 +35,11 @@ JUDGE = "judge"
 """The stage of the workflow whose code is on trial."""
 
 
-def rate(hits: Mask | int, studies: int | None = None) -> dict[str, float]:
-    """A share with its exact 95 % interval (Clopper & Pearson 1934)."""
-    count, n = (int(np.sum(hits)), len(hits)) if isinstance(hits, np.ndarray) else (int(hits), int(studies or 0))
-    low = float(special.betaincinv(count, n - count + 1, 0.025)) if count else 0.0
-    high = float(special.betaincinv(count + 1, n - count, 0.975)) if count < n else 1.0
-    return {"rate": count / n, "low": round(low, 6), "high": round(high, 6)}
+def rate(hits: Mask | int, studies: int) -> dict[str, float]:
+    """The share of `hits` among the studies with its exact 95 % interval (Clopper & Pearson 1934)."""
+    count = int(np.sum(hits))
+    low, high = stats.binomtest(count, studies).proportion_ci(method="exact")
+    return {"rate": count / studies, "low": round(float(low), 6), "high": round(float(high), 6)}
 
 
 DIRECTED = (rule.SUPPORTED, rule.REVERSED, rule.EXCLUDED)
@@ -73,18 +74,21 @@ def _truths(scenario: Scenario, claim: int) -> list[list[float]]:
     return [[float(np.mean(part)) for part in parts], *([part[s] for part in parts] for s in range(KINDS))]
 
 
+IN_FAMILY = ("wrong_in_family", "wrong_in_kinds", "wrong_or_null_in_family", "mixed_in_family")
+
+
 def run(scenario: Scenario, studies: int, constants: Constants) -> dict[str, Any]:
     """One scenario: rates of the target's verdicts, of any wrong verdict in the family, and of the labels if asked."""
     cases, target = simulate(scenario, studies, constants)
     decision = rule.decide(cases, constants)
-    errors, kinds_errors, any_errors, mixed = (np.zeros(studies, dtype=bool) for _ in range(4))
-    for claim, verdicts in enumerate(decision.verdicts):
-        truths = _truths(scenario, claim)
-        errors |= wrong(verdicts[0], truths[0], DIRECTED)
-        any_errors |= wrong(verdicts[0], truths[0])
-        for row in range(1, len(truths)):
-            kinds_errors |= wrong(verdicts[row], truths[row], DIRECTED)
-        mixed |= verdicts[0] == rule.MIXED
+    errors = {name: np.zeros(studies, dtype=bool) for name in IN_FAMILY}
+    for claim, (verdict, *by_kind) in enumerate(decision.verdicts):
+        truth, *truth_by_kind = _truths(scenario, claim)
+        errors["wrong_in_family"] |= wrong(verdict, truth, DIRECTED)
+        errors["wrong_or_null_in_family"] |= wrong(verdict, truth)
+        for one, means in zip(by_kind, truth_by_kind, strict=True):
+            errors["wrong_in_kinds"] |= wrong(one, means, DIRECTED)
+        errors["mixed_in_family"] |= verdict == rule.MIXED
     first = decision.verdicts[0][0]
     return {
         "scenario": scenario.id,
@@ -97,12 +101,9 @@ def run(scenario: Scenario, studies: int, constants: Constants) -> dict[str, Any
         "parts": 1 if scenario.parts is None else 2,
         "claims": len(cases),
         "studies": studies,
-        "rates": {name: rate(first == code) for code, name in enumerate(VERDICT_CODES)},
-        "wrong_claim": rate(wrong(first, _truths(scenario, 0)[0])),
-        "wrong_in_family": rate(errors),
-        "wrong_in_kinds": rate(kinds_errors),
-        "wrong_or_null_in_family": rate(any_errors),
-        "mixed_in_family": rate(mixed),
+        "rates": {name: rate(first == code, studies) for code, name in enumerate(VERDICT_CODES)},
+        "wrong_claim": rate(wrong(first, _truths(scenario, 0)[0]), studies),
+        **{name: rate(hits, studies) for name, hits in errors.items()},
         "labels": _labels(decision, target, scenario, constants) if scenario.labels else {},
     }
 
@@ -110,143 +111,121 @@ def run(scenario: Scenario, studies: int, constants: Constants) -> dict[str, Any
 def _labels(decision: Decision, target: Sequence[Scores], scenario: Scenario, constants: Constants) -> dict[str, Any]:
     """How often each label of step 9 is attached to the target's verdict."""
     first = decision.verdicts[0][0]
-    studies = np.arange(len(first))
     planned = [np.ones((1, scenario.k, KINDS), dtype=bool)] * len(target)
     zeros = rule.with_zeros(decision.cases[0].rows, target, planned)
+    with_zeros = rule.redecide(decision, 0, zeros, np.arange(len(first)), constants)[0]
     alone = rule.alone(decision.evidence[0][0], constants.alpha)
-    return {
-        "rests on a dataset": rate(np.asarray(rule.rests_on(decision, 0, constants)[0].any(axis=-1))),
-        "depends on excluded runs": rate(rule.redecide(decision, 0, zeros, studies, constants)[0] != first),
-        "would be decided as the only claim": rate(
-            (first == rule.INCONCLUSIVE) & ~np.isin(alone, (rule.INCONCLUSIVE, rule.INACTIVE))
-        ),
+    found = {
+        "rests on a dataset": np.asarray(rule.rests_on(decision, 0, constants)[0].any(axis=-1)),
+        "depends on excluded runs": with_zeros != first,
+        "would be decided as the only claim": (first == rule.INCONCLUSIVE)
+        & ~np.isin(alone, (rule.INCONCLUSIVE, rule.INACTIVE)),
     }
+    return {label: rate(hits, len(first)) for label, hits in found.items()}
 
 
-Row = Mapping[str, Any]
+Rates = Mapping[str, Any]
+"""A scenario with its rates, as `run` returns it."""
 
 
 @dataclass(frozen=True)
-class Target:
+class Demand:
     """A demand on the rates of some scenarios: at most (errors) or at least (power) `limit`.
 
     It is missed when the whole 95 % interval of a rate lies on the wrong side.
+
+    of        a field of `run` with a rate, or verdicts, whose rates add
+    groups    of scenarios that it applies to; where they say so of one truth; tau and seed noise at most
     """
 
     name: str
     limit: float
     at_most: bool
-    applies: Callable[[Row], bool]
-    value: Callable[[Row], dict[str, float]]
+    of: str | tuple[int, ...]
+    groups: tuple[str, ...]
+    truth: str = ""
+    tau: tuple[float, float] = (0.0, math.inf)
+    seed_noise: float = math.inf
 
-    def holds(self, row: Row) -> bool:
+    def applies(self, row: Rates) -> bool:
+        """Whether the demand concerns a scenario."""
+        named = row["group"] in self.groups and row["truth"].endswith(self.truth)
+        return named and self.tau[0] <= row["tau"] <= self.tau[1] and row["seed_noise"] <= self.seed_noise
+
+    def value(self, row: Rates) -> dict[str, float]:
+        """The rate of a scenario that the demand is about; verdicts exclude each other, so their counts add."""
+        if isinstance(self.of, str):
+            found: dict[str, float] = row[self.of]
+            return found
+        counts = (row["rates"][VERDICT_CODES[code]]["rate"] * row["studies"] for code in self.of)
+        return rate(sum(map(round, counts)), row["studies"])
+
+    def holds(self, row: Rates) -> bool:
         """Whether one scenario is compatible with the demand."""
         found = self.value(row)
         return found["low"] <= self.limit if self.at_most else found["high"] >= self.limit
 
 
-def _verdict(*codes: int) -> Callable[[Row], dict[str, float]]:
-    """The rate of any of some verdicts: they exclude each other, so their counts add."""
-
-    def value(row: Row) -> dict[str, float]:
-        count = sum(round(row["rates"][VERDICT_CODES[code]]["rate"] * row["studies"]) for code in codes)
-        return rate(count, row["studies"])
-
-    return value
-
-
-def _of(group: str, **wanted: Any) -> Callable[[Row], bool]:
-    return lambda row: row["group"] == group and all(row[key] == value for key, value in wanted.items())
-
-
-def _field(name: str) -> Callable[[Row], dict[str, float]]:
-    def value(row: Row) -> dict[str, float]:
-        found: dict[str, float] = row[name]
-        return found
-
-    return value
-
-
-ERRORS = ("family", "family t3", "family correlated")
+FAMILY = ("family", "family t3", "family correlated")
+SKEWED = ("family skewed", "family skewed boundary")
+SUPPORT, NULL, MIXED = (rule.SUPPORTED,), (rule.NEGLIGIBLE,), (rule.MIXED,)
+DIRECTIONS = (rule.SUPPORTED, rule.REVERSED)
+NEGATIVE = (rule.REVERSED, rule.EXCLUDED, rule.NEGLIGIBLE)
+MOST, LEAST = True, False
 TARGETS = (
-    Target("1 any wrong verdict in nine claims", 0.05, True, lambda r: r["group"] in ERRORS, _field("wrong_in_family")),
-    Target("1 any wrong verdict in their kinds", 0.05, True, lambda r: r["group"] in ERRORS, _field("wrong_in_kinds")),
-    Target("1 the same at 0, skewed spread", 0.07, True, _of("family skewed"), _field("wrong_in_family")),
-    Target("1 a wrong verdict on a conjunction", 0.05, True, _of("conjunction"), _field("wrong_claim")),
-    Target("1 a wrong verdict with gaps", 0.05, True, _of("gaps"), _field("wrong_claim")),
-    Target(
-        "2 supported at +3, tau <= 1",
-        0.90,
-        False,
-        lambda r: _of("power", truth="+3")(r) and r["tau"] <= 1,
-        _verdict(rule.SUPPORTED),
-    ),
-    Target("2 supported at +3, tau = 1.5", 0.80, False, _of("power", truth="+3", tau=1.5), _verdict(rule.SUPPORTED)),
-    Target("2 supported at +5, tau <= 2", 0.90, False, _of("power", truth="+5"), _verdict(rule.SUPPORTED)),
-    Target("3 no meaningful effect where one is near", 0.05, True, _of("near"), _verdict(rule.NEGLIGIBLE)),
-    Target(
-        "4 no meaningful effect at 0, tau <= 0.5, s <= 2",
-        0.90,
-        False,
-        lambda r: _of("no effect")(r) and r["tau"] <= 0.5 and r["seed_noise"] <= 2,
-        _verdict(rule.NEGLIGIBLE),
-    ),
-    Target("5 mixed at kinds +4/-4", 0.95, False, _of("mixed kinds"), _verdict(rule.MIXED)),
-    Target("5 mixed at datasets 70/30", 0.60, False, _of("mixed datasets"), _verdict(rule.MIXED)),
-    Target(
-        "5 any false mixed, tau <= 1",
-        0.05,
-        True,
-        lambda r: r["group"].startswith("family") and r["tau"] <= 1,
-        _field("mixed_in_family"),
-    ),
-    Target("6 placebo supported or reversed", 0.0, True, _of("placebo"), _verdict(rule.SUPPORTED, rule.REVERSED)),
-    Target(
-        "7 a negative verdict while L2 is inactive",
-        0.05,
-        True,
-        lambda r: r["group"] == "gate" and "80 %" in r["truth"],
-        _verdict(rule.REVERSED, rule.EXCLUDED, rule.NEGLIGIBLE),
-    ),
+    Demand("1 any wrong verdict in nine claims", 0.05, MOST, "wrong_in_family", FAMILY),
+    Demand("1 any wrong verdict in their kinds", 0.05, MOST, "wrong_in_kinds", FAMILY),
+    Demand("1 the same at 0, skewed spread", 0.07, MOST, "wrong_in_family", ("family skewed",)),
+    Demand("1 a wrong verdict on a conjunction", 0.05, MOST, "wrong_claim", ("conjunction",)),
+    Demand("1 a wrong verdict with gaps", 0.05, MOST, "wrong_claim", ("gaps",)),
+    Demand("2 supported at +3, tau <= 1", 0.90, LEAST, SUPPORT, ("power",), "+3", (0.0, 1.0)),
+    Demand("2 supported at +3, tau = 1.5", 0.80, LEAST, SUPPORT, ("power",), "+3", (1.5, 1.5)),
+    Demand("2 supported at +5, tau <= 2", 0.90, LEAST, SUPPORT, ("power",), "+5"),
+    Demand("3 no meaningful effect where one is near", 0.05, MOST, NULL, ("near",)),
+    Demand("4 no meaningful effect at 0, tau <= 0.5, s <= 2", 0.90, LEAST, NULL, ("no effect",), "", (0.0, 0.5), 2.0),
+    Demand("5 mixed at kinds +4/-4", 0.95, LEAST, MIXED, ("mixed kinds",)),
+    Demand("5 mixed at datasets 70/30", 0.60, LEAST, MIXED, ("mixed datasets",)),
+    Demand("5 any false mixed, tau <= 1", 0.05, MOST, "mixed_in_family", FAMILY + SKEWED, "", (0.0, 1.0)),
+    Demand("6 placebo supported or reversed", 0.0, MOST, DIRECTIONS, ("placebo",)),
+    Demand("7 a negative verdict while L2 is inactive", 0.05, MOST, NEGATIVE, ("gate",), "80 % of datasets"),
 )
 
 
-def evaluate(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def check_targets(rows: Sequence[Rates]) -> list[dict[str, Any]]:
     """Each target over the scenarios it applies to: the worst rate, and whether the demand is met in all of them."""
     found = []
     for target in TARGETS:
         concerned = [row for row in rows if target.applies(row)]
-        if not concerned:
-            continue
-        worst = sorted(concerned, key=lambda row: target.value(row)["rate"], reverse=target.at_most)[0]
-        found.append(
-            {
-                "target": target.name,
-                "demand": "at most" if target.at_most else "at least",
-                "limit": target.limit,
-                "scenarios": len(concerned),
-                "worst": target.value(worst),
-                "worst_scenario": worst["scenario"],
-                "met": all(target.holds(row) for row in concerned),
-            }
-        )
+        if concerned:
+            worst = (max if target.at_most else min)(concerned, key=lambda row: target.value(row)["rate"])
+            found.append(
+                {
+                    "target": target.name,
+                    "demand": "at most" if target.at_most else "at least",
+                    "limit": target.limit,
+                    "scenarios": len(concerned),
+                    "worst": target.value(worst),
+                    "worst_scenario": worst["scenario"],
+                    "met": all(target.holds(row) for row in concerned),
+                }
+            )
     return found
 
 
 def calibrate(studies: int = STUDIES, constants: Constants | None = None) -> dict[str, Any]:
     """Every scenario, `studies` simulated studies each, and the targets."""
     rows = [run(scenario, studies, constants or Constants()) for scenario in scenarios()]
-    return {"studies": studies, "targets": evaluate(rows), "scenarios": rows}
+    return {"studies": studies, "targets": check_targets(rows), "scenarios": rows}
 
 
 def report(found: Mapping[str, Any]) -> str:
     """The targets as text."""
-    lines = [f"{'target':<52} {'demand':>14} {'worst rate [95 %]':>22}  met"]
+    rows = []
     for row in found["targets"]:
-        worst = f"{100 * row['worst']['rate']:.1f} [{100 * row['worst']['low']:.1f}, {100 * row['worst']['high']:.1f}]"
+        worst, low, high = (f"{100 * row['worst'][key]:.1f}" for key in ("rate", "low", "high"))
         demand = f"{row['demand']} {100 * row['limit']:g} %"
-        lines.append(f"{row['target']:<52} {demand:>14} {worst:>22}  {'yes' if row['met'] else 'NO'}")
-    return "\n".join(lines)
+        rows.append([row["target"], demand, f"{worst} [{low}, {high}]", "yes" if row["met"] else "NO"])
+    return text_table(rows, ["target", "demand", "worst rate [95 %]", "met"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,10 @@ each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -74,40 +76,48 @@ SPREADS: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
 
 def simulate(scenario: Scenario, studies: int, constants: Constants) -> tuple[list[Case], list[Scores]]:
     """`studies` draws of a scenario: its claims as cases for the rule, and the scores of the target's parts."""
-    common = SPREADS[scenario.spread](generator("calibration", scenario.id, "common"), (studies, scenario.k))
-    active = _active(scenario, studies)
-    cases, target = [], []
+    shape = (studies, scenario.k)
+    spread = SPREADS[scenario.spread]
+    common = spread(generator("calibration", scenario.id, "common"), shape)
+    active = np.ones((1,) * 6)
+    if scenario.inactive:
+        drawn = generator("calibration", scenario.id, "active").random((*shape, 1, 1, 1, 1))
+        active = (drawn >= scenario.inactive).astype(float)
+    cases: list[Case] = []
+    target: list[Scores] = []
     for claim, means in enumerate(scenario.means):
         rng = generator("calibration", scenario.id, claim)
-        own = _correlated(scenario, rng, common, scenario.correlation)
+        d = _correlated(common, spread(rng, shape), scenario.correlation)
         parts = [means] if claim or scenario.parts is None else [means, scenario.parts]
         scored = []
         for part, centre in enumerate(parts):
-            d = own if part == 0 else _correlated(scenario, rng, own, PART_CORRELATION)
-            u = _draw(scenario, rng, d, np.asarray(centre), mixed=claim == 0)
-            if claim == 0:
-                u = _with_gaps(scenario, rng, u)
+            own = d if part == 0 else _correlated(d, spread(rng, shape), PART_CORRELATION)
+            u = _draw(scenario, rng, own, np.asarray(centre), mixture=None if claim else scenario.mixture)
+            if claim == 0 and scenario.missing:
+                u = np.where(rng.random(u.shape) < scenario.missing, np.nan, u)
+            if claim == 0 and scenario.absent:
+                u = np.where(rng.random((*shape, 1, 1, 1, 1)) < scenario.absent, np.nan, u)
             planned = np.ones(u.shape[1:-1], dtype=bool)
             scored.append(scores(u, np.broadcast_to(active, u.shape), planned, constants))
-        if claim == 0:
-            target = scored
+        target = target or scored
         family = "control" if scenario.control and claim == 0 else "claims"
         cases.append(Case(str(claim), family, rows_of(scored, KINDS)))
     return cases, target
 
 
-def _correlated(scenario: Scenario, rng: np.random.Generator, common: Array, correlation: float) -> Array:
-    fresh = SPREADS[scenario.spread](rng, common.shape)
-    mixed: Array = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * fresh
+def _correlated(shared: Array, fresh: Array, correlation: float) -> Array:
+    mixed: Array = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * fresh
     return mixed
 
 
-def _draw(scenario: Scenario, rng: np.random.Generator, d: Array, centre: Array, *, mixed: bool) -> Array:
-    """(B, K, kinds, architectures, 1, seeds) of theta / delta."""
+def _draw(
+    scenario: Scenario, rng: np.random.Generator, d: Array, centre: Array, mixture: tuple[float, float] | None
+) -> Array:
+    """(B, K, kinds, architectures, 1, seeds) of theta / delta, from the effects `d` (B, K) of datasets."""
     studies, k = d.shape
     mean = np.broadcast_to(centre, (studies, k, KINDS))
-    if mixed and scenario.mixture is not None:
-        share, value = scenario.mixture
+    if mixture is not None:
+        share, value = mixture
         other = rng.random((studies, k)) < share if scenario.by_chance else np.arange(k) < round(share * k)
         mean = np.where(np.broadcast_to(other, (studies, k))[..., None], value, mean)
     kind = KIND_SPREAD * rng.standard_normal((studies, k, KINDS))
@@ -120,21 +130,6 @@ def _draw(scenario: Scenario, rng: np.random.Generator, d: Array, centre: Array,
     noise += cell[..., None]
     drawn: Array = noise[..., None, :]
     return drawn
-
-
-def _active(scenario: Scenario, studies: int) -> Array:
-    if not scenario.inactive:
-        return np.ones((1, 1, 1, 1, 1, 1))
-    rng = generator("calibration", scenario.id, "active")
-    return (rng.random((studies, scenario.k, 1, 1, 1, 1)) >= scenario.inactive).astype(float)
-
-
-def _with_gaps(scenario: Scenario, rng: np.random.Generator, u: Array) -> Array:
-    if scenario.missing:
-        u = np.where(rng.random(u.shape) < scenario.missing, np.nan, u)
-    if scenario.absent:
-        u = np.where(rng.random((*u.shape[:2], 1, 1, 1, 1)) < scenario.absent, np.nan, u)
-    return u
 
 
 def everywhere(mean: float) -> Means:
@@ -153,90 +148,73 @@ FAMILIES: dict[str, tuple[Means, ...]] = {
     "eight -8, one -1": (everywhere(-1.0),) + (everywhere(-8.0),) * 8,
     "all +1.25": (everywhere(1.25),) * CLAIMS,
 }
+MIXED_KINDS: dict[str, Means] = {
+    "kinds +2/-2/0": (2.0, -2.0, 0.0),
+    "kinds +2/0/0": (2.0, 0.0, 0.0),
+    "kinds +4/-4/0": (4.0, -4.0, 0.0),
+}
+CONJUNCTIONS = ((3, 3), (3, -3), (3, 0), (-3, -3), (0, 0), (1, 1), (1, 5), (-1, -5))
+"""Means of the two parts."""
 
 
-def _target(group: str, truth: str, means: Means, **changes: object) -> Scenario:
-    return replace(Scenario(group, truth, (means, *OTHERS)), **changes)  # type: ignore[arg-type]
+def _grid(
+    group: str,
+    truth: str | float,
+    ks: Sequence[int] = (12,),
+    at: Sequence[tuple[float, float]] = ((0.5, 1.0),),
+    labels: Sequence[float] = (),
+    **changes: Any,
+) -> Iterator[Scenario]:
+    """One truth for every number of datasets in `ks` at every (tau, noise) in `at`; labels at these tau.
 
-
-def _families() -> Iterator[Scenario]:
-    for truth, means in FAMILIES.items():
-        for k in (6, 12, 18):
-            for tau, noise in ((0.5, 3.0), (1.0, 1.0), (4.0, 1.0)):
-                yield Scenario("family", truth, means, k, tau, noise)
-    for truth in ("all 0", "all +1", "all -1"):
-        for k in (6, 12, 18):
-            for tau in (1.0, 4.0):
-                yield Scenario("family t3", truth, FAMILIES[truth], k, tau, 1.0, spread="t3")
-    for truth in ("all 0", "all +1", "all -1"):
-        yield Scenario("family correlated", truth, FAMILIES[truth], 12, 2.0, 1.0, correlation=0.7)
-    for k in (6, 12):
-        for tau in (1.0, 2.0, 4.0):
-            yield Scenario("family skewed", "all 0", FAMILIES["all 0"], k, tau, 1.0, spread="skew")
-    yield Scenario("family skewed boundary", "all +1", FAMILIES["all +1"], 12, 1.0, 1.0, spread="skew-")
-
-
-def _powers() -> Iterator[Scenario]:
-    for tau in (0.5, 1.0, 1.5, 2.0, 4.0):
-        yield _target("power", "+3", everywhere(3.0), tau=tau, noise=2.0, labels=tau in (1.0, 2.0))
-    for tau in (1.0, 2.0):
-        yield _target("power", "+5", everywhere(5.0), tau=tau, noise=2.0)
-    yield _target("reversed", "-3", everywhere(-3.0), tau=2.0)
-    yield _target("reversed", "-1.5", everywhere(-1.5), tau=1.0)
-    for tau, noise in ((0.0, 2.0), (0.5, 1.0), (0.5, 2.0), (0.5, 3.0), (1.0, 1.0), (2.0, 1.0)):
-        yield _target("no effect", "0", everywhere(0.0), tau=tau, noise=noise, labels=tau == 1.0)
-    for mean in (1.25, -1.25):
-        for tau in (0.5, 1.0):
-            yield _target("near", f"{mean:+g}", everywhere(mean), tau=tau)
-    yield _target("near", "kinds +2/-2/0", (2.0, -2.0, 0.0), tau=0.5)
-    yield _target("near", "kinds +2/0/0", (2.0, 0.0, 0.0), tau=0.5)
-    yield _target("rare pocket", "15 % of datasets +8, rest 0", everywhere(0.0), mixture=(0.15, 8.0), by_chance=True)
-
-
-def _mixtures() -> Iterator[Scenario]:
-    for tau in (0.5, 1.0):
-        yield _target("mixed kinds", "kinds +4/-4/0", (4.0, -4.0, 0.0), tau=tau, noise=3.0)
-        yield _target(
-            "mixed datasets", "datasets 70/30 +4/-4", everywhere(4.0), tau=tau, noise=3.0, mixture=(0.3, -4.0)
-        )
-
-
-def _controls() -> Iterator[Scenario]:
-    for k, noise in ((6, 1.0), (12, 1.0), (12, 5.0)):
-        yield _target("placebo", "0, judged alone", everywhere(0.0), k=k, tau=0.5, noise=noise, control=True)
-    yield _target("control", "+5, judged alone", everywhere(5.0), k=6, tau=1.0, control=True)
-
-
-def _conjunctions() -> Iterator[Scenario]:
-    for first, second in (
-        (3.0, 3.0),
-        (3.0, -3.0),
-        (3.0, 0.0),
-        (-3.0, -3.0),
-        (0.0, 0.0),
-        (1.0, 1.0),
-        (1.0, 5.0),
-        (-1.0, -5.0),
-    ):
-        yield _target(
-            "conjunction",
-            f"parts {first:+g} and {second:+g}",
-            everywhere(first),
-            parts=everywhere(second),
-            tau=1.0,
-            labels=(first, second) == (3.0, 3.0),
-        )
-
-
-def _gates_and_gaps() -> Iterator[Scenario]:
-    for mean, inactive in ((0.0, 0.1), (0.0, 0.8), (-3.0, 0.8), (3.0, 0.8)):
-        truth = f"{mean:+g}, L2 inactive on {100 * inactive:.0f} % of datasets"
-        yield _target("gate", truth, everywhere(mean), inactive=inactive)
-    for mean in (0.0, 1.0, 3.0):
-        truth = f"{mean:+g}, 5 % of runs and 15 % of datasets missing"
-        yield _target("gaps", truth, everywhere(mean), tau=1.0, missing=0.05, absent=0.15, labels=True)
+    truth: a key of `FAMILIES` for nine claims; for one target a key of `MIXED_KINDS`, or its mean. `called` among the
+    `changes` of a `Scenario` names the truth.
+    """
+    called = changes.pop("called", f"{truth:+g}" if isinstance(truth, float) else truth)
+    means = FAMILIES.get(str(truth)) or (MIXED_KINDS.get(str(truth)) or everywhere(float(truth)), *OTHERS)
+    for k in ks:
+        for tau, noise in at:
+            yield Scenario(group, called, means, k, tau, noise, labels=tau in labels, **changes)
 
 
 def scenarios() -> tuple[Scenario, ...]:
     """Every scenario of the calibration, in the order of the published table."""
-    return (*_families(), *_powers(), *_mixtures(), *_controls(), *_conjunctions(), *_gates_and_gaps())
+    every, both, three = (6, 12, 18), (6, 12), tuple(FAMILIES)[:3]
+    grids = [_grid("family", truth, every, ((0.5, 3.0), (1.0, 1.0), (4.0, 1.0))) for truth in FAMILIES]
+    grids += [_grid("family t3", truth, every, ((1.0, 1.0), (4.0, 1.0)), spread="t3") for truth in three]
+    grids += [_grid("family correlated", truth, at=((2.0, 1.0),), correlation=0.7) for truth in three]
+    grids += [
+        _grid("family skewed", "all 0", both, ((1.0, 1.0), (2.0, 1.0), (4.0, 1.0)), spread="skew"),
+        _grid("family skewed boundary", "all +1", at=((1.0, 1.0),), spread="skew-"),
+        _grid("power", 3.0, at=((0.5, 2.0), (1.0, 2.0), (1.5, 2.0), (2.0, 2.0), (4.0, 2.0)), labels=(1.0, 2.0)),
+        _grid("power", 5.0, at=((1.0, 2.0), (2.0, 2.0))),
+        _grid("reversed", -3.0, at=((2.0, 1.0),)),
+        _grid("reversed", -1.5, at=((1.0, 1.0),)),
+        _grid("no effect", 0.0, at=((0.0, 2.0), (0.5, 1.0), (0.5, 2.0), (0.5, 3.0)), called="0"),
+        _grid("no effect", 0.0, at=((1.0, 1.0), (2.0, 1.0)), labels=(1.0,), called="0"),
+        _grid("near", 1.25, at=((0.5, 1.0), (1.0, 1.0))),
+        _grid("near", -1.25, at=((0.5, 1.0), (1.0, 1.0))),
+        _grid("near", "kinds +2/-2/0"),
+        _grid("near", "kinds +2/0/0"),
+        _grid("rare pocket", 0.0, called="15 % of datasets +8, rest 0", mixture=(0.15, 8.0), by_chance=True),
+    ]
+    for tau in (0.5, 1.0):
+        grids.append(_grid("mixed kinds", "kinds +4/-4/0", at=((tau, 3.0),)))
+        called = "datasets 70/30 +4/-4"
+        grids.append(_grid("mixed datasets", 4.0, at=((tau, 3.0),), called=called, mixture=(0.3, -4.0)))
+    grids += [
+        _grid("placebo", 0.0, both, called="0, judged alone", control=True),
+        _grid("placebo", 0.0, at=((0.5, 5.0),), called="0, judged alone", control=True),
+        _grid("control", 5.0, (6,), ((1.0, 1.0),), called="+5, judged alone", control=True),
+    ]
+    for first, second in CONJUNCTIONS:
+        called, labels = f"parts {first:+g} and {second:+g}", (1.0,) if first == second == 3 else ()
+        parts = everywhere(float(second))
+        grids.append(_grid("conjunction", float(first), at=((1.0, 1.0),), labels=labels, called=called, parts=parts))
+    for mean, inactive in ((0.0, 0.1), (0.0, 0.8), (-3.0, 0.8), (3.0, 0.8)):
+        called = f"{mean:+g}, L2 inactive on {100 * inactive:.0f} % of datasets"
+        grids.append(_grid("gate", mean, called=called, inactive=inactive))
+    for mean in (0.0, 1.0, 3.0):
+        called = f"{mean:+g}, 5 % of runs and 15 % of datasets missing"
+        grids.append(_grid("gaps", mean, (12,), ((1.0, 1.0),), (1.0,), called=called, missing=0.05, absent=0.15))
+    return tuple(itertools.chain.from_iterable(grids))

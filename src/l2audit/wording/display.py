@@ -1,6 +1,6 @@
-"""How an effect is told. An estimand names its display, so that a logarithm reaches the reader as a ratio.
+"""How an effect is shown: an estimand names its display, so that a logarithm reaches the reader as a ratio.
 
-A display is words alone: delta, estimand and every test stay on the registered scale.
+A display changes words and figures alone. Delta, estimand and every test stay on the registered scale.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from l2audit.registry import Registry
 
 MINUS = "\u2212"
+SMALLEST = "the smallest effect that counts"
 
 
 def number(value: float | None, step: float, *, sign: bool = False) -> str:
@@ -53,9 +54,9 @@ class Display:
     opposite: str = "the effect is {value} {unit}"
     amount: str = "{value} {unit}"
     at_least: str = "an average effect of at least {value} {unit}"
-    larger: str = "larger than {value}, the smallest effect that counts,"
-    reverse: str = "the other way by more than {value}, the smallest effect that counts,"
-    within: str = "smaller than {value}, the smallest effect that counts, either way"
+    larger: str = f"larger than {{value}}, {SMALLEST},"
+    reverse: str = f"the other way by more than {{value}}, {SMALLEST},"
+    within: str = f"smaller than {{value}}, {SMALLEST}, either way"
     excluded: str = "an average effect of {value} {unit} is excluded"
     heading: str = "{unit}"
     of: Callable[[float], float] | None = None
@@ -73,95 +74,80 @@ class Display:
         return self.number(first, step), self.number(second, step)
 
 
+PLAIN_DISPLAY = "plain"
 DISPLAYS: Registry[Display] = Registry("display")
-DISPLAYS.add("plain", Display())
-DISPLAYS.add(
-    "share left",
-    Display(
-        effect="the norm falls to {value} of itself",
-        opposite="the norm rises to {value} of itself",
-        amount="a fall of the norm to {value} of itself",
-        at_least="an average fall of the norm to {value} of itself or less",
-        larger="beyond {value}, the smallest effect that counts,",
-        reverse="beyond {value}, the smallest effect that counts,",
-        within="less than a change to {value}, the smallest effect that counts, either way",
-        excluded="an average fall of the norm to {value} of itself is excluded",
-        heading="norm with the penalty / without",
-        of=lambda effect: math.exp(-effect),
-    ),
-)
-DISPLAYS.add(
+DISPLAYS.add(PLAIN_DISPLAY, Display())
+
+BEYOND = f"beyond {{value}}, {SMALLEST},"
+SHARE = (BEYOND, BEYOND, f"less than a change to {{value}}, {SMALLEST}, either way")
+NEAR_1 = f"nearer to 1 than a factor of {{value}}, {SMALLEST}, either way"
+TIMES = (f"more than {{value}} times, {SMALLEST},", f"less than {{value}} times, {SMALLEST},", NEAR_1)
+FACTOR = (f"more than {{value}}, {SMALLEST},", f"less than {{value}}, {SMALLEST} the other way,", NEAR_1)
+
+
+def _as_ratio(
+    name: str,
+    of: Callable[[float], float],
+    bounds: tuple[str, str, str],
+    effect: str,
+    opposite: str,
+    average: str,
+    at_least: str,
+    heading: str,
+) -> None:
+    """Register a display of logarithms; `bounds`: larger, reverse, within; `average`: an average effect, as a noun."""
+    amount = average.replace("an average of ", "").replace("an average ", "a ")
+    DISPLAYS.add(name, Display(effect, opposite, amount, at_least, *bounds, f"{average} is excluded", heading, of))
+
+
+for what, name in (("norm", "share left"), ("gradient", "gradient left")):
+    _as_ratio(
+        name,
+        lambda effect: math.exp(-effect),
+        SHARE,
+        effect=f"the {what} falls to {{value}} of itself",
+        opposite=f"the {what} rises to {{value}} of itself",
+        average=f"an average fall of the {what} to {{value}} of itself",
+        at_least=f"an average fall of the {what} to {{value}} of itself or less",
+        heading=f"{what} with the penalty / without",
+    )
+_as_ratio(
     "times the damage",
-    Display(
-        effect="the best penalty leaves {value} times the damage that Huber loss leaves",
-        opposite="the best penalty leaves {value} times the damage that Huber loss leaves",
-        amount="{value} times the damage",
-        at_least="an average of {value} times the damage or more",
-        larger="more than {value} times, the smallest effect that counts,",
-        reverse="less than {value} times, the smallest effect that counts,",
-        within="less than {value} times, the smallest effect that counts, either way",
-        excluded="an average of {value} times the damage is excluded",
-        heading="damage left: penalty / Huber loss",
-        of=math.exp,
-    ),
+    math.exp,
+    TIMES,
+    effect="the best penalty leaves {value} times the damage that Huber loss leaves",
+    opposite="the best penalty leaves {value} times the damage that Huber loss leaves",
+    average="an average of {value} times the damage",
+    at_least="an average of {value} times the damage or more",
+    heading="damage left: penalty / Huber loss",
 )
-DISPLAYS.add(
-    "gradient left",
-    Display(
-        effect="the gradient falls to {value} of itself",
-        opposite="the gradient rises to {value} of itself",
-        amount="a fall of the gradient to {value} of itself",
-        at_least="an average fall of the gradient to {value} of itself or less",
-        larger="beyond {value}, the smallest effect that counts,",
-        reverse="beyond {value}, the smallest effect that counts,",
-        within="less than a change to {value}, the smallest effect that counts, either way",
-        excluded="an average fall of the gradient to {value} of itself is excluded",
-        heading="gradient with the penalty / without",
-        of=lambda effect: math.exp(-effect),
-    ),
-)
-DISPLAYS.add(
-    "layers closer",
-    Display(
-        effect="the norms of the layers come closer by a factor of {value}",
-        opposite="the norms of the layers come closer by a factor of {value}, which is further apart",
-        amount="a factor of {value} between the norms of the layers",
-        at_least="norms of the layers that come closer by an average factor of {value} or more",
-        larger="more than {value}, the smallest effect that counts,",
-        reverse="less than {value}, the smallest effect that counts the other way,",
-        within="nearer to 1 than a factor of {value}, the smallest effect that counts, either way",
-        excluded="an average factor of {value} between the norms of the layers is excluded",
-        heading="typical ratio of layer norms: without the penalty / with",
-        of=math.exp,
-    ),
-)
-DISPLAYS.add(
+_as_ratio(
     "times the beta",
-    Display(
-        effect="the best beta is {value} times the one for clean rows",
-        opposite="the best beta is {value} times the one for clean rows",
-        amount="{value} times the beta",
-        at_least="an average of {value} times the beta or more",
-        larger="more than {value} times, the smallest effect that counts,",
-        reverse="less than {value} times, the smallest effect that counts,",
-        within="nearer to 1 than a factor of {value}, the smallest effect that counts, either way",
-        excluded="an average of {value} times the beta is excluded",
-        heading="best beta: outliers / clean",
-        of=lambda effect: 10.0**effect,
-    ),
+    lambda effect: 10.0**effect,
+    TIMES,
+    effect="the best beta is {value} times the one for clean rows",
+    opposite="the best beta is {value} times the one for clean rows",
+    average="an average of {value} times the beta",
+    at_least="an average of {value} times the beta or more",
+    heading="best beta: outliers / clean",
 )
-DISPLAYS.add(
+_as_ratio(
+    "layers closer",
+    math.exp,
+    FACTOR,
+    effect="the norms of the layers come closer by a factor of {value}",
+    opposite="the norms of the layers come closer by a factor of {value}, which is further apart",
+    average="an average factor of {value} between the norms of the layers",
+    at_least="norms of the layers that come closer by an average factor of {value} or more",
+    heading="typical ratio of layer norms: without the penalty / with",
+)
+_as_ratio(
     "tenfold weights",
-    Display(
-        effect="a weight ten times larger shrinks by a further factor of {value}",
-        opposite="a weight ten times larger shrinks by only {value} times the factor of the smaller one",
-        amount="a further factor of {value} for a weight ten times larger",
-        at_least="an average further factor of {value} or more for a weight ten times larger",
-        larger="more than {value}, the smallest effect that counts,",
-        reverse="less than {value}, the smallest effect that counts the other way,",
-        within="nearer to 1 than a factor of {value}, the smallest effect that counts, either way",
-        excluded="an average further factor of {value} for a weight ten times larger is excluded",
-        heading="shrinking factor: weight ten times larger / smaller",
-        of=lambda effect: 10.0**effect,
-    ),
+    lambda effect: 10.0**effect,
+    FACTOR,
+    effect="a weight ten times larger shrinks by a further factor of {value}",
+    opposite="a weight ten times larger shrinks by only {value} times the factor of the smaller one",
+    average="an average further factor of {value} for a weight ten times larger",
+    at_least="an average further factor of {value} or more for a weight ten times larger",
+    heading="shrinking factor: weight ten times larger / smaller",
 )

@@ -10,30 +10,28 @@ SHOWN = 12
 """Digits of a SHA-256 in a sentence; the entry holds all of them."""
 
 
-def registered(present: str, shards: Mapping[str, int]) -> dict[str, Any]:
+def registration_status(present: str, shards: Mapping[str, int]) -> dict[str, Any]:
     """status, sentence, the SHA-256 of the registration that judges (`present`), and the numbers of shards by theirs.
 
-    `shards`: SHA-256 (or "unknown", of shards that do not say) -> number of shards. One shard trained under another
-    registration makes the status "changed after training", whoever changed what: nobody can tell from outside which
-    lines of it were changed in the light of a result.
+    `shards`: SHA-256 (or "unknown", of shards that do not say) -> number of shards. A single shard that was trained
+    under another registration makes the status "changed after training": nobody can see from outside which lines were
+    changed in the light of a result.
     """
     others = {sha: n for sha, n in sorted(shards.items()) if sha not in (present, UNKNOWN)}
     silent, total = shards.get(UNKNOWN, 0), sum(shards.values())
-    status = CHANGED if others else UNKNOWN if silent or not total else BEFORE
-    return {
-        "status": status,
-        "present": present,
-        "shards": dict(sorted(shards.items())),
-        "sentence": _sentence(status, present, others, silent, total),
-    }
-
-
-def _sentence(status: str, present: str, others: Mapping[str, int], silent: int, total: int) -> str:
     mute = f"{silent} of {total} shards of runs do not say under which registration they were trained"
-    if status == BEFORE:
-        return f"Registered before training: all {total} shards of runs carry this registration, {present[:SHOWN]}."
-    if status == UNKNOWN:
-        return f"It is not known whether this registration is older than the results: {mute}."
-    trained = ", ".join(f"{n} of {total} shards of runs were trained under {sha[:SHOWN]}" for sha, n in others.items())
-    told = f"The registration was changed after training: {trained}, and are judged here under {present[:SHOWN]}."
-    return f"{told} {mute}." if silent else told
+    if others:
+        status = CHANGED
+        trained = ", ".join(
+            f"{n} of {total} shards of runs were trained under {sha[:SHOWN]}" for sha, n in others.items()
+        )
+        told = f"The registration was changed after training: {trained}, and are judged here under {present[:SHOWN]}."
+        sentence = f"{told} {mute}." if silent else told
+    elif silent or not total:
+        status = UNKNOWN
+        sentence = f"It is not known whether this registration is older than the results: {mute}."
+    else:
+        status = BEFORE
+        told = f"all {total} shards of runs carry this registration, {present[:SHOWN]}"
+        sentence = f"Registered before training: {told}."
+    return {"status": status, "present": present, "shards": dict(sorted(shards.items())), "sentence": sentence}

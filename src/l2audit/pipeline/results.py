@@ -1,0 +1,119 @@
+"""Stored results of a study: which files they are, whether they belong together, and how the workflow shows them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from l2audit.errors import UserError
+from l2audit.files import sha256_of
+from l2audit.stored import read_json
+
+PROVENANCE_FILE = "provenance.json"
+EVIDENCE = (
+    "verdicts.json",
+    "specifications.json",
+    "effects.parquet",
+    "summary.parquet",
+    "identities.json",
+    "oracles.json",
+    PROVENANCE_FILE,
+)
+"""The files that a page is made of. `PUBLISHED_FOLDER` holds a copy of those of `PUBLISHED_STUDY`."""
+
+PUBLISHED_FOLDER = Path("report/published")
+PUBLISHED_STUDY = "default"
+
+
+@contextlib.contextmanager
+def tell() -> Iterator[None]:
+    """Turn a UserError into its message on standard error and exit status 1, without a traceback."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def strangers(folder: Path) -> list[Path]:
+    """The files of the evidence in `folder` that differ from those which its provenance.json names.
+
+    Either another run made them (one that failed half-way), or somebody changed them.
+    """
+    named = read_json(folder / PROVENANCE_FILE).get("files", {})
+    return [
+        folder / name for name in EVIDENCE if name != PROVENANCE_FILE and sha256_of(folder / name) != named.get(name)
+    ]
+
+
+def stored_results(root: Path, study: str) -> Path:
+    """The folder that holds a study's evidence: results/<study>, else the published copy.
+
+    UserError: neither folder holds all of it, or the files there come from different runs.
+    """
+    own, published = root / "results" / study, root / PUBLISHED_FOLDER
+    for folder in [own, published] if study == PUBLISHED_STUDY else [own]:
+        if all((folder / name).exists() for name in EVIDENCE):
+            if found := strangers(folder):
+                problem = "is not the file that provenance.json beside it names: another run's, or changed"
+                fix = (
+                    "finish the study: run the same snakemake command again, with --forceall if it finds nothing to do"
+                )
+                raise UserError(problem, file=found[0], fix=fix)
+            return folder
+    fix = "make them: snakemake --cores all --config study=... (the name of the study, or the path of its file)"
+    raise UserError(f"there are no stored results of the study '{study}'", file=own, fix=fix)
+
+
+def calibration_file(root: Path) -> Path | None:
+    """The trial of the judge that a page shows: the one of `make calibrate`, else the published one, else None."""
+    found = (root / "results" / "calibration.json", root / PUBLISHED_FOLDER / "calibration.json")
+    return next((path for path in found if path.exists()), None)
+
+
+def verdict_text(source: Path) -> str:
+    """The verdict table of the results in `source`, as wide as the terminal."""
+    from l2audit.wording.tables import verdict_table
+
+    stamp = "Plumbing only: this study is too small for verdicts.\n\n"
+    judged = read_json(source / PROVENANCE_FILE)["study"]["verdicts"]
+    shown = verdict_table(read_json(source / "verdicts.json"), shutil.get_terminal_size((100, 24)).columns)
+    return shown if judged else stamp + shown
+
+
+def show_verdicts(study: str, root: Path = Path()) -> None:
+    """Print the verdict table of a study that has just ended, and where its page is."""
+    print(f"\n{verdict_text(root / 'results' / study)}\nThe page: {root / 'report' / study}.html", flush=True)
+
+
+def check_settled(study: str, declared: str, root: Path = Path()) -> None:
+    """UserError unless the results of a study were made of its present configuration, whose hash is `declared`.
+
+    Snakemake compares them by what it keeps in .snakemake/. Results that were copied here come without it.
+    """
+    folder = root / "results" / study
+    if read_json(folder / PROVENANCE_FILE).get("declared_sha256") != declared:
+        raise UserError(
+            "are not the results of the present configuration, and Snakemake does not remember what made them",
+            file=folder,
+            fix="make them again: run the same command with --forceall",
+        )
+
+
+def on_nothing_to_do(more: Callable[[], str], logger: logging.Logger) -> None:
+    """Add what `more` returns to the message of Snakemake's `logger` that there is nothing to do.
+
+    A UserError of `more` ends the process with its message.
+    """
+
+    def extend(record: logging.LogRecord) -> bool:
+        if str(record.msg).startswith("Nothing to be done"):
+            with tell():
+                record.msg = f"{record.msg}{more()}"
+        return True
+
+    logger.addFilter(extend)  # before any handler formats the record
