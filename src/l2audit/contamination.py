@@ -1,10 +1,10 @@
-"""Contamination: what an outlier is, one small function a kind.
+"""Contamination: what an outlier is, one small function per kind.
 
-A kind turns *every* row into its contaminated twin and puts the rows (or single cells) in an order; `contaminate` then
-swaps in the twins of the first round(rate * n) of them. Order and twins are keyed by (dataset, seed, kind, part) alone
-and depend on no rate, so levels are nested (what is hit at 10 % is hit at 20 %, with the same values) and counts are
-exact. Training rows and a second copy of the validation rows are contaminated; test rows never are: what is done to
-them for the claim about perturbed inputs is a function of its own at the end of this module.
+A kind turns *every* row into its contaminated twin and puts the rows (or single cells) in an order. `contaminate` then
+swaps in the twins of the first round(rate * n) of them. Order and twins are keyed by (dataset, seed, kind, part) and do
+not depend on the rate. So counts are exact and levels are nested: what is hit at 10 % is hit at 20 % too, with the same
+values. Training rows and a second copy of the validation rows are contaminated, test rows never. The last functions of
+this module perturb test rows, for the claim about perturbed inputs.
 
 Reference quantities (centre, spread, response surface) always come from the *clean training rows*. What a study may ask
 of a kind (its task, the unit of its magnitude, its stratum) is written in config/contaminations.yaml.
@@ -26,7 +26,7 @@ from l2audit.registry import Registry
 from l2audit.seeds import generator
 
 MAD_TO_SD = 1.4826  # of a normal distribution
-LEVERAGE = 3.0  # distance of a leverage cluster from the centre, in units of sqrt(tr(covariance))
+LEVERAGE = 3.0  # distance of a leverage cluster from the centre, in units of the root of tr(covariance)
 JITTER = 0.1  # spread of a leverage cluster, in units of each feature's SD
 CELL = 10.0  # distance of a contaminated cell from its feature's mean, in SDs
 HEAVY = 0.3  # MAD of heavy-tailed noise, in robust SDs of the target
@@ -96,9 +96,9 @@ class Reference:
         """Linear response surface f(X): (n, p) -> (n, outputs), ridge regression with lambda by generalised
         cross-validation.
 
-        Neither least squares nor a fixed ridge: far from a collinear design's centre least squares extrapolates its own
-        noise, which would make "bad leverage" measure the reference and not the offset. Classification: on class
-        indicators. GCV: Golub, Heath & Wahba (1979), Technometrics 21(2).
+        Least squares would extrapolate its own noise far from a collinear design's centre: "bad leverage" would then
+        measure the reference and not the offset. Classification: on class indicators. Generalised cross-validation:
+        Golub, Heath & Wahba (1979), Technometrics 21(2).
         """
         X, y = self.rows.X, self.rows.y
         target = np.eye(self.rows.classes)[y] if self.rows.classes else np.asarray(y, dtype=float)[:, None]
@@ -216,7 +216,7 @@ def systematic_shift(rows: Rows, reference: Reference, magnitude: float, draws: 
 def heavy_tailed_noise(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
     """y + a t, t of Student's distribution with nu = magnitude degrees of freedom (Lange, Little & Taylor 1989).
 
-    a = .3 s / q, q the upper quartile of t, so that the noise has a MAD of .3 s at every nu (s as for `vert`); its
+    a = .3 s / q, with q the upper quartile of t and s as for `vert`, so the noise has a MAD of .3 s at every nu. Its
     variance is infinite for nu <= 2. Meant for all rows: a study writes the rate as 1.
     """
     noise = draws.rows.standard_t(magnitude, size=len(rows.y)) / stdtrit(magnitude, 0.75)
@@ -227,8 +227,8 @@ def heavy_tailed_noise(rows: Rows, reference: Reference, magnitude: float, draws
 def bad_leverage(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
     """A cluster far out in an oblique direction, its target pulled off the response surface.
 
-    x = centre + 3 sqrt(tr(covariance)) u + 0.1 SD_j N(0, 1), with u uniform on the sphere, one direction a
-    (dataset, seed); y = surface(x) - magnitude * s, s as for `vert`. magnitude = 0 would be good leverage.
+    x = centre + 3 sqrt(tr(covariance)) u + 0.1 SD_j N(0, 1), with u uniform on the sphere, one per dataset and seed.
+    y = surface(x) - magnitude * s, s as for `vert`; magnitude = 0 would be good leverage.
     Rousseeuw & Leroy (1987); Rousseeuw & van Zomeren (1990).
     """
     X = _leverage_cluster(rows, reference, _oblique(rows, draws), draws)
@@ -345,7 +345,7 @@ def test_noise(X: Array, strength: float, *, spread: Array, dataset: str, seed: 
     """Test rows with noise on every feature: x_j + strength * spread_j * N(0, 1), (n, p).
 
     `strength` >= 0 in SDs of each feature, `spread` (p,) from the clean training rows. The same draws at every strength
-    and for every model: keyed by (dataset, seed) alone. A copy; the test rows of all other measures stay as they are.
+    and for every model: keyed by (dataset, seed) alone. Returns a copy; other measures use the rows without noise.
     """
     return X + strength * spread * generator("test noise", dataset, seed).standard_normal(X.shape)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """A fault in the user's input or surroundings, told in one message that names the file, the key and the fix.
+    """A fault in the user's input or surroundings: one message that names the file, the key and the fix.
 
     Command-line entry points and workflow scripts print it without a traceback and exit with status 1.
     """

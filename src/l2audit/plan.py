@@ -84,11 +84,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Shard:
-    """The runs that one job trains together: all of `losses` x `contaminations` x `betas` x `seeds`, each sorted.
+    """The runs of one dataset under one arm: all of `losses` x `contaminations` x `betas` x `seeds`, each sorted.
 
-    primary: whether `arm` is one of the study's primary arms, which are named like their architecture.
-    layers: of the architecture, as config/architectures.yaml has them; rows: at most so many in each part of the split;
-    schedule: of networks, None for linear models, which are solved exactly.
+    primary    the arm is one of the study's primary arms, which are named like their architecture
+    layers     of the architecture, as in config/architectures.yaml
+    rows       at most so many in each part of the split
+    schedule   of networks; None for linear models, which are solved exactly
     """
 
     shard_id: str
@@ -110,11 +111,11 @@ class Shard:
     schedule: Schedule | None
 
     def run_id(self, run: Run, data: str, rows: Sizes) -> str:
-        """What names one of the shard's runs: a hash of all that is declared and moves its numbers, and nothing else.
+        """A run's name: a hash of all that is declared and moves its numbers, and of nothing else.
 
-        data: SHA-256 of the prepared dataset; rows: how many the parts of its split really have, so that a cap enters
-        only where it bites. First 16 hexadecimal digits of the SHA-256 of the canonical JSON of these, the axes, the
-        layers and the schedule. Code, packages and processor are not in it: provenance has them.
+        data: SHA-256 of the prepared dataset. rows: actual sizes of the parts of its split, so a cap enters only where
+        it bites. The hash covers these, the axes, the layers and the schedule: first 16 hexadecimal digits of the
+        SHA-256 of their canonical JSON. Code, packages and processor are in the provenance instead.
         """
         schedule = asdict(self.schedule) if self.schedule else None
         if schedule:
@@ -128,17 +129,12 @@ class Shard:
             for contamination in self.contaminations:
                 for beta in self.betas:
                     for seed in self.seeds:
-                        yield Run(
-                            self.dataset,
-                            self.architecture,
-                            loss,
-                            self.penalty,
-                            beta,
-                            self.optimizer,
-                            self.scaling,
-                            contamination,
-                            seed,
-                        )
+                        yield self.run(loss, contamination, beta, seed)
+
+    def run(self, loss: str, contamination: Contamination, beta: float, seed: int) -> Run:
+        """One of the shard's runs."""
+        arm = (self.architecture, loss, self.penalty, beta, self.optimizer, self.scaling)
+        return Run(self.dataset, *arm, contamination, seed)
 
     @property
     def size(self) -> int:
@@ -246,9 +242,8 @@ def architecture_of(config: Config, arm: Arm) -> Architecture:
 
 
 def network_of(config: Config, arm: Arm, dataset: str) -> Network:
-    """The network that an arm makes of a dataset whose size is known only as far as its entry tells it.
+    """The network of an arm on a dataset, as far as the dataset's entry says its size; else the width is a guess.
 
-    Layers, their order and images are those that will be trained; elsewhere the width of a row may be a guess.
     UserError where layers do not fit each other or the rows.
     """
     entry = config.datasets[dataset]
@@ -260,9 +255,9 @@ def network_of(config: Config, arm: Arm, dataset: str) -> Network:
 
 
 def work(config: Config, arm: Arm, dataset: str) -> float:
-    """Work of one model of `arm` on `dataset`, > 0: of a dense network, steps times entries of its kernels.
+    """Work of one model of `arm` on `dataset`, > 0, from the declared sizes alone, so that measuring changes no plan.
 
-    Other models in units that take about as long; from the declared sizes alone, so it never changes by measuring.
+    The unit is one step of one kernel entry of a dense network; other models are counted in what takes as long.
     """
     network = network_of(config, arm, dataset)
     if not architecture_of(config, arm).layers:

@@ -1,8 +1,7 @@
 """Randomness as a function of the axes that matter.
 
-A seed is the hash of *what it is for* (its purpose and the axes that it may depend on), so that pairing is designed and
-not hoped for: the split of (dataset, seed), the initial weights of (architecture, seed), the batch order and the
-contamination mask are the same at every beta, and a run draws the same numbers whatever else is trained beside it.
+A seed is the hash of its purpose and of the axes that it may depend on. So pairing is by design: split, initial
+weights, batch order and contaminated rows are the same at every beta. A run draws the same numbers whatever else is trained.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Content hashes of the code that a stage of the workflow runs: its script and every module that the script can reach.
+"""Hashes of the code behind each rule: its script and every module that the script can reach.
 
-Snakemake sees neither an edited imported module nor a changed package version. So each rule carries, among its
-parameters, the hash of its script, of all modules of this package that it imports (directly or through others, found by
-reading the import statements), of the data files beside those modules, and of the lock file. Changed science retrains,
-a changed template or error message does not.
+Snakemake sees neither an edited imported module nor a changed package version. So each rule has a hash among its
+parameters. The hash covers the script, all modules of this package that it imports directly or through others, the data
+files beside those modules, and the lock file. Changed science retrains; a changed template or message does not.
 
 An import inside a function counts; one under `if TYPE_CHECKING:` does not, because it never runs. A module that is only
 named in a text (importlib) would be missed: the package does not do that, and a test says so.
@@ -22,7 +21,7 @@ from l2audit.seeds import canonical
 
 PACKAGE = "l2audit"
 LOCK = "requirements.lock"
-PLUMBING = ("pipeline/jobs.py", "errors.py")  # where output goes and how a fault is told: no number depends on it
+PLUMBING = ("pipeline/jobs.py", "errors.py")  # output and messages: no number depends on them
 
 
 def code_hash(root: Path, script: str) -> str:
@@ -56,7 +55,7 @@ def digest(*values: object) -> str:
 
 
 def lock_hash(root: Path) -> str | None:
-    """SHA-256 of the lock file; None where there is none."""
+    """SHA-256 of the lock file; None without a lock file."""
     return sha256_of(root / LOCK) if (root / LOCK).exists() else None
 
 

@@ -46,8 +46,9 @@ def end_with_parent(every: float = 1.0) -> None:
 def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
     """Run the body of a workflow script with all its output, TensorFlow's included, in the file `log`.
 
-    A fault ends the script with status 1 and one message on the terminal: a UserError as it stands, anything else as
-    its type and text with the traceback in the log. `show_progress` leaves standard error on the terminal.
+    A fault ends the script with status 1 and one message on the terminal. A UserError prints as it stands; any other
+    exception prints its type and text, with the traceback in the log. `show_progress` keeps standard error on the
+    terminal.
     """
     end_with_parent()
     started, path, terminal = time.monotonic(), Path(log), os.dup(2)
@@ -183,9 +184,9 @@ class Turn:
 
 
 def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str | Path]) -> None:
-    """Write how long a run of the workflow took to `path`, if it trained the whole study; else leave the file alone.
+    """Write how long a run of the workflow took to `path`, if the run trained the whole study.
 
-    started: when Snakemake's process began, seconds since the epoch. tables: Snakemake's benchmark of every training
+    started: when Snakemake's process began, in seconds since the epoch. tables: Snakemake's benchmark of every training
     job. The file holds cores, jobs, seconds, and training_seconds, the sum over the jobs.
     """
     finished, files = time.time(), [Path(table) for table in tables]

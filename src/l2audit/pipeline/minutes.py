@@ -32,7 +32,7 @@ def expected_seconds(config: Config, job: Job) -> float:
 def measured_seconds(results: Path, job: Job) -> float | None:
     """Seconds that training exactly this job took on one core; None where the folder `results` does not say.
 
-    It does not if the job took some of its shards as they were trained before.
+    It does not if the job took some of its shards from `kept/`.
     """
     from l2audit.runs.kept import TAKEN
     from l2audit.runs.results import provenance_of

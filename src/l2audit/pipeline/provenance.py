@@ -30,7 +30,7 @@ def provenance(
 ) -> dict[str, Any]:
     """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
 
-    `datasets` are the data cards as they are. `runs` counts the rows of the table of runs by status; it has the
+    `datasets` are the data cards. `runs` counts the rows of the table of runs by status; it has the
     architecture of every arm, the kinds of contamination, and the packages and processors that trained.
     `contaminations` are the entries of config/contaminations.yaml, from which the page explains the kinds.
     `declared_sha256` is the hash of all that the results depend on; `files` has the SHA-256 of each file of the

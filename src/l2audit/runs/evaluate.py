@@ -1,7 +1,7 @@
 """From fitted models to what measures look at: predictions on every part of the split, perturbed rows, hidden units.
 
-Every model is looked at by itself, in programs whose shapes do not depend on the others, so that a run's measures are
-the same to the last bit whatever else is in its shard. Documented in docs/results.md.
+Each model is evaluated by itself, in programs whose shapes do not depend on other models. So a run's measures are the
+same to the last bit whatever else is in its shard. The measures are explained in docs/results.md.
 """
 
 from __future__ import annotations
@@ -114,9 +114,8 @@ def unpenalised_runs(problem: Problem) -> NDArray[np.int64]:
 def live_inputs(fitted: Fitted, problem: Problem, levels: Sequence[Level]) -> NDArray[np.bool_]:
     """Which inputs of the first kernel vary over the rows fitted, (D, inputs).
 
-    A pixel does if its variance is above PIXEL_VARIANCE of its squared range over the clean training rows (standardised
-    features do not tell their range in the file); any other feature if it is not constant. Where a convolution or
-    pooling comes first the kernel's inputs are channels, and all count.
+    A pixel varies if its variance is above PIXEL_VARIANCE of its squared range over the clean training rows. Any other
+    feature varies if it is not constant. Behind a convolution or pooling, inputs are channels, and all count.
     """
     inputs = fitted.kernels[0].shape[-2]
     if inputs != problem.X.shape[2]:

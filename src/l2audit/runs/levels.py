@@ -27,8 +27,8 @@ class Replicate:
 class Level:
     """One training set of a shard: a seed under a contamination.
 
-    train, validation: contaminated. clean: the same split without contamination, in the same scaling as they, which is
-    not that of the seed's other levels where `scaling` is not "clean". Test rows are always those of `clean`.
+    train, validation: contaminated. clean: the same split without contamination, in the scaling of this level, which
+    differs between the levels of a seed unless `scaling` is "clean". Test rows are always those of `clean`.
     """
 
     seed: int
@@ -57,9 +57,8 @@ def level_of(dataset: str, seed: int, contamination: Contamination, replicate: R
     """`replicate` under `contamination`, by `scaling`, one of `l2audit.data.split.SCALINGS`.
 
     Rows are contaminated in the scaling of the clean rows, so that an outlier is the same outlier in every scaling.
-    Where `scaling` is not "clean" a second scaler is then learnt from this level's training rows, as somebody would who
-    knows of no outliers ("contaminated") or fears them ("robust"), and applied to all rows of the level, targets
-    included.
+    With another `scaling` than "clean", a second scaler is then learnt from this level's training rows: by mean and SD
+    ("contaminated") or by median and MAD ("robust"). It is applied to all rows of the level, targets included.
     """
 
     def hit(rows: Rows, part: str) -> Contaminated:

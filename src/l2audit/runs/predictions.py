@@ -1,9 +1,9 @@
 """What every model predicted on its clean test rows, stored so that it can be scored anew without training.
 
-One file per job, one row per run. Classes are kept in the smallest unsigned integers that hold them, with the
-log-probability of the true class as float16 (an error of at most 1 part in 2,000; below -65504 it stays there): that is
-enough for a mean of hundreds of rows. Values stay float32, as the models gave them: float16 would overflow beyond
-65504, where an unpenalised model under bad leverage can go, and a risk scored from it could not be compared to the bit.
+One file per job, one row per run. Classes are kept in the smallest unsigned integers that hold them. The
+log-probability of the true class is kept as float16, with a relative error of at most 1 in 2,000, cut at -65504: enough
+for a mean over hundreds of rows. Values stay float32. An unpenalised model under bad leverage can exceed 65504, where
+float16 ends, and a risk scored from float16 could not be compared to the bit.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def _column(values: NDArray[Any]) -> pa.Array:
 def rescored(path: str | Path) -> dict[str, NDArray[Any]]:
     """run_id, test_risk and test_loss of every run in a file of predictions, from what is in it alone.
 
-    Both are NaN of a diverged run. Of all others test_risk is the column of that name to the bit; test_loss is too for
-    regression, and for classification to the precision of float16, a relative error of at most 2^-11 above the lowest
-    float16. DamagedFile: the file is not what was written.
+    Both are NaN for a diverged run. test_risk equals the column of that name to the bit. So does test_loss for
+    regression; for classification it agrees to the precision of float16, a relative error of at most 2^-11.
+    DamagedFile: the file is not what was written.
     """
     table = stored.read_table(path)
 

@@ -40,10 +40,10 @@ logger = logging.getLogger(__name__)
 
 
 def train_shard(shard: Shard, prepared: Prepared, origin: Mapping[str, Any]) -> Trained:
-    """Train every run of `shard`; the rows are those of `l2audit.runs.results`.
+    """Train every run of `shard`: one row per run, with the columns of `l2audit.runs.results`.
 
-    origin: what the shard is made of, with `data_sha256`, the SHA-256 of the file that `prepared` was read from. A
-    model that diverges is a row with status "diverged"; an exception means that the job itself is broken.
+    origin: what the shard is made of; its `data_sha256` is that of the file that `prepared` was read from. A model that
+    diverges is a row with status "diverged". An exception means that the job itself is broken.
     """
     started = time.monotonic()
     replicates = {seed: replicate_of(prepared, seed, shard.rows) for seed in shard.seeds}
@@ -107,20 +107,7 @@ def _train_loss(
     architecture = Architecture(shard.architecture, shard.layers)
     fitted = fit(problem, architecture, loss, penalty, shard.optimizer, shard.schedule)
     evaluation = evaluate(fitted, problem, levels)
-    runs = [
-        Run(
-            dataset=shard.dataset,
-            architecture=shard.architecture,
-            loss=loss,
-            penalty=shard.penalty,
-            beta=beta,
-            optimizer=shard.optimizer,
-            scaling=shard.scaling,
-            contamination=levels[where].contamination,
-            seed=levels[where].seed,
-        )
-        for where, beta in models
-    ]
+    runs = [shard.run(loss, levels[where].contamination, beta, levels[where].seed) for where, beta in models]
     rows = sizes_for(len(prepared.y), shard.rows)
     ids = [shard.run_id(run, data, rows) for run in runs]
     predicted = predictions_of(prepared.task, evaluation.test, ids, evaluation.finite)
@@ -128,12 +115,11 @@ def _train_loss(
 
 
 def training_seed(word: str, seed: int, beta: float) -> int:
-    """What keys the initial weights and the batch order of a run: its seed, so that betas are paired.
+    """Key of a run's initial weights and batch order: its seed, so that betas are paired.
 
-    A placebo is drawn afresh for each (seed, beta), beta = 0 included: its betas are then exchangeable, nothing singles
-    the reference out, and the true effect of the placebo is 0 by construction, whatever is done to choose a beta. (Were
-    beta = 0 left on the study's own draw, it would be the very model that the primary arm is measured against, and one
-    lucky draw would speak in the study and in its control.) Split and contamination stay those of the seed.
+    A placebo is drawn afresh for each (seed, beta), beta = 0 included. So its betas are exchangeable, and its true
+    effect is 0 however a beta is chosen. On the study's own draw, beta = 0 would be the model that the primary arm is
+    compared with: one lucky draw would speak in the study and in its control. Split and contamination are the seed's.
     """
     return seed_of(PLACEBO, seed, beta) >> 65 if word == PLACEBO else seed
 
