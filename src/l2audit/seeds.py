@@ -1,7 +1,8 @@
 """Randomness as a function of the axes that matter.
 
 A seed is the hash of its purpose and of the axes that it may depend on. So pairing is by design: split, initial
-weights, batch order and contaminated rows are the same at every beta. A run draws the same numbers whatever else is trained.
+weights, batch order and contaminated rows are the same at every beta. A run draws the same numbers whatever else is
+trained.
 """
 
 from __future__ import annotations

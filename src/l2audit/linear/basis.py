@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from l2audit.linear.arrays import Array
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+"""Class indices 0 to K-1."""
 
 DATA_RESOLUTION = float(np.finfo(np.float32).eps)
 """Relative round-off of the inputs: training sets arrive as float32."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from l2audit.linear.arrays import Array, Labels
-from l2audit.linear.basis import DATA_RESOLUTION, Basis
+from l2audit.linear.basis import DATA_RESOLUTION, Array, Basis, Labels
 
 FLOOR = 1e-8
 """The beta at which beta = 0 is solved (see `solve_cross_entropy`)."""

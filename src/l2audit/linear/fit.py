@@ -9,13 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.linear.absolute import loss_absolute, solve_absolute
-from l2audit.linear.arrays import Array
-from l2audit.linear.certificate import at_kinks, gradient_ratio, round_off
+from l2audit.linear.basis import Array
+from l2audit.linear.certificate import gradient_ratio, round_off
 from l2audit.linear.cross_entropy import loss_cross_entropy, solve_cross_entropy
 from l2audit.linear.huber import loss_huber, solve_huber
-from l2audit.linear.l1_cross_entropy import solve_cross_entropy_l1
-from l2audit.linear.l1_regression import solve_absolute_l1, solve_huber_l1, solve_squared_l1
+from l2audit.linear.l1 import solve_cross_entropy_l1, solve_squared_l1
 from l2audit.linear.squared import loss_squared, solve_squared
 from l2audit.models.penalties import Penalty
 from l2audit.models.problem import Fitted, Problem
@@ -37,16 +35,14 @@ class Solve(Protocol):
 class LinearLoss:
     """A loss with exact linear solvers.
 
-    solvers: by penalty; that of `l2` takes beta = 0 too, the others do not.
+    solvers: by penalty; that of `l2` takes beta = 0 too, that of `l1` does not.
     loss: (predicted (n, outputs), y (n,)) to the mean loss and its gradient in `predicted`. It shares no code with the
         solvers: the certificates rest on it.
-    kinked: the gradient jumps by 2 / n at rows that are fitted exactly.
     """
 
     task: str
     solvers: dict[str, Solve]
     loss: Callable[[Array, Any], tuple[float, Array]]
-    kinked: bool = False
 
 
 LINEAR_LOSSES = Registry[LinearLoss]("loss of a linear model")
@@ -66,38 +62,29 @@ def _one_output(solve: Callable[[Array, Array, Array, bool], tuple[Array, Array]
     return solve_with_outputs
 
 
-def _regression(
-    l2: Callable[..., tuple[Array, Array]],
-    l1: Callable[..., tuple[Array, Array]],
-    loss: Callable[[Array, Array], tuple[float, Array]],
-    kinked: bool = False,
-) -> LinearLoss:
-    return LinearLoss("regression", {"l2": _one_output(l2), "l1": _one_output(l1)}, loss, kinked)
-
-
-LINEAR_LOSSES.add("squared", _regression(solve_squared, solve_squared_l1, loss_squared))
-LINEAR_LOSSES.add("huber", _regression(solve_huber, solve_huber_l1, loss_huber))
-LINEAR_LOSSES.add("absolute", _regression(solve_absolute, solve_absolute_l1, loss_absolute, kinked=True))
-LINEAR_LOSSES.add(
-    "cross_entropy",
-    LinearLoss("classification", {"l2": solve_cross_entropy, "l1": solve_cross_entropy_l1}, loss_cross_entropy),
-)
+SQUARED = {"l2": _one_output(solve_squared), "l1": _one_output(solve_squared_l1)}
+LINEAR_LOSSES.add("squared", LinearLoss("regression", SQUARED, loss_squared))
+LINEAR_LOSSES.add("huber", LinearLoss("regression", {"l2": _one_output(solve_huber)}, loss_huber))
+CROSS_ENTROPY: dict[str, Solve] = {"l2": solve_cross_entropy, "l1": solve_cross_entropy_l1}
+LINEAR_LOSSES.add("cross_entropy", LinearLoss("classification", CROSS_ENTROPY, loss_cross_entropy))
 
 WITHOUT_EFFECT = ("none", "placebo")
 """Penalties that leave an exactly solved model as it is at beta = 0, whatever the beta."""
 
 
 def supports(loss: str, penalty: Penalty) -> None:
-    """Nothing, if linear models of this loss and penalty can be fitted.
+    """Raise if linear models of this loss and penalty cannot be fitted.
 
-    UnknownName: the loss. ValueError: a penalty for networks only, or one that leaves out a kernel that a linear model
-    does not have; the message names the fix.
+    UnknownName: the loss. ValueError: a penalty without an exact solver for the loss, or one that leaves out a kernel
+    that a linear model does not have; the message names the fix.
     """
-    solvers = LINEAR_LOSSES[loss].solvers
-    if penalty.word not in (*solvers, *WITHOUT_EFFECT):
+    known = (*LINEAR_LOSSES[loss].solvers, *WITHOUT_EFFECT)
+    if penalty.word == "l1" and "l1" not in known:
+        raise ValueError(f"linear models of {loss} loss have no exact solver for 'l1': use {', '.join(known)}")
+    if penalty.word not in known:
         raise ValueError(
             f"penalty '{penalty.word}' is a way of training networks, and linear models are solved without steps: "
-            f"use {', '.join((*solvers, *WITHOUT_EFFECT))}, or give '{penalty.word}' to networks only"
+            f"use {', '.join(known)}, or give '{penalty.word}' to networks only"
         )
     try:
         penalty.covers(1)
@@ -110,11 +97,11 @@ def supports(loss: str, penalty: Penalty) -> None:
 def fit_linear(problem: Problem, loss: str, penalty: Penalty) -> Fitted:
     """Fit every model of `problem` as a linear model: the minimiser of mean(loss) + beta * penalty.
 
-    loss: `squared`, `huber`, `absolute` for regression, `cross_entropy` for classification. penalty: `l2` (half the
-    squared norm of the kernel) or `l1` (its sum of absolute values), with the bias in it or without; where it covers
-    nothing (`none`, `placebo`, `l2 except output`) every beta is beta = 0. What is solved at beta = 0 does not depend
-    on the penalty and stands with the L2 solver of each loss, as does Huber's residual scale. UnknownName and
-    ValueError: see `supports`; also ValueError for a loss of the other task.
+    loss: `squared` or `huber` for regression, `cross_entropy` for classification. penalty: `l2` (half the squared norm
+    of the kernel) or, but for Huber loss, `l1` (its sum of absolute values), with the bias in it or without. Where it
+    covers nothing (`none`, `placebo`, `l2 except output`) every beta is beta = 0. The L2 solver of each loss says what
+    is solved at beta = 0, whatever the penalty. UnknownName, ValueError: see `supports`; ValueError also for a loss of
+    the other task.
 
     A model's kernel, bias and certificates are the same to the last bit whatever else is in the problem. The model is
     the float64 solution: it predicts, and it is certified. Kernels (M, p, outputs) and biases (M, outputs) are its
@@ -212,14 +199,9 @@ def _certify(
     strength = np.full((len(theta), 1), beta)
     if not penalty.biases:
         strength[-1] = 0.0
-    predicted = rows.design @ theta
-    value, slope = chosen.loss(predicted, y)
-    kinks = None
-    if chosen.kinked:
-        kinks = at_kinks(predicted, y, rows.design, theta)
-        slope[kinks] = 0.0
+    value, slope = chosen.loss(rows.design @ theta, y)
     word = penalty.word if beta > 0 else "l2"
-    return value, gradient_ratio(word, rows.design, slope, kinks, theta, strength, rows.nothing)
+    return value, gradient_ratio(word, rows.design, slope, theta, strength, rows.nothing)
 
 
 def _with_ones(X: Array) -> Array:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from l2audit.linear.arrays import Array
-from l2audit.linear.basis import DATA_RESOLUTION, Basis
+from l2audit.linear.basis import DATA_RESOLUTION, Array, Basis
 
 TUNING = 1.345
 """Threshold in units of the residual scale: 95 % efficiency at Gaussian residuals (Huber, 1964)."""

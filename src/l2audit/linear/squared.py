@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from l2audit.linear.arrays import Array
-from l2audit.linear.basis import Basis
+from l2audit.linear.basis import Array, Basis
 
 
 def solve_squared(X: Array, y: Array, beta: Array, intercept: bool = True) -> tuple[Array, Array]:

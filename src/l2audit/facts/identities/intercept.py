@@ -12,7 +12,7 @@ import numpy as np
 from l2audit.facts.checks import Check, largest
 from l2audit.facts.identities.entries import agrees, of_claim
 from l2audit.linear import fit_linear
-from l2audit.linear.arrays import Array
+from l2audit.linear.basis import Array
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Problem
 from l2audit.seeds import generator

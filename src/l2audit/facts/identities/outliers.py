@@ -8,7 +8,7 @@ import numpy as np
 
 from l2audit.facts.checks import Check, farthest
 from l2audit.facts.identities.entries import agrees, of_claim
-from l2audit.linear.arrays import Array
+from l2audit.linear.basis import Array
 from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.seeds import generator

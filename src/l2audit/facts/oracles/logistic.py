@@ -8,7 +8,7 @@ import numpy as np
 
 from l2audit.facts.checks import above, agrees, at_most
 from l2audit.facts.oracles.entries import ORACLES, Oracle
-from l2audit.linear.arrays import Array, Labels
+from l2audit.linear.basis import Array, Labels
 from l2audit.linear.cross_entropy import solve_cross_entropy
 from l2audit.seeds import generator
 

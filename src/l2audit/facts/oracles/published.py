@@ -12,7 +12,7 @@ import statsmodels.api as sm
 from l2audit.facts.checks import agrees
 from l2audit.facts.oracles.entries import ORACLES, Oracle
 from l2audit.facts.oracles.ridge import Ridge
-from l2audit.linear.arrays import Array
+from l2audit.linear.basis import Array
 from l2audit.linear.huber import residual_scale, solve_huber
 from l2audit.linear.squared import solve_squared
 

@@ -13,7 +13,7 @@ from scipy import optimize
 from l2audit.contamination import Reference, Rows, contaminate
 from l2audit.facts.checks import above, agrees, at_most, below, farthest, largest
 from l2audit.facts.oracles.entries import ORACLES, Oracle
-from l2audit.linear.arrays import Array
+from l2audit.linear.basis import Array
 from l2audit.linear.squared import solve_squared
 from l2audit.seeds import generator
 
