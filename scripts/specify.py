@@ -9,19 +9,20 @@ with job(snakemake.log[0]):
 
     from l2audit import specifications
     from l2audit.config.claims import load
+    from l2audit.effects.evidence import Evidence
     from l2audit.files import write_text
     from l2audit.plan import Shard, planned
     from l2audit.seeds import canonical
     from l2audit.stored import read_frame, read_json
 
     cards = [read_json(card) for card in snakemake.input.cards]
-    found = specifications.specify(
-        pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan)),
-        read_frame(snakemake.input.runs),
-        read_frame(snakemake.input.effects),
-        load(snakemake.input.claims),
-        json.loads(snakemake.params.strata),
-        {card["name"]: card["collinear"] for card in cards},
-        specifications.load(snakemake.input.choices),
+    evidence = Evidence(
+        plan=pd.DataFrame(planned(Shard.from_json(json.loads(text)) for text in snakemake.params.plan)),
+        runs=read_frame(snakemake.input.runs),
+        registration=load(snakemake.input.claims),
+        strata=json.loads(snakemake.params.strata),
+        collinear={card["name"]: card["collinear"] for card in cards},
     )
+    choices = specifications.load(snakemake.input.choices)
+    found = specifications.specify(evidence, read_frame(snakemake.input.effects), choices)
     write_text(snakemake.output[0], canonical(found) + "\n")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from l2audit.config.claims import Registration, parse
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.layout import COLUMNS
 from l2audit.effects.table import estimate
 from l2audit.measures import MEASURES
@@ -194,4 +195,4 @@ def contrasts(
     regression = {name: {"regression": 1} for name in ("scale", "delta")}
     one = part(estimand=estimand, parameters=dict(parameters or {}), unit={"regression": "u"}, **regression)
     registered = registration(claim(**{"parts": [one], "architectures": ["net"], **changes}))
-    return estimate(plan, runs, registered, STRATUM_OF, dict.fromkeys(plan["dataset"], False))
+    return estimate(Evidence(plan, runs, registered, STRATUM_OF, dict.fromkeys(plan["dataset"], False)))

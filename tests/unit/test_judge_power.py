@@ -61,7 +61,7 @@ def test_the_default_study_has_the_arms_that_every_claim_takes() -> None:
 def test_a_study_without_the_arms_of_a_claim_judges_none_and_says_so() -> None:
     effects = in_study("smoke")
     assert not set(effects["claim"]) & {"A1", "A1s", "e"}
-    entries = {one["id"]: one for one in judge(effects, own_registration(), resamples=20)["added"]}
+    entries = {one["id"]: one for one in judge(effects, own_registration())["added"]}
     assert entries["A1"]["verdict"] == "inconclusive (too few datasets)"
     assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in entries["A1"]["sentence"]
 
@@ -76,7 +76,7 @@ def settings() -> Registration:
 
 
 def test_families_count_as_the_judge_counts_them() -> None:
-    families = judge(effects([1.0] * 5), settings(), resamples=20)["families"]
+    families = judge(effects([1.0] * 5), settings())["families"]
     assert rows_in_families(settings()) == {"claims": families["claims"], "added": families["added"], "control": 1}
     assert families["control pc 0"] == 1
 

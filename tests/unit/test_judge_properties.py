@@ -249,7 +249,7 @@ def slow_read(row: dict[str, Any], first: bool, second: bool) -> str:
 
 
 def fast_judge(table: pd.DataFrame) -> dict[tuple[str, str], str]:
-    found = judge(table, SETTINGS, resamples=20)
+    found = judge(table, SETTINGS)
     entries = [*found["claims"], *found["added"], *found["controls"]]
     return {(e["id"], r["stratum"]): r["verdict"] for e in entries for r in (e, *e["strata"])}
 
@@ -273,14 +273,14 @@ def test_the_order_of_rows_and_columns_does_not_show(seed: int, shuffle: Any) ->
     shuffle.shuffle(rows)
     shuffle.shuffle(columns)
     shuffled = table.iloc[rows][columns].set_index(pd.Index(np.arange(len(table)) * 3 + 7))
-    first, second = (json.dumps(judge(t, SETTINGS, resamples=50)) for t in (table, shuffled))
+    first, second = (json.dumps(judge(t, SETTINGS)) for t in (table, shuffled))
     assert first == second
 
 
 def test_the_table_is_left_as_it_was() -> None:
     table = random_effects(1)
     before = table.copy(deep=True)
-    judge(table, SETTINGS, resamples=20)
+    judge(table, SETTINGS)
     pd.testing.assert_frame_equal(table, before)
 
 

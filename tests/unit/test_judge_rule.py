@@ -21,7 +21,7 @@ STRATA = ["label", "target", "leverage"]
 
 def verdict(table: pd.DataFrame, *claims: dict[str, Any], **constants: Any) -> dict[str, Any]:
     """The entry of the first claim."""
-    entry: dict[str, Any] = judge(table, registration(*claims, **constants), resamples=50)["claims"][0]
+    entry: dict[str, Any] = judge(table, registration(*claims, **constants))["claims"][0]
     return entry
 
 

@@ -23,7 +23,7 @@ WIDE = (-5, 5, -5, 5)
 
 
 def verdicts(rows: pd.DataFrame, *claims: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return judge(rows, registration(*claims), resamples=20, **options)
+    return judge(rows, registration(*claims), **options)
 
 
 def sentence(rows: pd.DataFrame, *claims: dict[str, Any]) -> str:
@@ -328,13 +328,13 @@ def everything() -> tuple[pd.DataFrame, Registration]:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
 def test_the_table_fits_the_terminal_and_is_ascii(width: int) -> None:
-    text = table(judge(*everything(), resamples=20), width)
+    text = table(judge(*everything()), width)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= width
 
 
 def test_a_changed_registration_is_told_above_the_verdicts() -> None:
-    found = judge(*everything(), resamples=20)
+    found = judge(*everything())
     assert "registration" not in table({**found, "registered": registered("a" * 64, {"a" * 64: 3})}).lower()
     changed = {**found, "registered": registered("a" * 64, {"b" * 64: 3})}
     told = "The registration was changed after training: 3 of 3 shards of runs were trained under bbbbbbbbbbbb, and are"
@@ -343,7 +343,7 @@ def test_a_changed_registration_is_told_above_the_verdicts() -> None:
 
 
 def test_the_table_shows_claims_kinds_and_controls() -> None:
-    lines = table(judge(*everything(), resamples=20), 100).splitlines()
+    lines = table(judge(*everything()), 100).splitlines()
     assert any(line.split()[:2] == ["x", "mixed"] for line in lines)
     assert any(line.startswith("  label ") and "supported" in line and "+4.0 [3.2, 4.8]" in line for line in lines)
     assert "    control failed: expected supported" in lines

@@ -32,7 +32,6 @@ REGISTERED = {one["id"]: one for one in yaml.safe_load(CLAIMS.read_text(encoding
 CONSTANTS = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["constants"]
 KEY = ["part", "dataset", "stratum", "architecture", "level"]
 LOSS = {"classification": "cross_entropy", "regression": "squared"}
-RESAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def published() -> Evidence:
     architectures |= {name: arm["architecture"] for name, arm in arms.items()}
     provenance = read["provenance"]
     told = {**provenance["runs"], "architectures": architectures, "kinds": sorted(summary["kind"].unique())}
-    verdicts = judge(effects, load_claims(CLAIMS), read["identities"], resamples=RESAMPLES)
+    verdicts = judge(effects, load_claims(CLAIMS), read["identities"])
     page = build_page(
         verdicts,
         effects,
@@ -324,7 +323,7 @@ def test_the_spread_between_datasets_takes_no_seed_noise_from_scores_that_were_c
         made_effects(dict.fromkeys(scores, 40.0), stratum="target", seeds=seeds),
     )
     settings = made_registration(raw_claim(strata=["label", "target"]))
-    (part,) = judge(rows, settings, resamples=RESAMPLES)["claims"][0]["parts"]
+    (part,) = judge(rows, settings)["claims"][0]["parts"]
     x = (np.array(list(scores.values())) + 10) / 2
     noise = (np.std(seeds, ddof=1) / 2) ** 2 / len(seeds)
     assert part["tau"] == pytest.approx(np.sqrt(x.var(ddof=1) - noise))

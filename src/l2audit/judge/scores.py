@@ -11,6 +11,7 @@ import numpy as np
 
 from l2audit.config.claims import Constants
 from l2audit.effects.grid import Array, Mask
+from l2audit.effects.means import mean_where
 
 SLACK = 1e-9
 """Shares such as 0.8 x 15 are not exact in binary; a count may miss its threshold by this much."""
@@ -33,24 +34,25 @@ class Scores:
     active: Array
     judged: Mask
 
-    def stratum(self, s: int) -> RowScores:
-        """One stratum of them."""
-        return RowScores(self.raw[..., s], self.clipped[..., s], self.series[..., s, :], self.active[..., s])
+    def row(self, number: int) -> RowScores:
+        """One stratum of them, counted from 1, or (0) the row "all": equal weights on the strata that a dataset has."""
+        if number:
+            s = number - 1
+            return RowScores(self.raw[..., s], self.clipped[..., s], self.series[..., s, :], self.active[..., s])
+        inside = np.isfinite(self.raw)
+        each_seed = np.broadcast_to(inside[..., None], self.series.shape)
+        return RowScores(
+            raw=mean_where(self.raw, inside),
+            clipped=mean_where(self.clipped, inside),
+            series=mean_where(self.series, each_seed, axis=-2),  # NaN where a stratum that is in lacks the seed
+            active=mean_where(self.active, np.isfinite(self.active)),
+        )
 
     def settled(self) -> Scores:
         """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
         with np.errstate(invalid="ignore"):
             cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
         return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
-
-    def pooled(self) -> RowScores:
-        """The row "all": equal weights on the strata that a dataset has."""
-        return RowScores(
-            raw=mean_where(self.raw, np.isfinite(self.raw)),
-            clipped=mean_where(self.clipped, np.isfinite(self.clipped)),
-            series=_pooled_series(self.series, np.isfinite(self.raw)),
-            active=mean_where(self.active, np.isfinite(self.active)),
-        )
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,6 @@ class RowScores:
     clipped: Array
     series: Array
     active: Array
-
-
-def mean_where(values: Array, used: Mask, axis: int = -1) -> Array:
-    """Mean of `values` over `axis` where `used`; NaN where nothing is."""
-    count = used.sum(axis=axis)
-    total = np.where(used, values, 0.0).sum(axis=axis)
-    mean: Array = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-    return mean
 
 
 def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scores:
@@ -116,10 +110,3 @@ def _complete(u: Array, active: Array, constants: Constants) -> Scores:
 def _balanced(cells: Array, judged: Mask) -> Array:
     """(..., A, L) -> (...): mean over architectures of the mean over levels, over judged cells alone."""
     return mean_where(mean_where(cells, judged), np.asarray(judged.any(axis=-1)))
-
-
-def _pooled_series(series: Array, inside: Mask) -> Array:
-    """(..., K, S, R) -> (..., K, R): a seed enters where every stratum of the dataset has it."""
-    mean = mean_where(series, np.broadcast_to(inside[..., None], series.shape), axis=-2)
-    pooled: Array = mean  # a NaN of a stratum that is in makes the mean NaN, which is what is meant
-    return pooled

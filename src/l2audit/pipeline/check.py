@@ -14,8 +14,9 @@ from l2audit.config.schema import schema_faults
 from l2audit.config.study import PRIMARY_LOSS, Config
 from l2audit.effects.estimands import ESTIMANDS, parameter_faults
 from l2audit.effects.estimands.base import KINDS
+from l2audit.effects.evidence import stratum_of
 from l2audit.effects.grid import Block
-from l2audit.effects.table import arms_of, levels_of, stratum_of
+from l2audit.effects.table import arms_of, levels_of
 from l2audit.files import sha256_of
 from l2audit.pipeline.feasible import check_faults, layer_faults, source_faults, training_faults
 from l2audit.plan import plan

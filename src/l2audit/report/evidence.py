@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from l2audit.config.claims import Constants
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
-from l2audit.effects.estimands import PRIMARY_LOSS
-from l2audit.judge.statistics import boundary_tests, holm, moments
+from l2audit.effects.means import moments
+from l2audit.judge.statistics import boundary_tests, holm
 from l2audit.report import words
 from l2audit.report.digits import plain
 from l2audit.report.figures import Curve, Damage

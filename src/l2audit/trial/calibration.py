@@ -113,7 +113,7 @@ def _labels(decision: Decision, target: Sequence[Scores], scenario: Scenario, co
     studies = np.arange(len(first))
     planned = [np.ones((1, scenario.k, KINDS), dtype=bool)] * len(target)
     zeros = rule.with_zeros(decision.cases[0].rows, target, planned)
-    alone = rule.alone(decision.evidence[0][0], constants.alpha)
+    alone = rule.alone(decision.tests[0][0], constants.alpha)
     return {
         "rests on a dataset": rate(np.asarray(rule.rests_on(decision, 0, constants)[0].any(axis=-1))),
         "depends on excluded runs": rate(rule.redecide(decision, 0, zeros, studies, constants)[0] != first),

@@ -5,20 +5,7 @@ beta = 0 or at the beta that validation chose, one number a seed. It returns the
 agrees with the claim.
 """
 
-from l2audit.config.study import PRIMARY_LOSS
-from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands import differences, fit, outliers, weights
 from l2audit.effects.estimands.base import ESTIMANDS, Estimand, estimand, parameter_faults
 
-__all__ = [
-    "ESTIMANDS",
-    "PRIMARY_LOSS",
-    "Contrast",
-    "Estimand",
-    "differences",
-    "estimand",
-    "fit",
-    "outliers",
-    "parameter_faults",
-    "weights",
-]
+__all__ = ["ESTIMANDS", "Estimand", "differences", "estimand", "fit", "outliers", "parameter_faults", "weights"]

@@ -58,22 +58,11 @@ class Estimand:
 ESTIMANDS: Registry[Estimand] = Registry("estimand")
 
 
-def estimand(
-    name: str,
-    *,
-    formula: str,
-    levels: str,
-    judged_band: bool,
-    losses: tuple[str, ...] = (),
-    takes: tuple[str, ...] = (),
-    display: str = "plain",
-    has_slope: bool = True,
-    falls: bool = False,
-) -> Callable[[Theta], Theta]:
-    """Register a function as the estimand `name`."""
+def estimand(name: str, **says: Any) -> Callable[[Theta], Theta]:
+    """Register a function as the estimand `name`; `says`: the other fields of `Estimand`."""
 
     def register(theta: Theta) -> Theta:
-        ESTIMANDS.add(name, Estimand(theta, formula, levels, judged_band, losses, takes, display, has_slope, falls))
+        ESTIMANDS.add(name, Estimand(theta, **says))
         return theta
 
     return register

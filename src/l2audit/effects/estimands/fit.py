@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from l2audit.contamination import CLEAN
@@ -40,10 +42,12 @@ def interaction(runs: Contrast) -> Array:
     The gap is the risk on the level's own validation rows (contaminated as the training rows are) minus the training
     risk, at beta = 0; the benefit is on clean test rows, so that the two share no noise of test rows.
     """
-    without = [runs.unpenalised("test_risk", level) for level in runs.levels]
-    benefit = np.array(without) - np.array([runs.penalised("test_risk", level) for level in runs.levels])
-    validation = np.array([runs.unpenalised("validation_risk_contaminated", level) for level in runs.levels])
-    gap = validation - np.array([runs.unpenalised("train_risk", level) for level in runs.levels])
+
+    def over_levels(read: Callable[..., Array], measure: str) -> Array:
+        return np.array([read(measure, level) for level in runs.levels])
+
+    benefit = over_levels(runs.unpenalised, "test_risk") - over_levels(runs.penalised, "test_risk")
+    gap = over_levels(runs.unpenalised, "validation_risk_contaminated") - over_levels(runs.unpenalised, "train_risk")
     runs.require("the gap does not vary over the levels", np.ptp(gap, axis=0) > 0)
     away = gap - gap.mean(axis=0)  # a level that is missing makes the seed's slope NaN: it is not the planned one
     return np.asarray((away * benefit).sum(axis=0) / (away**2).sum(axis=0))

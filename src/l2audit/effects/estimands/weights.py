@@ -6,6 +6,7 @@ import numpy as np
 
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands.base import BOTH, CLEAN_ROWS, estimand
+from l2audit.effects.estimands.differences import fall
 from l2audit.effects.grid import Array
 
 
@@ -33,11 +34,9 @@ def selectivity(runs: Contrast) -> Array:
     return runs.penalised("selectivity")
 
 
-@estimand("evenness", formula="m(0) - m(b), clean", levels=CLEAN_ROWS, judged_band=True, takes=("measure",), falls=True)
-def evenness(runs: Contrast) -> Array:
-    """Fall of a measure of unevenness."""
-    measure = runs.parameters["measure"]
-    return runs.unpenalised(measure) - runs.penalised(measure)
+estimand("evenness", formula="m(0) - m(b), clean", levels=CLEAN_ROWS, judged_band=True, takes=("measure",), falls=True)(
+    fall
+)
 
 
 @estimand(

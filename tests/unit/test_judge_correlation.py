@@ -16,8 +16,18 @@ from scipy import stats
 
 from judging import arm_plan, claim, drawn_runs, effects, fail, part, registration, together
 from l2audit.config.claims import Registration
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
-from l2audit.judge.ranks import CHANGES, NO_REASON, PEERS, cells, correlate, evenness_and_damage, interval, standings
+from l2audit.judge.correlation import (
+    CHANGES,
+    NO_REASON,
+    PEERS,
+    cells,
+    correlate,
+    evenness_and_damage,
+    interval,
+    standings,
+)
 from l2audit.judge.verdicts import judge
 
 K_MIN = 5
@@ -228,10 +238,10 @@ def test_positive_is_where_gini_falls_and_damage_falls() -> None:
     runs["test_risk"] = 1.0 + (runs["level"] != "clean") * (2.0 - 0.1 * k * penalised)
     own = {"architectures": ["net"]}
     settled = registration(claim("d1", [EVEN], **own), claim("h3", [LESS], **own))
-    found = estimate(plan, runs, settled, {"vert": "target"}, dict.fromkeys(names, False))
+    found = estimate(Evidence(plan, runs, settled, {"vert": "target"}, dict.fromkeys(names, False)))
     assert overall(evenness_and_damage(found, settled))["rho"] == pytest.approx(1)
     risen = runs.assign(gini_live_inputs=0.5 + 0.01 * k * penalised)
-    found = estimate(plan, risen, settled, {"vert": "target"}, dict.fromkeys(names, False))
+    found = estimate(Evidence(plan, risen, settled, {"vert": "target"}, dict.fromkeys(names, False)))
     assert overall(evenness_and_damage(found, settled))["rho"] == pytest.approx(-1)
 
 
@@ -307,13 +317,13 @@ def test_rows_are_of_the_registered_arms_and_strata_and_all_of_them_first() -> N
 
 def test_it_stands_in_the_verdicts_and_decides_nothing() -> None:
     both, settled = table(SCORES, SWAPPED), registered()
-    found = judge(both, settled, resamples=20)
-    again = judge(both.sample(frac=1, random_state=3), settled, resamples=20)
+    found = judge(both, settled)
+    again = judge(both.sample(frac=1, random_state=3), settled)
     assert json.dumps(found) == json.dumps(again)
     told = found["exploratory"]["evenness_and_damage"]
     assert overall(told)["rho"] == pytest.approx(stats.spearmanr(SCORES, SWAPPED).statistic)
     assert (told["evenness"], told["damage"]) == ({"claim": "d1", "part": "d1"}, {"claim": "h3", "part": "h3a"})
-    turned = judge(table(SCORES[::-1], SWAPPED), settled, resamples=20)  # the same scores of d1, on other datasets
+    turned = judge(table(SCORES[::-1], SWAPPED), settled)  # the same scores of d1, on other datasets
     assert overall(turned["exploratory"]["evenness_and_damage"])["rho"] == -overall(told)["rho"]
     assert turned["claims"][1] == found["claims"][1]
 

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from l2audit.config.claims import AGAINST, Claim, Constants, Registration
-from l2audit.effects.layout import Layout, layout
+from l2audit.config.claims import AGAINST, Claim, Constants
+from l2audit.effects.evidence import Evidence
+from l2audit.effects.layout import ClaimTable, claim_table
 from l2audit.errors import UserError
 from l2audit.judge.rule import VERDICT_CODES, Decision, redecide, rows_of, weigh
 from l2audit.judge.scores import scores
-from l2audit.judge.statistics import summary, t_interval
+from l2audit.judge.statistics import average
 from l2audit.judge.summary import Judged, deciding_part
 from l2audit.judge.verdicts import decided
-from l2audit.specifications.choices import AXES, Choices, Reading
-from l2audit.specifications.readings import Effects, read_all
+from l2audit.specifications.choices import AXES, Choices
+from l2audit.specifications.readings import WideEffects, read_all
 
 DIGITS = 6
 """Significant digits of the estimates of specifications, of which there are thousands."""
@@ -38,8 +39,7 @@ class Models(NamedTuple):
     arms: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Specification:
+class Specification(NamedTuple):
     """One choice on every axis, by name in the order of AXES, and what the judge says of each row, "all" first."""
 
     choices: tuple[str, ...]
@@ -48,42 +48,37 @@ class Specification:
     ci_low: float
     ci_high: float
 
-    def entry(self) -> dict[str, Any]:
-        """As it is published: the row "all" alone; strata are counted."""
-        return {
-            "choices": list(self.choices),
-            "verdict": self.verdicts[0],
-            **{name: _figures(getattr(self, name)) for name in ("estimate", "ci_low", "ci_high")},
-        }
 
+def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict[str, Any]:
+    """Every measured claim of the registration under every combination of `choices`.
 
-def _figures(value: float) -> float | None:
-    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-
-
-def specify(
-    plan: pd.DataFrame,
-    runs: pd.DataFrame,
-    effects: pd.DataFrame,
-    registration: Registration,
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
-    choices: Choices,
-) -> dict[str, Any]:
-    """Every measured claim of `registration` under every combination of `choices`.
-
-    effects: the registered table of effects of these runs; the rest as for `effects.estimate`. Specifications that give
-    a claim the very same effects and delta are one, named by the choices nearest the registered ones; one that leaves
-    a claim without any number (no such arm, no such measure) is none. UserError: the effects are not those of `runs`.
+    effects: the registered table of effects of this evidence. Specifications that give a claim the very same effects
+    and delta are one, named by the choices nearest the registered ones; one that leaves a claim without any number (no
+    such arm, no such measure) is none. UserError: the effects are not those of the runs.
     """
-    arms = frozenset(plan["arm"])
+    registration, arms = evidence.registration, frozenset(evidence.plan["arm"])
     judged, decision = decided(effects, registration)
     judged = [one for one in judged if one.claim.family != "control" and one.table.datasets]
-    readings = choices.readings()
     models = {one.claim.id: models_of(one.claim, choices, arms) for one in judged}
-    wanted = [_over_all_arms(one.claim, models[one.claim.id]) for one in judged]
-    found = read_all(plan, runs, registration, strata, collinear, readings, wanted)
-    constants = registration.constants
+    every_arm = [
+        replace(one.claim, architectures=tuple(dict.fromkeys(arm for few in models[one.claim.id] for arm in few.arms)))
+        for one in judged
+    ]
+    found = read_all(evidence, choices.readings(), every_arm)
+    claims = []
+    for one in judged:
+        specifications = list(
+            _specifications(one, decision, found[one.claim.id], models[one.claim.id], choices, registration.constants)
+        )
+        overall, *strata = (_counts(verdicts) for verdicts in zip(*(s.verdicts for s in specifications), strict=True))
+        claims.append(
+            {
+                "id": one.claim.id,
+                **overall,
+                "strata": [{"stratum": name, **n} for name, n in zip(one.row_names[1:], strata, strict=True)],
+                "specifications": [_entry(specification) for specification in specifications],
+            }
+        )
     return {
         "registration_sha256": registration.sha256,
         "specifications_sha256": choices.sha256,
@@ -97,12 +92,27 @@ def specify(
             for one in choices["scaling"]
             if one.says and one.says["arm"] not in arms
         ],
-        "claims": [
-            _claim(
-                one, list(_specifications(one, decision, found[one.claim.id], models[one.claim.id], choices, constants))
-            )
-            for one in judged
-        ],
+        "claims": claims,
+    }
+
+
+def _entry(one: Specification) -> dict[str, Any]:
+    """As it is published: the row "all" alone; strata are counted."""
+    figures = {"estimate": one.estimate, "ci_low": one.ci_low, "ci_high": one.ci_high}
+    short = {name: float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for name, x in figures.items()}
+    return {"choices": list(one.choices), "verdict": one.verdicts[0], **short}
+
+
+def _counts(verdicts: Sequence[str]) -> dict[str, Any]:
+    """The registered verdict, which is the first, and how many have the same."""
+    counts = Counter(verdicts)
+    same, of = counts[verdicts[0]], len(verdicts)
+    return {
+        "verdict": verdicts[0],
+        "same": same,
+        "of": of,
+        "share": same / of,
+        "verdicts": dict(sorted(counts.items())),
     }
 
 
@@ -127,14 +137,10 @@ def models_of(claim: Claim, choices: Choices, arms: Collection[str]) -> list[Mod
     return found
 
 
-def _over_all_arms(claim: Claim, models: Sequence[Models]) -> Claim:
-    return replace(claim, architectures=tuple(dict.fromkeys(arm for one in models for arm in one.arms)))
-
-
 def _specifications(
     judged: Judged,
     decision: Decision,
-    found: Effects,
+    found: WideEffects,
     models: Sequence[Models],
     choices: Choices,
     constants: Constants,
@@ -143,31 +149,26 @@ def _specifications(
     readings = choices.readings()
     registered = tuple(VERDICT_CODES[int(code[0])] for code in decision.verdicts[judged.case])
     for number, one in enumerate(models):
-        places = layout(found.keys, replace(judged.claim, architectures=one.arms))
+        table = claim_table(found.keys, replace(judged.claim, architectures=one.arms))
         kept = [0] if number == 0 else []  # what is registered is a specification, whatever came of it
-        kept += [reading for reading in _different(found, places) if reading not in kept]
+        kept += [reading for reading in _different(found, table) if reading not in kept]
         for delta in choices["delta"] if kept else ():
-            rows = _judge(judged, decision, found, places, kept, delta.says["times"], constants)
-            for reading, (verdicts, *numbers) in zip((readings[v] for v in kept), rows, strict=True):
-                specification = Specification(_names(reading, delta.name, one), verdicts, *numbers)
+            judgements = _judge(judged, decision, found, table, kept, delta.says["times"], constants)
+            for reading, (verdicts, *numbers) in zip((readings[v] for v in kept), judgements, strict=True):
                 if (number, delta, reading) == (0, choices["delta"][0], readings[0]) and verdicts != registered:
                     problem = f"claim {judged.claim.id}: the effects are not those of these runs"
                     raise UserError(problem, fix="make both again: snakemake --cores all")
-                yield specification
+                named = {axis: choice.name for axis, choice in reading._asdict().items()}
+                named |= {"delta": delta.name, "scaling": one.scaling, "architectures": one.architectures}
+                yield Specification(tuple(named[axis] for axis in AXES), verdicts, *numbers)
 
 
-def _names(reading: Reading, delta: str, models: Models) -> tuple[str, ...]:
-    named = {axis: choice.name for axis, choice in reading._asdict().items()}
-    named |= {"delta": delta, "scaling": models.scaling, "architectures": models.architectures}
-    return tuple(named[axis] for axis in AXES)
-
-
-def _different(found: Effects, places: Layout) -> list[int]:
+def _different(found: WideEffects, table: ClaimTable) -> list[int]:
     """The readings that give these models effects which no reading before them gave, and some number in each part."""
-    rows = np.concatenate([part.rows for part in places.parts])
+    rows = np.concatenate([part.position for part in table.parts])
     usable = found.usable[:, rows]
     told = np.where(usable, found.theta[:, rows], np.nan), usable & found.active[:, rows]
-    finite = [np.isfinite(found.theta[:, part.rows]).any(axis=1) for part in places.parts]
+    finite = [np.isfinite(found.theta[:, part.position]).any(axis=1) for part in table.parts]
     first: dict[bytes, int] = {}
     for reading in np.flatnonzero(np.all(finite, axis=0)):
         first.setdefault(b"".join(values[reading].tobytes() for values in told), int(reading))
@@ -177,47 +178,24 @@ def _different(found: Effects, places: Layout) -> list[int]:
 def _judge(
     judged: Judged,
     decision: Decision,
-    found: Effects,
-    places: Layout,
+    found: WideEffects,
+    table: ClaimTable,
     readings: Sequence[int],
     times: float,
     constants: Constants,
 ) -> Iterator[tuple[tuple[str, ...], float, float, float]]:
     """Verdict of every row, estimate and 95 % interval of the row "all", for each reading; delta `times` as large."""
-    parts = []
-    for part in places.parts:
-        where = np.ix_(np.asarray(readings), part.rows)
+    scored = []
+    for part in table.parts:
+        where = np.ix_(np.asarray(readings), part.position)
         usable = found.usable[where]
         u = part.arrange(np.where(usable, found.theta[where], np.nan) / (times * part.delta))
         active = part.arrange(np.where(usable, found.active[where], np.nan))
-        parts.append(scores(u, active, part.planned, constants))
-    rows = rows_of(parts, len(places.strata))
-    verdicts = redecide(decision, judged.case, rows, np.zeros(len(readings), dtype=np.int64), constants)
-    evidence = weigh(rows, constants)[0]
-    for study in range(len(readings)):
-        codes = [int(code[study]) for code in verdicts]
-        k, mean, sd = summary(rows[0].x[study, deciding_part(codes[0], evidence, study)])
-        yield tuple(VERDICT_CODES[code] for code in codes), mean, *t_interval(k, mean, sd)
-
-
-def _claim(judged: Judged, found: Sequence[Specification]) -> dict[str, Any]:
-    """How often each verdict came out, of the claim and of its strata, and every specification."""
-    counted = [_counts([one.verdicts[row] for one in found]) for row in range(len(judged.row_names))]
-    return {
-        "id": judged.claim.id,
-        **counted[0],
-        "strata": [{"stratum": name, **counts} for name, counts in zip(judged.row_names[1:], counted[1:], strict=True)],
-        "specifications": [one.entry() for one in found],
-    }
-
-
-def _counts(verdicts: Sequence[str]) -> dict[str, Any]:
-    """The registered verdict, which is the first, and how many have the same."""
-    agree = sum(verdict == verdicts[0] for verdict in verdicts)
-    return {
-        "verdict": verdicts[0],
-        "same": agree,
-        "of": len(verdicts),
-        "share": agree / len(verdicts),
-        "verdicts": dict(sorted(Counter(verdicts).items())),
-    }
+        scored.append(scores(u, active, part.planned, constants))
+    rows = rows_of(scored, len(table.strata))
+    codes = np.array(redecide(decision, judged.case, rows, np.zeros(len(readings), dtype=np.int64), constants))
+    tests, over_datasets = weigh(rows, constants)[0], average(rows[0].x)
+    for study, verdicts in enumerate(codes.T):
+        place = study, deciding_part(int(verdicts[0]), tests, study)
+        mean, low, high = (float(over_datasets[figure][place]) for figure in (1, 3, 4))
+        yield tuple(VERDICT_CODES[code] for code in verdicts), mean, low, high
