@@ -5,7 +5,6 @@ A *row* is (claim, "all") or (claim, stratum). Arrays lead with the axis of stud
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -272,19 +271,11 @@ def with_zeros(rows: Sequence[ScoredRow], parts: Sequence[Scores], planned: Sequ
 def sooner(tests: RowTests, rows: int, alpha: float, most: int = claims.MOST_DATASETS) -> int | None:
     """Datasets at which step 5 would decide at the first Holm step, means and spreads as they are; None: over `most`.
 
-    One study (B = 1). Both p-values of "supported" and "excluded" fall with K, so the least K is found by bisection.
+    One study (B = 1).
     """
     parts = tests.parts
-
-    def decides(k: int) -> bool:
-        then = boundary_tests(np.full(parts.mean.shape, k), parts.mean, parts.sd)
-        excluded = parts.mean.shape[-1] * then.excluded.min()
-        return bool(min(then.supported.max(), excluded) <= alpha / (2 * rows))
-
-    low, high = int(tests.k[0]), most
-    if not math.isfinite(float(parts.mean.sum())) or not decides(high):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if decides(middle) else (middle, high)
-    return high
+    sizes = np.arange(int(tests.k[0]) + 1, most + 1)
+    then = boundary_tests(np.broadcast_to(sizes[:, None], (len(sizes), parts.mean.shape[-1])), parts.mean, parts.sd)
+    p = np.minimum(then.supported.max(axis=-1), parts.mean.shape[-1] * then.excluded.min(axis=-1))
+    enough = sizes[p <= alpha / (2 * rows)]
+    return int(enough[0]) if len(enough) else None

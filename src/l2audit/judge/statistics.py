@@ -72,6 +72,11 @@ class Average(NamedTuple):
     prediction_low: Any
     prediction_high: Any
 
+    @property
+    def intervals(self) -> dict[str, Any]:
+        """The ends of both intervals by name."""
+        return dict(list(self._asdict().items())[3:])
+
 
 def average(x: Array) -> Average:
     """The average of the finite entries on the last axis."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from l2audit.config.claims import Claim, Constants, Part
 from l2audit.effects.estimands import ESTIMANDS
@@ -127,7 +128,7 @@ def _part_summary(
     planned = np.asarray(table.planned_datasets[:, strata].any(axis=-1))
     used = np.isfinite(table.u[:, strata]) & scored.judged[0][:, strata, ..., None]
     unclipped = scored.raw[0][:, strata]
-    sides = np.where(np.isnan(unclipped), np.nan, np.sign(unclipped) * (np.abs(unclipped) > constants.clip))
+    sides = np.sign(unclipped) * (np.abs(unclipped) > constants.clip)
     level = constants.alpha / members / 2
     codes = [code for code, name in P_VALUES.items() if getattr(tests.parts, name)[0, index] <= level]
     return {
@@ -136,12 +137,9 @@ def _part_summary(
         "reason": part.reason,
         "verdict": VERDICT_CODES[[*codes, rule.INCONCLUSIVE][0] if tests.judged[0] else rule.TOO_FEW],
         "m": found.mean,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
         "sd": found.sd,
+        **found.intervals,
         "tau": between_datasets(x, scored.settled().row(row).series[0]),
-        "prediction_low": found.prediction_low,
-        "prediction_high": found.prediction_high,
         "leave_one_out_low": min(without),
         "leave_one_out_high": max(without),
         "slope": _slope(judged, index, row, constants),
@@ -202,7 +200,7 @@ def _task_summary(part: Part, task: str, where: Mask, x: Array, raw: Array, side
         "n_datasets": found.k,
         **_cut(sides[where]),
         "estimate": found.mean * unit,
-        **{name: getattr(found, name) * unit for name in found._fields[3:]},
+        **{name: value * unit for name, value in found.intervals.items()},
         "unclipped_estimate": unclipped.mean * unit,
         "unclipped_ci_low": unclipped.ci_low * unit,
         "unclipped_ci_high": unclipped.ci_high * unit,
@@ -213,28 +211,25 @@ def _dataset_summaries(
     judged: Judged, index: int, row: int, planned: Mask, constants: Constants
 ) -> list[dict[str, Any]]:
     """One entry per planned dataset: its score in units of delta with an interval over seeds ("for this file")."""
-    part, view = judged.claim.parts[index], judged.scores[index].row(row)
-    clipped, raw, series, active = view.clipped[0], view.raw[0], view.series[0], view.active[0]
-    above, below = decisive(series, np.isfinite(raw).sum(), constants.alpha)
-    over_seeds = average(series)
-    found = []
-    for i in np.flatnonzero(planned):
-        task = judged.table.tasks[i]
-        found.append(
-            {
-                "dataset": judged.table.datasets[i],
-                "task": task,
-                "score": clipped[i],
-                "unclipped_score": raw[i],
-                "ci_low": over_seeds.ci_low[i],
-                "ci_high": over_seeds.ci_high[i],
-                "value": raw[i] * part.delta[task] * part.scale[task],
-                "n_seeds": over_seeds.k[i],
-                "active": None if np.isnan(active[i]) else bool(active[i] >= 0.5),
-                "decisive": "above" if above[i] else "below" if below[i] else "",
-            }
-        )
-    return found
+    part, tasks, view = judged.claim.parts[index], judged.table.tasks, judged.scores[index].row(row)
+    raw, active, over_seeds = view.raw[0], view.active[0], average(view.series[0])
+    above, below = decisive(view.series[0], np.isfinite(raw).sum(), constants.alpha)
+    found = pd.DataFrame(
+        {
+            "dataset": judged.table.datasets,
+            "task": tasks,
+            "score": view.clipped[0],
+            "unclipped_score": raw,
+            "ci_low": over_seeds.ci_low,
+            "ci_high": over_seeds.ci_high,
+            "value": raw * np.array([part.delta[task] * part.scale[task] for task in tasks]),
+            "n_seeds": over_seeds.k,
+            "active": [None if np.isnan(share) else bool(share >= 0.5) for share in active],
+            "decisive": np.select([above, below], ["above", "below"], ""),
+        },
+        dtype=object,
+    )
+    return [{str(name): value for name, value in row.items()} for row in found[planned].to_dict("records")]
 
 
 def labels(judged: Judged, row: int, decision: Decision, rests: Sequence[Mask], constants: Constants) -> list[str]:

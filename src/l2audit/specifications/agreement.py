@@ -39,16 +39,6 @@ class Models(NamedTuple):
     arms: tuple[str, ...]
 
 
-class Specification(NamedTuple):
-    """One choice on every axis, by name in the order of AXES, and what the judge says of each row, "all" first."""
-
-    choices: tuple[str, ...]
-    verdicts: tuple[str, ...]
-    estimate: float
-    ci_low: float
-    ci_high: float
-
-
 def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict[str, Any]:
     """Every measured claim of the registration under every combination of `choices`.
 
@@ -67,16 +57,17 @@ def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict
     found = read_all(evidence, choices.readings(), every_arm)
     claims = []
     for one in judged:
-        specifications = list(
-            _specifications(one, decision, found[one.claim.id], models[one.claim.id], choices, registration.constants)
+        each = _specifications(
+            one, decision, found[one.claim.id], models[one.claim.id], choices, registration.constants
         )
-        overall, *strata = (_counts(verdicts) for verdicts in zip(*(s.verdicts for s in specifications), strict=True))
+        verdicts, specifications = zip(*each, strict=True)
+        overall, *strata = (_counts(of_row) for of_row in zip(*verdicts, strict=True))
         claims.append(
             {
                 "id": one.claim.id,
                 **overall,
                 "strata": [{"stratum": name, **n} for name, n in zip(one.row_names[1:], strata, strict=True)],
-                "specifications": [_entry(specification) for specification in specifications],
+                "specifications": list(specifications),
             }
         )
     return {
@@ -94,13 +85,6 @@ def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict
         ],
         "claims": claims,
     }
-
-
-def _entry(one: Specification) -> dict[str, Any]:
-    """As it is published: the row "all" alone; strata are counted."""
-    figures = {"estimate": one.estimate, "ci_low": one.ci_low, "ci_high": one.ci_high}
-    short = {name: float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for name, x in figures.items()}
-    return {"choices": list(one.choices), "verdict": one.verdicts[0], **short}
 
 
 def _counts(verdicts: Sequence[str]) -> dict[str, Any]:
@@ -144,8 +128,11 @@ def _specifications(
     models: Sequence[Models],
     choices: Choices,
     constants: Constants,
-) -> Iterator[Specification]:
-    """Every specification of one claim, the registered one first. UserError: that one has another verdict."""
+) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every specification of one claim, the registered one first: the verdict of each row, "all" first, and its entry.
+
+    The entry is of the row "all" alone, as it is published. UserError: the registered one has another verdict.
+    """
     readings = choices.readings()
     registered = tuple(VERDICT_CODES[int(code[0])] for code in decision.verdicts[judged.case])
     for number, one in enumerate(models):
@@ -154,13 +141,13 @@ def _specifications(
         kept += [reading for reading in _different(found, table) if reading not in kept]
         for delta in choices["delta"] if kept else ():
             judgements = _judge(judged, decision, found, table, kept, delta.says["times"], constants)
-            for reading, (verdicts, *numbers) in zip((readings[v] for v in kept), judgements, strict=True):
+            for reading, (verdicts, figures) in zip((readings[v] for v in kept), judgements, strict=True):
                 if (number, delta, reading) == (0, choices["delta"][0], readings[0]) and verdicts != registered:
                     problem = f"claim {judged.claim.id}: the effects are not those of these runs"
                     raise UserError(problem, fix="make both again: snakemake --cores all")
                 named = {axis: choice.name for axis, choice in reading._asdict().items()}
                 named |= {"delta": delta.name, "scaling": one.scaling, "architectures": one.architectures}
-                yield Specification(tuple(named[axis] for axis in AXES), verdicts, *numbers)
+                yield verdicts, {"choices": [named[axis] for axis in AXES], "verdict": verdicts[0], **figures}
 
 
 def _different(found: WideEffects, table: ClaimTable) -> list[int]:
@@ -183,7 +170,7 @@ def _judge(
     readings: Sequence[int],
     times: float,
     constants: Constants,
-) -> Iterator[tuple[tuple[str, ...], float, float, float]]:
+) -> Iterator[tuple[tuple[str, ...], dict[str, float | None]]]:
     """Verdict of every row, estimate and 95 % interval of the row "all", for each reading; delta `times` as large."""
     scored = []
     for part in table.parts:
@@ -194,8 +181,9 @@ def _judge(
         scored.append(scores(u, active, part.planned, constants))
     rows = rows_of(scored, len(table.strata))
     codes = np.array(redecide(decision, judged.case, rows, np.zeros(len(readings), dtype=np.int64), constants))
-    tests, over_datasets = weigh(rows, constants)[0], average(rows[0].x)
+    tests, over = weigh(rows, constants)[0], average(rows[0].x)
     for study, verdicts in enumerate(codes.T):
         place = study, deciding_part(int(verdicts[0]), tests, study)
-        mean, low, high = (float(over_datasets[figure][place]) for figure in (1, 3, 4))
-        yield tuple(VERDICT_CODES[code] for code in verdicts), mean, low, high
+        numbers = {"estimate": over.mean[place], "ci_low": over.ci_low[place], "ci_high": over.ci_high[place]}
+        short = {name: float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for name, x in numbers.items()}
+        yield tuple(VERDICT_CODES[code] for code in verdicts), short
