@@ -11,7 +11,7 @@ from scipy import stats
 from judging import claim, effects, registration, spread
 from l2audit.config.claims import Constants
 from l2audit.effects.table import slope_of
-from l2audit.judge.scores import _complete, scores
+from l2audit.judge.scores import scores
 from l2audit.judge.statistics import (
     average,
     detectable_effect,
@@ -63,7 +63,7 @@ def test_complete_tables_take_a_short_cut_to_the_same_scores() -> None:
     u = np.random.default_rng(7).normal(0, 6, (3, 5, 2, 2, 3, 4))
     active = (u > -4).astype(float)
     planned = np.ones(u.shape[1:-1], dtype=bool)
-    fast = _complete(u, active, Constants())
+    fast = scores(u, active, planned, Constants())
     gap = np.full((3, 1, 2, 2, 3, 4), np.nan)  # a dataset without any run forces the long way
     slow = scores(
         np.concatenate([u, gap], axis=1),

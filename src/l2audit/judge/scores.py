@@ -34,35 +34,29 @@ class Scores:
     active: Array
     judged: Mask
 
-    def row(self, number: int) -> RowScores:
-        """One stratum of them, counted from 1, or (0) the row "all": equal weights on the strata that a dataset has."""
+    def row(self, number: int) -> Scores:
+        """One stratum, counted from 1, or (0) the row "all": equal weights on the strata that a dataset has.
+
+        The same arrays without the axis of strata, except that `judged` keeps it in the row "all".
+        """
         if number:
             s = number - 1
-            return RowScores(self.raw[..., s], self.clipped[..., s], self.series[..., s, :], self.active[..., s])
+            raw, clipped, active = (values[..., s] for values in (self.raw, self.clipped, self.active))
+            return Scores(raw, clipped, self.series[..., s, :], active, self.judged[..., s, :, :])
         inside = np.isfinite(self.raw)
-        each_seed = np.broadcast_to(inside[..., None], self.series.shape)
-        return RowScores(
+        return replace(
+            self,
             raw=mean_where(self.raw, inside),
             clipped=mean_where(self.clipped, inside),
-            series=mean_where(self.series, each_seed, axis=-2),  # NaN where a stratum that is in lacks the seed
+            # A seed is NaN where a stratum that is in lacks it.
+            series=mean_where(self.series, np.broadcast_to(inside[..., None], self.series.shape), axis=-2),
             active=mean_where(self.active, np.isfinite(self.active)),
         )
 
     def settled(self) -> Scores:
         """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
-        with np.errstate(invalid="ignore"):
-            cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
+        cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
         return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
-
-
-@dataclass(frozen=True)
-class RowScores:
-    """As `Scores`, without the axis of strata."""
-
-    raw: Array
-    clipped: Array
-    series: Array
-    active: Array
 
 
 def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scores:
@@ -72,39 +66,22 @@ def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scor
     active   same shape, 1 where L2 was active and 0 where not
     planned  (..., K, S, A, L): the cells of the plan; each is planned at all R seeds
     """
-    if planned.size and planned.all() and np.isfinite(u).all():
-        return _complete(u, active, constants)
-    seeds = u.shape[-1]
-    ok = np.isfinite(u) & planned[..., None]
-    judged = planned & (ok.sum(axis=-1) >= constants.seed_share * seeds - SLACK) & ok.any(axis=-1)
-    n_planned, n_judged = planned.sum(axis=(-2, -1)), judged.sum(axis=(-2, -1))
-    inside = (n_judged > 0) & (n_judged >= constants.cell_share * n_planned - SLACK)
-    judged = judged & inside[..., None, None]
-
-    raw = _balanced(mean_where(u, ok), judged)
-    complete = (ok | ~judged[..., None]).all(axis=(-3, -2)) & inside[..., None]
-    by_seed = np.moveaxis(np.where(ok, u, 0.0), -1, 0)
-    series = np.moveaxis(_balanced(by_seed, np.broadcast_to(judged, by_seed.shape)), 0, -1)
-    return Scores(
-        raw=raw,
-        clipped=np.clip(raw, -constants.clip, constants.clip),
-        series=np.where(complete, series, np.nan),
-        active=_balanced(mean_where(active, ok), judged),
-        judged=judged,
-    )
-
-
-def _complete(u: Array, active: Array, constants: Constants) -> Scores:
-    """Steps 2-4 where nothing is missing: plain means, which thousands of simulated studies can afford."""
-    series = u.mean(axis=-2).mean(axis=-2)
-    raw = series.mean(axis=-1)
-    return Scores(
-        raw=raw,
-        clipped=np.clip(raw, -constants.clip, constants.clip),
-        series=series,
-        active=active.mean(axis=(-3, -2, -1)),
-        judged=np.ones(u.shape[:-1], dtype=bool),
-    )
+    if planned.size and planned.all() and np.isfinite(u).all():  # plain means: thousands of studies can afford them
+        judged = np.ones(u.shape[:-1], dtype=bool)
+        series = u.mean(axis=-2).mean(axis=-2)
+        raw, share = series.mean(axis=-1), active.mean(axis=(-3, -2, -1))
+    else:
+        ok = np.isfinite(u) & planned[..., None]
+        judged = planned & (ok.sum(axis=-1) >= constants.seed_share * u.shape[-1] - SLACK) & ok.any(axis=-1)
+        n_planned, n_judged = planned.sum(axis=(-2, -1)), judged.sum(axis=(-2, -1))
+        inside = (n_judged > 0) & (n_judged >= constants.cell_share * n_planned - SLACK)
+        judged = judged & inside[..., None, None]
+        raw, share = (_balanced(mean_where(values, ok), judged) for values in (u, active))
+        complete = (ok | ~judged[..., None]).all(axis=(-3, -2)) & inside[..., None]
+        by_seed = np.moveaxis(np.where(ok, u, 0.0), -1, 0)
+        series = np.moveaxis(_balanced(by_seed, np.broadcast_to(judged, by_seed.shape)), 0, -1)
+        series = np.where(complete, series, np.nan)
+    return Scores(raw, np.clip(raw, -constants.clip, constants.clip), series, share, judged)
 
 
 def _balanced(cells: Array, judged: Mask) -> Array:
