@@ -77,7 +77,7 @@ def effects(
     name: str = "x",
     part: str = "p",
     stratum: str = "all",
-    architectures: Sequence[str] = ("linear",),
+    arms: Sequence[str] = ("linear",),
     levels: Sequence[str] = ("a",),
     seeds: Sequence[float] = (-0.1, 0.0, 0.1, 0.0),
     task: str = "classification",
@@ -94,7 +94,7 @@ def effects(
             "dataset": dataset,
             "task": task,
             "stratum": stratum,
-            "architecture": architecture,
+            "arm": arm,
             "level": level,
             "seed": seed,
             "theta": (score + shift) * DELTA[task],
@@ -103,7 +103,7 @@ def effects(
             "active": active,
         }
         for dataset, score in named.items()
-        for architecture in architectures
+        for arm in arms
         for level in levels
         for seed, shift in enumerate(seeds)
     ]

@@ -390,13 +390,11 @@ def test_the_runs_of_another_arm_change_nothing_about_the_primary_ones() -> None
 def test_a_claim_that_lists_an_arm_is_judged_on_its_runs() -> None:
     plan, runs = with_an_arm()
     found = estimate(evidence(plan, runs, claim(architectures=["adamw"])))
-    own = found[found["architecture"] == "adamw"]
+    own = found[found["arm"] == "adamw"]
     alone = plan[~plan["primary"]].assign(primary=True, arm="linear")
     expected = estimate(evidence(alone, runs.loc[alone.index]))
-    pd.testing.assert_frame_equal(
-        own.drop(columns="architecture").reset_index(drop=True), expected.drop(columns="architecture")
-    )
-    assert set(found["architecture"]) == {"linear", "adamw"}  # the primary ones are there for the map
+    pd.testing.assert_frame_equal(own.drop(columns="arm").reset_index(drop=True), expected.drop(columns="arm"))
+    assert set(found["arm"]) == {"linear", "adamw"}  # the primary ones are there for the map
 
 
 @pytest.fixture
@@ -413,7 +411,7 @@ def rivalry():
 
 def test_an_arm_is_compared_with_another_seed_by_seed_each_at_its_own_beta(rivalry) -> None:
     plan, runs = with_an_arm()
-    found = estimate(evidence(plan, runs, rivalry)).query("architecture == 'adamw'")
+    found = estimate(evidence(plan, runs, rivalry)).query("arm == 'adamw'")
     assert set(found["level"]) == {"vert@0.1,10"}  # the arm was not planned at the other level
     assert set(found["seed"]) == {0, 1}
     for row in found.itertuples():
@@ -428,7 +426,7 @@ def test_an_arm_is_compared_with_another_seed_by_seed_each_at_its_own_beta(rival
 def test_a_run_that_is_missing_in_the_other_arm_makes_a_contrast_unusable(rivalry) -> None:
     plan, runs = with_an_arm()
     lost = (runs["penalty"] == "l2") & (runs["seed"] == 1) & (runs["beta"] > 0) & (runs["level"] != "clean")
-    found = estimate(evidence(plan, runs[~lost], rivalry)).query("architecture == 'adamw'")
+    found = estimate(evidence(plan, runs[~lost], rivalry)).query("arm == 'adamw'")
     assert dict(zip(found["seed"], found["reason"], strict=True)) == {0: "", 1: "run absent"}
 
 
@@ -439,5 +437,5 @@ def test_an_arm_with_more_seeds_is_compared_on_those_that_both_have(rivalry) -> 
     found = estimate(evidence(plan, runs, turned))
     assert set(found["dataset"]) == {"one"}
     assert {(row.seed, row.reason) for row in found.itertuples()} == {(0, ""), (1, "")}
-    there = estimate(evidence(plan, runs, rivalry)).query("architecture == 'adamw'")
+    there = estimate(evidence(plan, runs, rivalry)).query("arm == 'adamw'")
     np.testing.assert_allclose(found["theta"].dropna(), -there["theta"])

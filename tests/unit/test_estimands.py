@@ -371,12 +371,12 @@ class TestArms:
     def test_arms_that_a_claim_does_not_list_are_for_a_map_alone(self) -> None:
         plan = pd.concat([arm_plan(), arm_plan("unlisted", penalty="l1")], ignore_index=True)
         runs = drawn_runs(plan)
-        assert set(contrasts(plan, runs, "robustness")["architecture"]) == {"net"}
+        assert set(contrasts(plan, runs, "robustness")["arm"]) == {"net"}
         mapped = contrasts(plan, runs, "robustness", strata=["target"])
-        assert set(mapped["architecture"]) == {"net", "unlisted"}
+        assert set(mapped["arm"]) == {"net", "unlisted"}
         plan, runs = study()
         compared = contrasts(plan, runs, "omission", PARAMETERS["omission"], strata=["target"])
-        assert set(compared["architecture"]) == {"net"}
+        assert set(compared["arm"]) == {"net"}
 
 
 def test_kinds_keep_a_part_to_some_contaminations() -> None:

@@ -187,7 +187,7 @@ def test_a_claim_gets_nothing_of_a_study_where_no_contrast_is_planned_for_it(stu
     effects = planned_effects(runs, [column.name for column in COLUMNS], registration, strata, {})
     idle = set()
     for one in registration.family(*MEASURED):
-        own = effects[(effects["claim"] == one.id) & effects["architecture"].isin(one.architectures)]
+        own = effects[(effects["claim"] == one.id) & effects["arm"].isin(one.arms)]
         if set(own["part"]) != {part.id for part in one.parts}:
             idle.add(one.id)
     found = without_evidence(registration, config)

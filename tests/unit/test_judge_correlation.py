@@ -50,8 +50,8 @@ def table(even: list[float], less: list[float], **where: Any) -> pd.DataFrame:
 
 
 def block(even: list[float], less: list[float], **axes: str) -> pd.DataFrame:
-    """Cells of one architecture, task, stratum and level, a dataset each."""
-    place = {"architecture": "linear", "task": "regression", "stratum": "target", "level": "a", **axes}
+    """Cells of one arm, task, stratum and level, a dataset each."""
+    place = {"arm": "linear", "task": "regression", "stratum": "target", "level": "a", **axes}
     names = [f"{place['task'][0]}{k:02d}" for k in range(len(even))]
     return pd.DataFrame({"dataset": names, **place, "evenness": even, "damage": less})
 
@@ -139,9 +139,7 @@ def slowly(rows: list[dict[str, Any]]) -> tuple[int, float]:
 def test_a_slow_second_implementation_agrees_where_cells_are_missing(drawn: list[tuple[int, int, bool]]) -> None:
     places = [(task, arm, level) for task in ("a", "b") for arm in ("linear", "net") for level in ("mild", "harsh")]
     blocks = [
-        block(
-            [float(even) for even, _, _ in own], [float(less) for _, less, _ in own], task=t, architecture=a, level=lv
-        )
+        block([float(even) for even, _, _ in own], [float(less) for _, less, _ in own], task=t, arm=a, level=lv)
         for (t, a, lv), own in zip(places, (drawn[k : k + 5] for k in range(0, 40, 5)), strict=True)
     ]
     kept = together(*blocks)[[there for _, _, there in drawn]]
@@ -268,7 +266,7 @@ def test_without_the_two_claims_there_is_nothing() -> None:
 
 def values(even: pd.Series[float], less: pd.Series[float]) -> pd.DataFrame:
     """Two parts of one cell, a seed each."""
-    place = {"dataset": "one", "architecture": "linear", "task": "regression", "stratum": "target", "level": "a"}
+    place = {"dataset": "one", "arm": "linear", "task": "regression", "stratum": "target", "level": "a"}
     first, second = (
         pd.DataFrame({**place, "seed": range(len(one)), "theta": one.to_numpy(float)}) for one in (even, less)
     )
@@ -306,10 +304,10 @@ def test_planted_designs_of_controls_are_left_out() -> None:
 
 def test_rows_are_of_the_registered_arms_and_strata_and_all_of_them_first() -> None:
     arms, strata = ("linear", "net"), ("label", "target")
-    own = [table(SCORES, SWAPPED, architectures=arms, stratum=stratum) for stratum in strata]
-    further = table(SCORES, SCORES[::-1], architectures=("conv",), stratum="label")
+    own = [table(SCORES, SWAPPED, arms=arms, stratum=stratum) for stratum in strata]
+    further = table(SCORES, SCORES[::-1], arms=("conv",), stratum="label")
     found = evenness_and_damage(together(*own, further).drop_duplicates(), registered(arms, strata))
-    shown = [(row["architecture"], row["stratum"], row["n_cells"]) for row in found["rows"]]
+    shown = [(row["arm"], row["stratum"], row["n_cells"]) for row in found["rows"]]
     each = [("all", 1), ("label", 2), ("target", 2)]
     assert [(a, s) for a, s, _ in shown] == [(a, s) for a in ("all", *arms) for s, _ in each]
     assert [n for _, _, n in shown] == [24, 12, 12, 12, 6, 6, 12, 6, 6]
@@ -328,6 +326,6 @@ def test_it_stands_in_the_verdicts_and_decides_nothing() -> None:
     assert turned["claims"][1] == found["claims"][1]
 
 
-def test_an_architecture_that_is_alone_needs_no_row_for_all() -> None:
+def test_an_arm_that_is_alone_needs_no_row_for_all() -> None:
     rows = evenness_and_damage(table(SCORES, SWAPPED, stratum="label"), registered(strata=("label",)))["rows"]
-    assert [(row["architecture"], row["stratum"]) for row in rows] == [("linear", "label")]
+    assert [(row["arm"], row["stratum"]) for row in rows] == [("linear", "label")]

@@ -29,7 +29,7 @@ def planned() -> pd.DataFrame:
 
 
 def test_the_plan_has_the_contrasts_of_the_study_and_none_is_usable(planned: pd.DataFrame) -> None:
-    key = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
+    key = ["claim", "part", "role", "dataset", "task", "stratum", "arm", "level", "seed"]
     pd.testing.assert_frame_equal(planned[key], example()["effects"][key], check_dtype=False)
     assert not planned["ok"].any()
 

@@ -31,7 +31,7 @@ def entered(effects: pd.DataFrame, claim: Claim) -> dict[str, Any]:
     found = pd.concat([rows for _, rows in parts]) if parts else effects.iloc[:0]
     return {
         "datasets": sorted(map(str, found["dataset"].unique())),
-        "arms": [arm for arm in claim.architectures if arm in set(found["architecture"])],
+        "arms": [arm for arm in claim.arms if arm in set(found["arm"])],
         AGAINST: list(dict.fromkeys(rivals)),
         "levels": sorted(map(str, found["level"].unique())),
         "every_level": any(ESTIMANDS[part.estimand].levels == ACROSS for part, _ in parts),
@@ -53,7 +53,7 @@ def runs_behind(effects: pd.DataFrame, runs: pd.DataFrame, registration: Registr
         found = [cells.iloc[:0]]
         for part, table in zip(claim.parts, claim_table(effects, claim).parts, strict=True):
             estimand = ESTIMANDS[part.estimand]
-            for (task, own), block in effects.iloc[table.position].groupby(["task", "architecture"]):
+            for (task, own), block in effects.iloc[table.position].groupby(["task", "arm"]):
                 losses = {PRIMARY_LOSS[str(task)], *estimand.losses}
                 near = cells[cells["arm"].isin(arms_of(part, str(own))) & cells["loss"].isin(losses)]
                 read = block[["dataset", "level", "seed"]]

@@ -1,6 +1,6 @@
 """The effects table as dense arrays, one claim at a time, in an order that does not depend on the order of its rows.
 
-A row of the verdict uses only architectures planned on all of its datasets, and only seeds planned in all of its cells:
+A row of the verdict uses only arms planned on all of its datasets, and only seeds planned in all of its cells:
 else the composition of the mean would differ from dataset to dataset. The rest is for the map only.
 """
 
@@ -19,13 +19,13 @@ from l2audit.config.claims import Claim
 from l2audit.effects.grid import Array, Mask
 from l2audit.errors import UserError
 
-KEY = ["dataset", "stratum", "architecture", "level", "seed"]
+KEY = ["dataset", "stratum", "arm", "level", "seed"]
 COLUMNS = ("claim", "part", "role", "task", *KEY, "theta", "ok", "reason", "active")
 SLOPE = "slope"
 """Of the effect on log10 beta; a table without this column is judged all the same, because no verdict depends on it."""
 ALL = "all"
 
-NOT_EVERYWHERE = "architecture not planned on every dataset of the row"
+NOT_EVERYWHERE = "arm not planned on every dataset of the row"
 NOT_COMMON = "seed not planned in every cell"
 NOT_FINITE = "effect is not a finite number"
 UNSTATED = "no reason given"
@@ -33,7 +33,7 @@ UNSTATED = "no reason given"
 
 @dataclass(frozen=True)
 class PartTable:
-    """The effects of one part in arrays over K datasets, S strata, A architectures, L levels, R seeds.
+    """The effects of one part in arrays over K datasets, S strata, A arms, L levels, R seeds.
 
     rows: the n effects that enter; position: (n,), where they stand in the effects table; index: their place on each
     axis; delta: (n,), that of their task; shape: (K, S, A, L, R). unused: those that do not enter for reasons of
@@ -115,7 +115,7 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
     position = "position"
     chosen = (effects["claim"] == claim.id) & (effects["role"] == claim.role)
     chosen &= effects["part"].isin([part.id for part in claim.parts])
-    chosen &= effects["architecture"].isin(claim.architectures)
+    chosen &= effects["arm"].isin(claim.arms)
     for column, names in (("dataset", claim.datasets), ("stratum", claim.strata)):
         if names:
             chosen &= effects[column].isin(names)
@@ -139,11 +139,11 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
             )
         unused: Counter[str] = Counter()
         in_stratum = own.groupby("stratum")["dataset"].transform("nunique")
-        everywhere = own.groupby(["stratum", "architecture"])["dataset"].transform("nunique") == in_stratum
+        everywhere = own.groupby(["stratum", "arm"])["dataset"].transform("nunique") == in_stratum
         own, unused[NOT_EVERYWHERE] = own[everywhere], int((~everywhere).sum())
         common = own.groupby("seed")["dataset"].transform("size") == own.groupby(KEY[:-1]).ngroups
         own, unused[NOT_COMMON] = own[common], int((~common).sum())
-        axes = (datasets, strata, claim.architectures, sorted(own["level"].unique()), sorted(own["seed"].unique()))
+        axes = (datasets, strata, claim.arms, sorted(own["level"].unique()), sorted(own["seed"].unique()))
         index = (pd.Categorical(own[name], list(known)).codes for name, known in zip(KEY, axes, strict=True))
         parts.append(
             PartTable(

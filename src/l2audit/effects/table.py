@@ -25,7 +25,7 @@ from l2audit.effects.layout import NOT_FINITE
 from l2audit.effects.means import mean_where, moments
 from l2audit.measures import OK
 
-EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
+EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "arm", "level", "seed"]
 EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]
 
 
@@ -68,7 +68,7 @@ def concerns(evidence: Evidence, claim: Claim, part: Part, block: Block) -> bool
         block.role == claim.role
         and (not claim.datasets or block.dataset in claim.datasets)
         and block.task in part.delta
-        and (block.arm in claim.architectures or on_the_map)
+        and (block.arm in claim.arms or on_the_map)
         and all(losses <= set(planned.get(arm, ())) for arm in arms_of(part, block.arm))
     )
 
@@ -196,7 +196,7 @@ SUMMARISED = [
 
 
 def summarise(evidence: Evidence) -> pd.DataFrame:
-    """Means over seeds of the primary arms, for the figures: a row a (role, dataset, architecture, loss, level, beta).
+    """Means over seeds of the primary arms, for the figures: a row a (role, dataset, arm, loss, level, beta).
 
     Each measure of `SUMMARISED` as its mean and, with suffix `_se`, its standard error; `certified`, `in_band` and
     `chosen` as shares of seeds; `n_ok` of `n_planned` runs.
@@ -229,4 +229,4 @@ def summarise(evidence: Evidence) -> pd.DataFrame:
     measures = [name for measure in SUMMARISED for name in (measure, f"{measure}_se")]
     key = ["role", "dataset", "task", "arm", "loss", "level", "kind", "rate", "magnitude", "stratum", "beta"]
     shares = ["certified", "in_band", "chosen", "n_ok", "n_planned"]
-    return pd.concat(tables, ignore_index=True)[[*key, *measures, *shares]].rename(columns={"arm": "architecture"})
+    return pd.concat(tables, ignore_index=True)[[*key, *measures, *shares]]

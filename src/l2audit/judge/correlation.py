@@ -4,10 +4,10 @@ The thread says that weights become more equal "and therefore" outliers do less 
 other cannot be had from runs in which one beta moves both; whether the two go together over datasets can. Nothing here
 decides anything.
 
-A cell of one dataset is no independent witness: its change of evenness is measured once an architecture, on clean rows,
+A cell of one dataset is no independent witness: its change of evenness is measured once an arm, on clean rows,
 and all its cells come from the same data. So a dataset gives one pair, and datasets are what the interval counts.
-Cells have no common scale either: another architecture, task or level of contamination has other changes for reasons of
-its own. So a cell is ranked among its peers alone (same architecture, task, stratum and level, another dataset), and
+Cells have no common scale either: another arm, task or level of contamination has other changes for reasons of
+its own. So a cell is ranked among its peers alone (same arm, task, stratum and level, another dataset), and
 the pair of a dataset is its mean rank in either change. No unit and no delta enters, and a dataset that lacks a level
 is not credited with its mildness.
 """
@@ -32,8 +32,8 @@ EVENNESS = ("evenness", {"measure": "gini_live_inputs"})
 DAMAGE: tuple[str, dict[str, str]] = ("insensitivity", {})
 """The two changes: estimand and parameters of the parts that measure them; theta > 0: "more even", "less damage"."""
 
-PAIR = ["dataset", "architecture", "seed"]
-PEERS = ["architecture", "task", "stratum", "level"]
+PAIR = ["dataset", "arm", "seed"]
+PEERS = ["arm", "task", "stratum", "level"]
 CELL = ["dataset", *PEERS]
 CHANGES = ["evenness", "damage"]
 STEP = 0.1
@@ -47,7 +47,7 @@ def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> di
     """The rank correlation of evenness (d1) with damage taken away (h3a), as verdicts.json has it.
 
     effects: as for `verdicts.judge`, in any order of rows. Empty where no claim has a part about `EVENNESS`, or none
-    about `DAMAGE`. `rows`: one an architecture ("all" first) and stratum ("all" first), see `correlate`; `sentence`:
+    about `DAMAGE`. `rows`: one an arm ("all" first) and stratum ("all" first), see `correlate`; `sentence`:
     the first of them in words.
     """
     even, less = (_about(registration, *change) for change in (EVENNESS, DAMAGE))
@@ -56,11 +56,11 @@ def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> di
     constants = registration.constants
     found = cells(_effects_of(effects, *even), _effects_of(effects, *less), constants.seed_share)
     rows = []
-    for architecture in _with_all([name for name in less[0].architectures if name in even[0].architectures]):
-        own = found if architecture == ALL else found[found["architecture"] == architecture]
+    for arm in _with_all([name for name in less[0].arms if name in even[0].arms]):
+        own = found if arm == ALL else found[found["arm"] == arm]
         for stratum in _with_all(less[0].strata):
             shown = own if stratum == ALL else own[own["stratum"] == stratum]
-            rows.append({"architecture": architecture, "stratum": stratum, **correlate(shown, constants.k_min)})
+            rows.append({"arm": arm, "stratum": stratum, **correlate(shown, constants.k_min)})
     return {
         "evenness": {"claim": even[0].id, "part": even[1].id},
         "damage": {"claim": less[0].id, "part": less[1].id},
@@ -79,7 +79,7 @@ def _about(registration: Registration, estimand: str, parameters: Mapping[str, A
 def _effects_of(effects: pd.DataFrame, claim: Claim, part: Part) -> pd.DataFrame:
     """The effects of one part, on the arms and datasets that it is judged on, theta in multiples of delta."""
     mine = (effects["claim"] == claim.id) & (effects["part"] == part.id) & (effects["role"] == claim.role)
-    mine &= effects["architecture"].isin(claim.architectures)
+    mine &= effects["arm"].isin(claim.arms)
     for column, names in (("dataset", claim.datasets), ("stratum", claim.strata)):
         mine &= effects[column].isin(names) if names else True
     rows = effects[mine]
@@ -92,7 +92,7 @@ def _with_all(names: Sequence[str]) -> list[str]:
 
 
 def cells(even: pd.DataFrame, less: pd.DataFrame, seed_share: float) -> pd.DataFrame:
-    """One row a cell of `less` (dataset, architecture, task, stratum, level): the mean of both changes over seeds.
+    """One row a cell of `less` (dataset, arm, task, stratum, level): the mean of both changes over seeds.
 
     even, less: effects of the two parts with theta NaN where it cannot be used. Only seeds that are usable in both
     enter, the same ones in both means; a cell stands where they are at least `seed_share` of those planned in both
@@ -124,7 +124,7 @@ def standings(found: pd.DataFrame) -> pd.DataFrame:
 def correlate(found: pd.DataFrame, k_min: int) -> dict[str, Any]:
     """Spearman's correlation of the two changes over the datasets of `found` (as from `cells`), with its interval.
 
-    `rho` is that of the mean relative ranks, within tasks; with one level, one architecture and one task it is
+    `rho` is that of the mean relative ranks, within tasks; with one level, one arm and one task it is
     Spearman's own. `across_cells`: plain Spearman of all `n_cells` cells in multiples of delta, whatever they are cells
     of; they are not independent, so it has no interval. `datasets`: the pairs. NaN for fewer datasets than `k_min`, and
     where nothing varies.

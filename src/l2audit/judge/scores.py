@@ -62,7 +62,7 @@ class Scores:
 def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scores:
     """Steps 2-4 for one part of one claim.
 
-    u        (..., K, S, A, L, R): theta / delta of dataset, stratum, architecture, level and seed; NaN = not ok
+    u        (..., K, S, A, L, R): theta / delta of dataset, stratum, arm, level and seed; NaN = not ok
     active   same shape, 1 where L2 was active and 0 where not
     planned  (..., K, S, A, L): the cells of the plan; each is planned at all R seeds
     """
@@ -85,5 +85,5 @@ def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scor
 
 
 def _balanced(cells: Array, judged: Mask) -> Array:
-    """(..., A, L) -> (...): mean over architectures of the mean over levels, over judged cells alone."""
+    """(..., A, L) -> (...): mean over arms of the mean over levels, over judged cells alone."""
     return mean_where(mean_where(cells, judged), np.asarray(judged.any(axis=-1)))

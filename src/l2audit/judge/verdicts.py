@@ -38,7 +38,7 @@ def judge(
 ) -> dict[str, Any]:
     """Steps 1-9 of the rule (docs/statistics.md) for every registered claim.
 
-    effects     one row a planned contrast: claim, part, role, dataset, task, stratum, architecture, level, seed,
+    effects     one row a planned contrast: claim, part, role, dataset, task, stratum, arm, level, seed,
                 theta (NaN where not ok), ok, reason, active
     identities  exact checks: claim, check, statement, expected, obtained, tolerance, holds, source
     n_runs      trained models behind each claim, by id: printed, never used
@@ -118,7 +118,7 @@ def _measured_entry(
     rows = [row_summary(judged, row, decision, constants) for row in range(len(judged.row_names))]
     rivals = dict.fromkeys(part.parameters[AGAINST] for part in claim.parts if AGAINST in part.parameters)
     for index, row in enumerate(rows):
-        row["arms"] = {"own": list(claim.architectures), AGAINST: list(rivals)}
+        row["arms"] = {"own": list(claim.arms), AGAINST: list(rivals)}
         row["uncertified"] = list(claim.uncertified)
         row["unplanned"] = unplanned(row, claim)
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
@@ -139,7 +139,6 @@ def _measured_entry(
         "delta": dict(first.delta),
         "unit": dict(first.unit),
         "scale": dict(first.scale),
-        "architectures": list(claim.architectures),
         "dropped": dict(sorted(dropped.items())),
         "unused": dict(sorted(unused.items())),
         "strata": strata,

@@ -124,8 +124,8 @@ class _Planned:
             ("dataset that they name", lambda block: not claim.datasets or block.dataset in claim.datasets),
             (f"dataset for {' or '.join(part.delta)}", lambda block: block.task in part.delta),
             (
-                f"arm {' or '.join(claim.architectures)} on their datasets",
-                lambda block: block.arm in claim.architectures,
+                f"arm {' or '.join(claim.arms)} on their datasets",
+                lambda block: block.arm in claim.arms,
             ),
             (f"arm {against} on their datasets", lambda block: block._replace(arm=against or block.arm) in self.shards),
             (f"loss {' and '.join(further)} in their arms", lambda block: self._has_losses(block, part, further)),

@@ -46,7 +46,7 @@ def build_page(
     same names, the last one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its
     `name`, `title` and `verdicts` (false: plumbing only, nothing is judged). UserError: verdicts of an earlier version.
     """
-    if any("entered" not in one for one in verdicts["claims"] + verdicts["added"] if one.get("architectures")):
+    if any("entered" not in one for one in verdicts["claims"] + verdicts["added"] if one.get("arms")):
         raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
     constants = Constants(**verdicts["constants"])
     material = Material(effects, summary, identities, constants, evidence.level_words(summary))
@@ -154,7 +154,7 @@ def _facts(
 
 def _levels(entered: Mapping[str, Any], summary: pd.DataFrame) -> set[str]:
     """The levels behind a verdict; all of its arms, where a part reads every level."""
-    arms = summary["architecture"].isin(entered["arms"]) & summary["dataset"].isin(entered["datasets"])
+    arms = summary["arm"].isin(entered["arms"]) & summary["dataset"].isin(entered["datasets"])
     return {*entered["levels"], *(summary.loc[arms, "level"] if entered["every_level"] else ())}
 
 

@@ -51,7 +51,7 @@ def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict
     judged = [one for one in judged if one.claim.family != "control" and one.table.datasets]
     models = {one.claim.id: models_of(one.claim, choices, arms) for one in judged}
     every_arm = [
-        replace(one.claim, architectures=tuple(dict.fromkeys(arm for few in models[one.claim.id] for arm in few.arms)))
+        replace(one.claim, arms=tuple(dict.fromkeys(arm for few in models[one.claim.id] for arm in few.arms)))
         for one in judged
     ]
     found = read_all(evidence, choices.readings(), every_arm)
@@ -106,11 +106,11 @@ def models_of(claim: Claim, choices: Choices, arms: Collection[str]) -> list[Mod
     A claim that compares two arms keeps their scaling: one side alone scaled in another way would be no comparison.
     """
     as_scaled, together = (choices[axis][0].name for axis in ("scaling", "architectures"))
-    planned = [arm for arm in claim.architectures if arm in arms]
+    planned = [arm for arm in claim.arms if arm in arms]
     several = len(planned) > 1
     alone = {arm: f"{arm} {one.name}" for one in choices["architectures"] if one.says["alone"] for arm in planned}
     names = alone if several else dict.fromkeys(planned, together)
-    found = [Models(as_scaled, together, claim.architectures)]
+    found = [Models(as_scaled, together, claim.arms)]
     found += [Models(as_scaled, name, (arm,)) for arm, name in alone.items() if several]
     if not any(AGAINST in part.parameters for part in claim.parts):
         found += [
@@ -136,7 +136,7 @@ def _specifications(
     readings = choices.readings()
     registered = tuple(VERDICT_CODES[int(code[0])] for code in decision.verdicts[judged.case])
     for number, one in enumerate(models):
-        table = claim_table(found.keys, replace(judged.claim, architectures=one.arms))
+        table = claim_table(found.keys, replace(judged.claim, arms=one.arms))
         kept = [0] if number == 0 else []  # what is registered is a specification, whatever came of it
         kept += [reading for reading in _different(found, table) if reading not in kept]
         for delta in choices["delta"] if kept else ():

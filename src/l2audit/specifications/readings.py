@@ -49,7 +49,7 @@ def read_all(evidence: Evidence, readings: Sequence[Reading], claims: Sequence[C
     for block in sorted(evidence.grids):
         copies: dict[tuple[str, str], Mapping[str, ByLoss]] = {}
         for claim, part in ((one, part) for one in claims for part in one.parts):
-            if block.arm not in claim.architectures or not concerns(evidence, claim, part, block):
+            if block.arm not in claim.arms or not concerns(evidence, claim, part, block):
                 continue
             pair = arms_of(part, block.arm)
             if pair not in copies:

@@ -182,7 +182,7 @@ def unplanned(row: Entry, claim: Claim) -> str:
     whose = " that the claim names" if claim.datasets else ""
     (task,) = part.delta if len(part.delta) == 1 else ("",)
     what = " ".join(word for word in ("control" if claim.role == "control" else "", task, "dataset") if word)
-    own, rival = " or ".join(claim.architectures), part.parameters.get(AGAINST)
+    own, rival = " or ".join(claim.arms), part.parameters.get(AGAINST)
     arms = f"both {own} and {rival}" if rival else own
     others = any(entry["n_planned_datasets"] for entry in row["parts"])
     lead = f"for {titled(part.statement)}, " if others else ""
