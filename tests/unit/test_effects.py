@@ -439,3 +439,13 @@ def test_an_arm_with_more_seeds_is_compared_on_those_that_both_have(rivalry) -> 
     assert {(row.seed, row.reason) for row in found.itertuples()} == {(0, ""), (1, "")}
     there = estimate(evidence(plan, runs, rivalry)).query("arm == 'adamw'")
     np.testing.assert_allclose(found["theta"].dropna(), -there["theta"])
+
+
+def test_a_lost_run_without_a_penalty_does_not_make_a_penalty_idle_where_nothing_needs_it(rivalry) -> None:
+    plan, runs = with_an_arm()
+    lost = diverged(runs, "penalty == 'decay' and beta == 0 and seed == 1").assign(decay_exposure=2.0)
+    lost.loc[lost["status"] == "diverged", "weight_norm"] = np.nan
+    found = estimate(evidence(plan, lost, rivalry)).query("arm == 'adamw'")
+    assert found["ok"].all() and found["active"].all()
+    short = estimate(evidence(plan, lost.assign(decay_exposure=0.5), rivalry)).query("arm == 'adamw'")
+    assert short["ok"].all() and not short["active"].any()

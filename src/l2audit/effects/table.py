@@ -150,12 +150,15 @@ def _reasons(part: Part, contrast: Contrast, *, judged_band: bool) -> NDArray[np
 
 
 def _active(contrast: Contrast) -> Mask:
-    """Did the penalty act, at this level: a smaller norm, and exposure enough for a null to mean something."""
+    """Did the penalty act, at this level: a smaller norm, and exposure enough for a null to mean something.
+
+    Where the run without a penalty is lost, which some estimands do not need, the exposure alone says so.
+    """
     grid, level = contrast.primary, contrast.level
     base, norm = (contrast.pick(grid.column("weight_norm"), grid, level, penalised=on) for on in (False, True))
     exposure = contrast.pick(grid.column("decay_exposure"), grid, level, penalised=True)
     needed = grid.thresholds
-    active: Mask = (norm <= (1 - needed.norm_drop) * base) & (exposure >= needed.decay_exposure)
+    active: Mask = ~(norm > (1 - needed.norm_drop) * base) & (exposure >= needed.decay_exposure)
     return active
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from l2audit.config.faults import nearest
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.grid import Array
-from l2audit.measures import MEASURES
+from l2audit.measures import MEASURES, UNPENALISED_RUN
 from l2audit.registry import Registry
 
 CLEAN_ROWS, CONTAMINATED, BOTH, ACROSS = "clean", "contaminated", "both", "across"
@@ -32,23 +32,25 @@ class Estimand:
     """A registered estimand: theta as a function of a contrast, where it lives and what it asks of a run.
 
     levels        clean | contaminated | both | across
-    judged_band   the chosen beta must lie in the judged band
+    judged_band   the chosen beta must lie in the judged band (default)
     losses        beside the primary one
     takes         parameters that a part must give
     display       how an effect is told: a name in l2audit.wording.display
     has_slope     theta can be taken at any beta in place of the chosen one
     falls         theta is by how much the measure that a part gives is lower with the penalty
+    from_zero     that measure is read at beta = 0, too
     """
 
     theta: Theta
     formula: str
     levels: str
-    judged_band: bool
+    judged_band: bool = True
     losses: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     display: str = "plain"
     has_slope: bool = True
     falls: bool = False
+    from_zero: bool = False
 
     def told(self, parameters: Mapping[str, Any]) -> str:
         """The display of an effect of a part with these parameters."""
@@ -80,3 +82,6 @@ def parameter_faults(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple
     measure = parameters.get(MEASURE)
     if MEASURE in known.takes and measure is not None and measure not in MEASURES:
         yield MEASURE, f"unknown measure '{measure}'", nearest(str(measure), MEASURES.names())
+    elif known.from_zero and measure is not None and UNPENALISED_RUN in MEASURES[measure].rests_on:
+        problem = f"'{measure}' compares a run with beta = 0, where it has no value, but '{name}' needs one"
+        yield MEASURE, problem, "name another measure, or an estimand that reads it at the chosen beta alone"

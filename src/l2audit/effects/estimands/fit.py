@@ -70,7 +70,6 @@ def optimal_beta(runs: Contrast) -> Array:
     "input_gradient",
     formula="log(g(0) / g(b)), g the mean norm of the loss's gradient in the features, clean",
     levels=CLEAN_ROWS,
-    judged_band=True,
     display="gradient left",
 )
 def input_gradient(runs: Contrast) -> Array:
@@ -82,7 +81,6 @@ def input_gradient(runs: Contrast) -> Array:
     "perturbed_risk",
     formula="P(0) - P(b), P = R on perturbed test rows - R on clean ones, clean",
     levels=CLEAN_ROWS,
-    judged_band=True,
 )
 def perturbed_risk(runs: Contrast) -> Array:
     """Fall of the damage that rows moved against the model do at test time."""
