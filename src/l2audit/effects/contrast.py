@@ -1,8 +1,8 @@
 """Access to the runs that one contrast needs: all seeds of one (dataset, arm) at one level, at two betas.
 
-An estimand asks for measures at beta = 0 and at the beta that validation chose, of the claim's own arm and, where a
-part names one, of the arm that it is compared with. The contrast keeps note of what was read, and of the other runs on
-which a measure that was read rests: a theta is usable when all of them are.
+An estimand reads measures at beta = 0 and at the beta tuned on validation rows. It reads them from the claim's own arm
+and, where a part names one, from a rival arm. The contrast records every run that was read, and every run on which a
+measure rests: theta is usable when all of them are.
 """
 
 from __future__ import annotations
@@ -89,9 +89,8 @@ class Contrast:
     def best_beta(self, level: str | None = None) -> Array:
         """(S,): the beta > 0 whose model, trained at `level`, has the least risk on clean validation rows.
 
-        Ties go to the largest beta. Only the choice is read, so no single run has to have converged: to leave out seeds
-        whose best beta is a small one, because small ones converge slowly, would be to select by the outcome. A
-        diverged run is never chosen; an absent one leaves the choice unknown.
+        Ties go to the largest beta. No run has to have converged: small betas converge slowly, so leaving out their
+        seeds would select by the outcome. A diverged run is never chosen; an absent one leaves the choice unknown.
         """
         grid, at = self.primary, level or self.level
         status = grid.status[grid.levels.index(at), 1:]

@@ -1,4 +1,4 @@
-"""What entered each verdict: datasets, arms, levels, repetitions and trained models. Printed beside it, never used."""
+"""Count what entered each verdict: datasets, arms, levels, repetitions and trained models. No verdict depends on it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CELL = ["dataset", "arm", "loss", "level", "seed"]
 def entered(effects: pd.DataFrame, claim: Claim) -> dict[str, Any]:
     """Names of the `datasets`, the `arms`, those they are compared `against` and the `levels` behind a verdict.
 
-    every_level: a part reads all levels of its arms, whatever the level of its effects; repetitions: the least and the
-    greatest number of seeds of a part, empty where no effect was planned.
+    every_level: a part reads all levels of its arms, whatever the level of its effects.
+    repetitions: the least and the greatest number of seeds of a part; empty where no effect was planned.
     """
     tables = zip(claim.parts, claim_table(effects, claim).parts, strict=True)
     parts = [(part, effects.iloc[table.position]) for part, table in tables if len(table.rows)]
@@ -42,8 +42,8 @@ def entered(effects: pd.DataFrame, claim: Claim) -> dict[str, Any]:
 def runs_behind(effects: pd.DataFrame, runs: pd.DataFrame, registration: Registration) -> dict[str, int]:
     """Measured claim -> number of `runs` that its planned effects are made of, every beta of them.
 
-    Those are runs of the arms of an effect (the claim's own, and the one it is compared with), at its seed, trained
-    with the losses that its estimand reads, at its level and on clean rows; at every level where an estimand reads all.
+    Counted are both arms of an effect, at its seed, with the losses that its estimand reads. They count at the effect's
+    level and on clean rows, or at every level where the estimand reads all.
     """
     cells = runs.groupby(CELL, sort=False).size().rename("n").reset_index()
     behind = {}

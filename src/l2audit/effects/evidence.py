@@ -29,10 +29,10 @@ def stratum_of(kind: str, strata: Mapping[str, str], collinear: bool) -> str:
 class Evidence:
     """One study, as effects are estimated from it.
 
-    plan       planned runs, a row each: role, task, arm, primary (bool), level, kind and the axes of a run
-    runs       the table of runs (runs.parquet)
-    strata     contamination kind -> stratum
-    collinear  dataset -> flag of its data card
+    plan       The planned runs, one per row: role, task, arm, primary (bool), level, kind and the axes of a run.
+    runs       The table of runs (runs.parquet).
+    strata     Contamination kind -> stratum.
+    collinear  Dataset -> flag of its data card.
     """
 
     plan: pd.DataFrame

@@ -126,10 +126,10 @@ class Grid:
         return {level: self.choose(self, level) for level in self.levels}
 
     def best(self, level: str, risk: str = "validation_risk", *, smallest: bool = False) -> NDArray[np.int64]:
-        """(S,): index of the beta > 0 of least clean validation risk at `level`, or of another `risk`; see `least`.
+        """(S,): index of the beta > 0 of least clean validation risk at `level`, or of another `risk`.
 
-        0-1 error ties often, and the smallest of tied betas would mean "L2 off". Where all penalised runs of a seed are
-        lost, the index is that of a lost run, so that no contrast with it can be used.
+        Ties of 0-1 errors are common, and the smallest of tied betas would mean "L2 off". Where all penalised runs of
+        a seed are lost, the index is that of a lost run, so no contrast can use it.
         """
         return least(self.column(risk)[self.levels.index(level)], self.betas, smallest=smallest)
 

@@ -1,7 +1,7 @@
 """The effects table as dense arrays, one claim at a time, in an order that does not depend on the order of its rows.
 
-A row of the verdict uses only arms planned on all of its datasets, and only seeds planned in all of its cells:
-else the composition of the mean would differ from dataset to dataset. The rest is for the map only.
+A verdict uses only arms planned on all of its datasets, and only seeds planned in all of its cells. Otherwise the mean
+would be composed differently for each dataset. The other effects are for the map only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Effects and their summary: from the table of runs to the table that the judge reads.
 
-Every *planned* row is present: a contrast whose runs are missing, diverged, unconverged or out of scope is a row with
-`ok` false and its reason, because the rule counts planned cells, not lucky ones.
+Every *planned* contrast is a row. Where its runs are missing, diverged, unconverged or out of scope, `ok` is false and
+`reason` says why: the rule counts planned cells, not lucky ones.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope
 def estimate(evidence: Evidence) -> pd.DataFrame:
     """The effects of every registered claim over every planned contrast, sorted by key.
 
-    A claim is about the arms that it lists; a part that names another arm compares the two over the levels and seeds of
-    both.
+    A claim is about the arms that it lists. A part that names another arm compares the two, over the levels and seeds
+    that both have.
     """
     rows: list[tuple[object, ...]] = []
     for claim in evidence.registration.claims:
@@ -57,7 +57,8 @@ def estimate(evidence: Evidence) -> pd.DataFrame:
 def concerns(evidence: Evidence, claim: Claim, part: Part, block: Block) -> bool:
     """Whether a block gives rows: its own arm, and the one it is compared with, were planned with the losses needed.
 
-    Primary arms that a claim does not list give them too where the claim has strata and so a map, for the map alone.
+    Primary arms that the claim does not list are estimated too if the claim has strata. They are drawn on the map and
+    never enter the verdict.
     """
     if not part.estimand:
         return False
@@ -106,7 +107,7 @@ def measured(
 ) -> Iterator[Measured]:
     """The contrasts of a part at every level of a block that the claim is about.
 
-    arms: those of the contrast by name, all with the same seeds; as they were planned if None.
+    arms: both arms of the contrast by name, with the same seeds. The planned ones if None.
     """
     role, dataset, task, arm = block
     estimand = ESTIMANDS[part.estimand]

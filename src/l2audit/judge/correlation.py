@@ -92,11 +92,10 @@ def _with_all(names: Sequence[str]) -> list[str]:
 
 
 def cells(even: pd.DataFrame, less: pd.DataFrame, seed_share: float) -> pd.DataFrame:
-    """One row a cell of `less` (dataset, arm, task, stratum, level): the mean of both changes over seeds.
+    """One row per cell of `less` (dataset, arm, task, stratum, level): the mean of both changes over seeds.
 
-    even, less: effects of the two parts with theta NaN where it cannot be used. Only seeds that are usable in both
-    enter, the same ones in both means; a cell stands where they are at least `seed_share` of those planned in both
-    (step 2 of the rule). Sorted by cell.
+    even, less: effects of the two parts, theta NaN where it cannot be used. Both means are over the seeds that are
+    usable in both. A cell needs at least `seed_share` of its planned seeds, as in step 2 of the rule. Sorted by cell.
     """
     other = even[[*PAIR, "theta"]].rename(columns={"theta": "evenness"})
     both = less.rename(columns={"theta": "damage"}).merge(other, on=PAIR).sort_values([*CELL, "seed"])
@@ -110,9 +109,9 @@ def cells(even: pd.DataFrame, less: pd.DataFrame, seed_share: float) -> pd.DataF
 def standings(found: pd.DataFrame) -> pd.DataFrame:
     """One row a dataset: its task and its mean relative rank among peers in `evenness` and in `damage`.
 
-    found: as from `cells`. A rank among n peers counts as r / (n + 1) - 1/2, ties sharing the middle one (the ridit of
-    Bross 1958 with the table itself as the standard), so that 0 is the middle of peers of any number. A cell without a
-    peer ranks nowhere. Sorted by dataset; values within (-1/2, 1/2).
+    found: as from `cells`. A rank r among n peers counts as r / (n + 1) - 1/2, so 0 is the middle; ties share the mean
+    rank. This is the ridit of Bross (1958), with the table itself as the standard. A cell without a peer has no rank.
+    Sorted by dataset; values within (-1/2, 1/2).
     """
     peers = found.groupby(PEERS)["dataset"].transform("size")
     ranked = found[peers > 1]
@@ -149,10 +148,10 @@ def correlate(found: pd.DataFrame, k_min: int) -> dict[str, Any]:
 def interval(rho: float, k: int, tasks: int = 1, level: float = 0.95) -> tuple[float, float]:
     """Interval of Spearman's correlation over k datasets: Fisher's z with the standard error of Bonett and Wright.
 
-    tanh(atanh rho +- z sqrt((1 + rho^2/2) / (k - 3))) (Bonett and Wright 2000, Psychometrika 65, 23-28); every task
-    beyond the first costs a further degree of freedom, as in a partial correlation. It keeps its level where
-    distributions are not normal (Bishara and Hittner 2017, Behav. Res. Methods 49, 294-309). NaN where rho is, where it
-    is 1 or -1 (the formula would make it certain), and without a degree of freedom.
+    The half width of atanh(rho) is z times the root of (1 + rho^2/2) / (k - 3). Source: Bonett and Wright 2000,
+    Psychometrika 65, 23-28. Every task beyond the first costs a degree of freedom, as in a partial correlation. The
+    level holds for distributions that are not normal: Bishara and Hittner 2017, Behav. Res. Methods 49, 294-309. NaN
+    where rho is NaN, 1 or -1, and without a degree of freedom.
     """
     freedom = k - 2 - tasks
     if not abs(rho) < 1 - SLACK or freedom < 1:

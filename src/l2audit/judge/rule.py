@@ -112,7 +112,7 @@ def weigh(rows: Sequence[ScoredRow], constants: Constants, *, gate: bool = True)
 
 
 def _split(row: ScoredRow, count: NDArray[np.int64], constants: Constants) -> Mask:
-    """Step 8 (b): in every part, at least max(2, ceil(share K)) datasets decisively on either side."""
+    """Step 8 b: in every part, 2 datasets or more, and the registered share of K, are decisively on either side."""
     needed = np.maximum(2, np.ceil(constants.dataset_share * count - SLACK))
     mean = moments(row.z)[1]
     hopeful = (((mean > 1).sum(-1) >= needed) & ((mean < -1).sum(-1) >= needed)).all(axis=-1)
@@ -269,7 +269,7 @@ def with_zeros(rows: Sequence[ScoredRow], parts: Sequence[Scores], planned: Sequ
 
 
 def sooner(tests: RowTests, rows: int, alpha: float, most: int = claims.MOST_DATASETS) -> int | None:
-    """Datasets at which step 5 would decide at the first Holm step, means and spreads as they are; None: over `most`.
+    """Datasets at which step 5 would decide at the first Holm step, with unchanged mean and SD. None: over `most`.
 
     One study (B = 1).
     """

@@ -21,11 +21,11 @@ SLACK = 1e-9
 class Scores:
     """Scores of one part of one claim, in units of delta; NaN where a dataset is out of a stratum.
 
-    raw      (..., K, S)     y of step 4, unclipped
-    clipped  (..., K, S)     x of step 4
-    series   (..., K, S, R)  z of step 4: one unclipped value per seed, NaN where a judged cell lacks that seed
-    active   (..., K, S)     share of what entered in which L2 was active, in [0, 1]
-    judged   (..., K, S, A, L)  the cells that entered
+    raw      (..., K, S): y of step 4, unclipped.
+    clipped  (..., K, S): x of step 4.
+    series   (..., K, S, R): z of step 4, one unclipped value per seed; NaN where a judged cell lacks that seed.
+    active   (..., K, S): share of what entered in which L2 was active, in [0, 1].
+    judged   (..., K, S, A, L): the cells that entered.
     """
 
     raw: Array

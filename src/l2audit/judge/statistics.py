@@ -24,8 +24,9 @@ FLOOR = 1e-9
 class Tests:
     """One-sided t tests of the mean of K scores against +-1; every field has the leading shape of the scores.
 
-    supported  P(T > (m-1)/se)   excluded  P(T < (m-1)/se)
-    reversed   P(T < (m+1)/se)   above     P(T > (m+1)/se)
+    With a = (m - 1) / se and b = (m + 1) / se:
+    supported is P(T > a).  excluded is P(T < a).
+    reversed is P(T < b).   above is P(T > b).
     p-values are 1 where K < 2, and where the caller's least number of datasets is not reached.
     """
 
@@ -110,8 +111,8 @@ def decisive(series: Array, size: NDArray[np.int64], alpha: float) -> tuple[Mask
 def between_datasets(scored: Array, series: Array) -> float:
     """tau: SD of the true scores over datasets, by the method of moments (Hedges 1983).
 
-    tau^2 = max(0, var(x) - mean over datasets of var(seeds)/n). The unweighted form, because the judged mean is
-    unweighted (DerSimonian and Laird's is not).
+    tau^2 is var(x) minus the mean over datasets of var(seeds)/n, at least 0. The form is unweighted, as the judged mean
+    is; that of DerSimonian and Laird is not.
     scored: (K,); series: (K, R), as from `Scores.settled`. NaN for fewer than two datasets.
     """
     k, _, sd = moments(scored)

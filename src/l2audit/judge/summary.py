@@ -1,7 +1,7 @@
 """Step 9: what is reported beside a verdict. Nothing here decides anything.
 
-A row of the rule becomes a dictionary in units of delta, in which it was judged, and in plain units per task: test
-error and nRMSE have no common unit, so each task has its own mean and interval.
+A row of the rule becomes a dictionary. Its figures are in units of delta, in which it was judged, and in plain units
+per task. Test error and nRMSE have no common unit, so each task has its own mean and interval.
 """
 
 from __future__ import annotations

@@ -38,10 +38,9 @@ def judge(
 ) -> dict[str, Any]:
     """Steps 1-9 of the rule (docs/statistics.md) for every registered claim.
 
-    effects     one row a planned contrast: claim, part, role, dataset, task, stratum, arm, level, seed,
-                theta (NaN where not ok), ok, reason, active
-    identities  exact checks: claim, check, statement, expected, obtained, tolerance, holds, source
-    n_runs      trained models behind each claim, by id: printed, never used
+    effects     One row per planned contrast; see `effects.layout.COLUMNS`. theta is NaN where not ok.
+    identities  Exact checks: claim, check, statement, expected, obtained, tolerance, holds, source.
+    n_runs      Trained models behind each claim, by id. Printed, never used.
 
     Estimates are in multiples of delta (`estimate`, `ci_low`, `ci_high`) and, per task, in plain units (`tasks`).
     UserError: the table lacks a column, holds a contrast twice, or has a task without a delta.

@@ -1,7 +1,7 @@
 """Every specification judged: the registered claims under each combination of choices, by the rule that judges them.
 
-A specification is judged with all other claims as they were registered: it asks what this claim's verdict would have
-been, in its own multiplicity family, had this claim been analysed in another way.
+A specification analyses one claim in another way, and all other claims as registered. It asks what the verdict of that
+claim would have been in its own multiplicity family.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Models(NamedTuple):
 def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict[str, Any]:
     """Every measured claim of the registration under every combination of `choices`.
 
-    effects: the registered table of effects of this evidence. Specifications that give a claim the very same effects
-    and delta are one, named by the choices nearest the registered ones; one that leaves a claim without any number (no
-    such arm, no such measure) is none. UserError: the effects are not those of the runs.
+    effects: the registered table of effects of this evidence. Specifications that give a claim the same effects and
+    delta count once, under the choices nearest the registered ones. A specification without any number does not count.
+    UserError: the effects are not those of the runs.
     """
     registration, arms = evidence.registration, frozenset(evidence.plan["arm"])
     judged, decision = decided(effects, registration)

@@ -1,8 +1,7 @@
 """Effects under every reading of the runs at once: a reading is a copy of all seeds, side by side on one axis.
 
-An estimand works on all seeds of a grid and on each by itself, so a grid with V times as many seeds, whose thresholds,
-choices of beta and test measure differ from copy to copy, gives the effects of V readings by the very code that gives
-the registered ones.
+An estimand works on all seeds of a grid, each seed by itself. So a grid may hold V copies of its seeds, each copy with
+its own thresholds, choice of beta and test measure. The code of the registered effects then gives those of V readings.
 """
 
 from __future__ import annotations

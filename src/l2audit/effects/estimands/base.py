@@ -31,14 +31,14 @@ Theta = Callable[[Contrast], Array]
 class Estimand:
     """A registered estimand: theta as a function of a contrast, where it lives and what it asks of a run.
 
-    levels        clean | contaminated | both | across
-    judged_band   the chosen beta must lie in the judged band (default)
-    losses        beside the primary one
-    takes         parameters that a part must give
-    display       how an effect is told: a name in l2audit.wording.display
-    has_slope     theta can be taken at any beta in place of the chosen one
-    falls         theta is by how much the measure that a part gives is lower with the penalty
-    from_zero     that measure is read at beta = 0, too
+    levels        clean | contaminated | both | across.
+    judged_band   The chosen beta must lie in the judged band.
+    losses        Those needed beside the primary one.
+    takes         Parameters that a part must give.
+    display       How an effect is shown: a name in l2audit.wording.display.
+    has_slope     Theta can be taken at any beta in place of the chosen one.
+    falls         Theta is the fall of the measure that the part names.
+    from_zero     That measure is read at beta = 0, too.
     """
 
     theta: Theta

@@ -1,6 +1,6 @@
-"""The difference that the penalty makes to any measure: for claims of one's own, which name the measure in YAML.
+"""The difference that the penalty makes to any measure, which the claim names in YAML.
 
-The estimands of the other modules are what registered claims mean; some of them are cases of these.
+Your own claims can use these estimands. Registered claims use the other modules, some of which are special cases.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def benefit(runs: Contrast) -> Array:
 def interaction(runs: Contrast) -> Array:
     """How much of each further unit of overfitting the penalty wins back: least squares over the levels of a dataset.
 
-    The gap is the risk on the level's own validation rows (contaminated as the training rows are) minus the training
-    risk, at beta = 0; the benefit is on clean test rows, so that the two share no noise of test rows.
+    The gap is validation risk minus training risk at beta = 0; its validation rows are contaminated like the training
+    rows. The benefit is measured on clean test rows, so gap and benefit share no noise.
     """
 
     def over_levels(read: Callable[..., Array], measure: str) -> Array:
