@@ -7,7 +7,7 @@ measure rests: theta is usable when all of them are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,11 +48,6 @@ class Contrast:
         """The grid of the task's primary loss: the one whose validation rows choose beta."""
         (task,) = {grid.task for grid in self.grids.values()}
         return self.grids[PRIMARY_LOSS[task]]
-
-    @property
-    def levels(self) -> Sequence[str]:
-        """Every level of the arm, clean first."""
-        return self.primary.levels
 
     @property
     def index(self) -> NDArray[np.int64]:

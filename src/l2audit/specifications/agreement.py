@@ -140,14 +140,28 @@ def _specifications(
         kept = [0] if number == 0 else []  # what is registered is a specification, whatever came of it
         kept += [reading for reading in _different(found, table) if reading not in kept]
         for delta in choices["delta"] if kept else ():
-            judgements = _judge(judged, decision, found, table, kept, delta.says["times"], constants)
-            for reading, (verdicts, figures) in zip((readings[v] for v in kept), judgements, strict=True):
+            scored = []
+            for part in table.parts:
+                where = np.ix_(np.asarray(kept), part.position)
+                usable = found.usable[where]
+                u = part.arrange(np.where(usable, found.theta[where], np.nan) / (delta.says["times"] * part.delta))
+                active = part.arrange(np.where(usable, found.active[where], np.nan))
+                scored.append(scores(u, active, part.planned, constants))
+            rows = rows_of(scored, len(table.strata))
+            same = np.zeros(len(kept), dtype=np.int64)  # all are variants of the one study
+            codes = np.array(redecide(decision, judged.case, rows, same, constants)).T
+            tests, over = weigh(rows, constants)[0], average(rows[0].x)
+            for study, reading in enumerate(readings[v] for v in kept):
+                verdicts = tuple(VERDICT_CODES[code] for code in codes[study])
                 if (number, delta, reading) == (0, choices["delta"][0], readings[0]) and verdicts != registered:
                     problem = f"claim {judged.claim.id}: the effects are not those of these runs"
                     raise UserError(problem, fix="make both again: snakemake --cores all")
                 named = {axis: choice.name for axis, choice in reading._asdict().items()}
                 named |= {"delta": delta.name, "scaling": one.scaling, "architectures": one.architectures}
-                yield verdicts, {"choices": [named[axis] for axis in AXES], "verdict": verdicts[0], **figures}
+                place = study, deciding_part(int(codes[study, 0]), tests, study)
+                figures = {"estimate": over.mean[place], "ci_low": over.ci_low[place], "ci_high": over.ci_high[place]}
+                short = {name: float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for name, x in figures.items()}
+                yield verdicts, {"choices": [named[axis] for axis in AXES], "verdict": verdicts[0], **short}
 
 
 def _different(found: WideEffects, table: ClaimTable) -> list[int]:
@@ -160,30 +174,3 @@ def _different(found: WideEffects, table: ClaimTable) -> list[int]:
     for reading in np.flatnonzero(np.all(finite, axis=0)):
         first.setdefault(b"".join(values[reading].tobytes() for values in told), int(reading))
     return list(first.values())
-
-
-def _judge(
-    judged: Judged,
-    decision: Decision,
-    found: WideEffects,
-    table: ClaimTable,
-    readings: Sequence[int],
-    times: float,
-    constants: Constants,
-) -> Iterator[tuple[tuple[str, ...], dict[str, float | None]]]:
-    """Verdict of every row, estimate and 95 % interval of the row "all", for each reading; delta `times` as large."""
-    scored = []
-    for part in table.parts:
-        where = np.ix_(np.asarray(readings), part.position)
-        usable = found.usable[where]
-        u = part.arrange(np.where(usable, found.theta[where], np.nan) / (times * part.delta))
-        active = part.arrange(np.where(usable, found.active[where], np.nan))
-        scored.append(scores(u, active, part.planned, constants))
-    rows = rows_of(scored, len(table.strata))
-    codes = np.array(redecide(decision, judged.case, rows, np.zeros(len(readings), dtype=np.int64), constants))
-    tests, over = weigh(rows, constants)[0], average(rows[0].x)
-    for study, verdicts in enumerate(codes.T):
-        place = study, deciding_part(int(verdicts[0]), tests, study)
-        numbers = {"estimate": over.mean[place], "ci_low": over.ci_low[place], "ci_high": over.ci_high[place]}
-        short = {name: float(f"{x:.{DIGITS}g}") if math.isfinite(x) else None for name, x in numbers.items()}
-        yield tuple(VERDICT_CODES[code] for code in verdicts), short

@@ -44,7 +44,7 @@ def interaction(runs: Contrast) -> Array:
     """
 
     def over_levels(read: Callable[..., Array], measure: str) -> Array:
-        return np.array([read(measure, level) for level in runs.levels])
+        return np.array([read(measure, level) for level in runs.primary.levels])
 
     benefit = over_levels(runs.unpenalised, "test_risk") - over_levels(runs.penalised, "test_risk")
     gap = over_levels(runs.unpenalised, "validation_risk_contaminated") - over_levels(runs.unpenalised, "train_risk")

@@ -9,6 +9,7 @@ import numpy as np
 from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands.base import CONTAMINATED, estimand
+from l2audit.effects.estimands.differences import fall_of, opposite
 from l2audit.effects.grid import Array
 
 
@@ -19,28 +20,15 @@ def sensitivity(runs: Contrast) -> Array:
     return _damage(runs) - without
 
 
-@estimand("insensitivity", formula="D(0, c) - D(b, c)", levels=CONTAMINATED)
-def insensitivity(runs: Contrast) -> Array:
-    """How much less the outliers cost with the penalty: `sensitivity`, claimed the other way round."""
-    return -sensitivity(runs)
-
-
-@estimand("robustness", formula="R(b, c) - R(0, c)", levels=CONTAMINATED)
-def robustness(runs: Contrast) -> Array:
-    """Clean test risk after training on outliers, with the penalty against without it."""
-    return runs.penalised("test_risk") - runs.unpenalised("test_risk")
-
-
-@estimand("shift", formula="S(b, c) - S(0, c), S the shift of predictions", levels=CONTAMINATED)
-def shift(runs: Contrast) -> Array:
-    """How much further the outliers move the predictions on clean test rows with the penalty than without it."""
-    return runs.penalised("prediction_shift") - runs.unpenalised("prediction_shift")
-
-
-@estimand("steadiness", formula="S(0, c) - S(b, c)", levels=CONTAMINATED)
-def steadiness(runs: Contrast) -> Array:
-    """How much less far they are moved with the penalty: `shift`, claimed the other way round."""
-    return -shift(runs)
+# How much less the outliers cost with the penalty.
+estimand("insensitivity", formula="D(0, c) - D(b, c)", levels=CONTAMINATED)(opposite(sensitivity))
+# Clean test risk after training on outliers, with the penalty against without it.
+estimand("robustness", formula="R(b, c) - R(0, c)", levels=CONTAMINATED)(opposite(fall_of("test_risk")))
+# How much further the outliers move the predictions on clean test rows with the penalty, and how much less far.
+estimand("shift", formula="S(b, c) - S(0, c), S the shift of predictions", levels=CONTAMINATED)(
+    opposite(fall_of("prediction_shift"))
+)
+estimand("steadiness", formula="S(0, c) - S(b, c)", levels=CONTAMINATED)(fall_of("prediction_shift"))
 
 
 @estimand(

@@ -6,7 +6,7 @@ import numpy as np
 
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands.base import BOTH, CLEAN_ROWS, estimand
-from l2audit.effects.estimands.differences import CLEAN, fall
+from l2audit.effects.estimands.differences import CLEAN, fall_of, opposite
 from l2audit.effects.grid import Array
 
 
@@ -34,7 +34,7 @@ def selectivity(runs: Contrast) -> Array:
     return runs.penalised("selectivity")
 
 
-estimand("evenness", formula="m(0) - m(b), clean", falls=True, **CLEAN)(fall)
+estimand("evenness", formula="m(0) - m(b), clean", falls=True, **CLEAN)(fall_of())
 
 
 @estimand(
@@ -54,16 +54,12 @@ def matched_evenness(runs: Contrast) -> Array:
     return other.penalised(measure) - runs.penalised(measure)
 
 
-@estimand("effective_neurons", formula="N(b, c) - N(0, c), N the effective share", levels=BOTH)
-def effective_neurons(runs: Contrast) -> Array:
-    """Rise of the effective share of the hidden units."""
-    return runs.penalised("effective_neurons") - runs.unpenalised("effective_neurons")
-
-
-@estimand("ablation_share", formula="A(0, c) - A(b, c), A the top tenth's share", levels=BOTH)
-def ablation_share(runs: Contrast) -> Array:
-    """Fall of the share of explanatory power (loss that silencing a unit costs) that the top tenth of units holds."""
-    return runs.unpenalised("ablation_share") - runs.penalised("ablation_share")
+# Rise of the effective share of the hidden units.
+estimand("effective_neurons", formula="N(b, c) - N(0, c), N the effective share", levels=BOTH)(
+    opposite(fall_of("effective_neurons"))
+)
+# Fall of the share of explanatory power (loss that silencing a unit costs) that the top tenth of units holds.
+estimand("ablation_share", formula="A(0, c) - A(b, c), A the top tenth's share", levels=BOTH)(fall_of("ablation_share"))
 
 
 @estimand(
