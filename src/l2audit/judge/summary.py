@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from l2audit.config.claims import Claim, Constants, Part
 from l2audit.effects.estimands import ESTIMANDS
@@ -121,9 +120,7 @@ def _part_summary(
     view = scored.row(row)
     x, raw = view.clipped[0], view.raw[0]
     found = average(x)
-    without = (
-        [float(moments(np.delete(x, i))[1]) for i in np.flatnonzero(np.isfinite(x))] if found.k > 1 else [math.nan]
-    )
+    without = moments(np.where(np.eye(len(x), dtype=bool), np.nan, x))[1][np.isfinite(x)]
     strata = slice(row - 1, row) if row else slice(None)
     planned = np.asarray(table.planned_datasets[:, strata].any(axis=-1))
     used = np.isfinite(table.u[:, strata]) & scored.judged[0][:, strata, ..., None]
@@ -140,10 +137,10 @@ def _part_summary(
         "sd": found.sd,
         **found.intervals,
         "tau": between_datasets(x, scored.settled().row(row).series[0]),
-        "leave_one_out_low": min(without),
-        "leave_one_out_high": max(without),
+        "leave_one_out_low": min(without, default=math.nan),
+        "leave_one_out_high": max(without, default=math.nan),
         "slope": _slope(judged, index, row, constants),
-        "mde": detectable_effect(int(found.k), found.sd, members, constants.alpha) if found.k > 1 else math.nan,
+        "mde": detectable_effect(int(found.k), found.sd, members, constants.alpha),
         "n_datasets": found.k,
         "n_planned_datasets": int(planned.sum()),
         "n_contrasts": int(used.sum()),
@@ -183,7 +180,7 @@ def _cut(sides: Array) -> dict[str, Any]:
     """
     found = sides[np.isfinite(sides)]
     return {
-        "n_clipped": int((np.abs(np.nan_to_num(sides)) > 0).any(axis=-1).sum()),
+        "n_clipped": int((np.nan_to_num(sides) != 0).any(axis=-1).sum()),
         "all_cut": bool(found.size and found[0] != 0 and (found == found[0]).all()),
     }
 
@@ -214,22 +211,20 @@ def _dataset_summaries(
     part, tasks, view = judged.claim.parts[index], judged.table.tasks, judged.scores[index].row(row)
     raw, active, over_seeds = view.raw[0], view.active[0], average(view.series[0])
     above, below = decisive(view.series[0], np.isfinite(raw).sum(), constants.alpha)
-    found = pd.DataFrame(
-        {
-            "dataset": judged.table.datasets,
-            "task": tasks,
-            "score": view.clipped[0],
-            "unclipped_score": raw,
-            "ci_low": over_seeds.ci_low,
-            "ci_high": over_seeds.ci_high,
-            "value": raw * np.array([part.delta[task] * part.scale[task] for task in tasks]),
-            "n_seeds": over_seeds.k,
-            "active": [None if np.isnan(share) else bool(share >= 0.5) for share in active],
-            "decisive": np.select([above, below], ["above", "below"], ""),
-        },
-        dtype=object,
-    )
-    return [{str(name): value for name, value in row.items()} for row in found[planned].to_dict("records")]
+    columns = {
+        "dataset": judged.table.datasets,
+        "task": tasks,
+        "score": view.clipped[0],
+        "unclipped_score": raw,
+        "ci_low": over_seeds.ci_low,
+        "ci_high": over_seeds.ci_high,
+        "value": raw * np.array([part.delta[task] * part.scale[task] for task in tasks]),
+        "n_seeds": over_seeds.k,
+        "active": [None if np.isnan(share) else bool(share >= 0.5) for share in active],
+        "decisive": np.select([above, below], ["above", "below"], ""),
+    }
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row, wanted in zip(rows, planned, strict=True) if wanted]
 
 
 def labels(judged: Judged, row: int, decision: Decision, rests: Sequence[Mask], constants: Constants) -> list[str]:
