@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from l2audit.config.claims import parse
+from judging import registration
 from l2audit.effects.estimands import ESTIMANDS, Estimand
 from l2audit.effects.evidence import Evidence, stratum_of
 from l2audit.effects.table import EFFECT_KEY, estimate, summarise
@@ -46,28 +46,6 @@ def claim(**changes):
         "parts": [part],
         **changes,
     }
-
-
-def registration(*claims):
-    return parse(
-        {
-            "version": 1,
-            "thread": {"title": "t", "url": "u", "licence": "l"},
-            "constants": {
-                "alpha": 0.05,
-                "clip": 10,
-                "k_min": 5,
-                "dataset_share": 0.2,
-                "seed_share": 0.8,
-                "cell_share": 0.5,
-                "gradient_ratio": 0.05,
-                "balance": 0.05,
-                "band": {"regression": 0.02, "classification": 0.02},
-                "activity": {"norm_drop": 0.1, "decay_exposure": 1.0},
-            },
-            "claims": list(claims),
-        }
-    )
 
 
 def plan_of(losses=("squared",), datasets=("one", "two")):
