@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from l2audit.config.claims import Registration, parse
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.layout import COLUMNS
 from l2audit.effects.table import estimate
 from l2audit.measures import MEASURES
@@ -76,7 +77,7 @@ def effects(
     name: str = "x",
     part: str = "p",
     stratum: str = "all",
-    architectures: Sequence[str] = ("linear",),
+    arms: Sequence[str] = ("linear",),
     levels: Sequence[str] = ("a",),
     seeds: Sequence[float] = (-0.1, 0.0, 0.1, 0.0),
     task: str = "classification",
@@ -93,7 +94,7 @@ def effects(
             "dataset": dataset,
             "task": task,
             "stratum": stratum,
-            "architecture": architecture,
+            "arm": arm,
             "level": level,
             "seed": seed,
             "theta": (score + shift) * DELTA[task],
@@ -102,7 +103,7 @@ def effects(
             "active": active,
         }
         for dataset, score in named.items()
-        for architecture in architectures
+        for arm in arms
         for level in levels
         for seed, shift in enumerate(seeds)
     ]
@@ -194,4 +195,4 @@ def contrasts(
     regression = {name: {"regression": 1} for name in ("scale", "delta")}
     one = part(estimand=estimand, parameters=dict(parameters or {}), unit={"regression": "u"}, **regression)
     registered = registration(claim(**{"parts": [one], "architectures": ["net"], **changes}))
-    return estimate(plan, runs, registered, STRATUM_OF, dict.fromkeys(plan["dataset"], False))
+    return estimate(Evidence(plan, runs, registered, STRATUM_OF, dict.fromkeys(plan["dataset"], False)))

@@ -20,6 +20,7 @@ import yaml
 from l2audit.config.claims import Registration, load
 from l2audit.config.load import table
 from l2audit.effects.counts import runs_behind
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate, summarise
 from l2audit.judge.verdicts import judge
 from l2audit.seeds import canonical, generator
@@ -324,10 +325,10 @@ def _tables() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int
     runs = runs_table()
     collinear = {card["name"]: card["collinear"] for card in cards()}
     plan = runs[[*AXES, *ARM, "beta", "seed"]]
-    effects = estimate(plan, runs, registration(), STRATA, collinear)
-    summary = summarise(plan, runs, registration(), STRATA, collinear)
+    evidence = Evidence(plan, runs, registration(), STRATA, collinear)
+    effects, summary = estimate(evidence), summarise(evidence)
     behind = runs_behind(effects, runs, registration())
-    curves = specify(plan, runs, effects, registration(), STRATA, collinear, choices())
+    curves = specify(evidence, effects, choices())
     return effects, summary, runs["status"].value_counts().sort_index().to_dict(), behind, canonical(curves)
 
 

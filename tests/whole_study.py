@@ -28,6 +28,7 @@ from l2audit.config.load import load, table
 from l2audit.config.study import Config
 from l2audit.data.arrays import load_prepared
 from l2audit.effects.counts import runs_behind
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate, summarise
 from l2audit.files import sha256_of
 from l2audit.judge.verdicts import judge
@@ -46,8 +47,6 @@ from l2audit.wording.registered import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "config" / "claims.yaml"
-RESAMPLES = 10
-"""Of the bootstraps, which decide nothing."""
 
 Train = Callable[[Config, Shard, Mapping[str, Any]], pa.Table]
 
@@ -143,15 +142,16 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
     collinear = {one["name"]: one["collinear"] for one in cards}
     schedule, runs = pd.DataFrame(planned(shards)), read_frame(folder / "runs.parquet")
+    evidence = Evidence(schedule, runs, registration, strata, collinear)
     for name, made in (("effects", estimate), ("summary", summarise)):
-        write_frame(made(schedule, runs, registration, strata, collinear), folder / f"{name}.parquet")
+        write_frame(made(evidence), folder / f"{name}.parquet")
     effects = read_frame(folder / "effects.parquet")
     behind = runs_behind(effects, runs, registration)
-    verdicts = judge(effects, registration, _published("identities"), n_runs=behind, resamples=RESAMPLES)
+    verdicts = judge(effects, registration, _published("identities"), n_runs=behind)
     counts = provenance_of(folder / "runs.parquet")["registrations"]
     verdicts["registered"] = registration_status(registration.sha256, counts)
     choices = specifications.load(ROOT / "config" / "specifications.yaml")
-    curves = specifications.specify(schedule, runs, effects, registration, strata, collinear, choices)
+    curves = specifications.specify(evidence, effects, choices)
     files = [folder / f"card-{one['name']}.json" for one in cards]
     for path, one in zip(files, cards, strict=True):
         path.write_text(json.dumps(one), encoding="utf-8")

@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from l2audit.config.claims import parse
+from judging import registration
 from l2audit.effects.estimands import ESTIMANDS, Estimand
-from l2audit.effects.grid import Thresholds, grids_of
-from l2audit.effects.table import EFFECT_KEY, estimate, stratum_of, summarise
+from l2audit.effects.evidence import Evidence, stratum_of
+from l2audit.effects.table import EFFECT_KEY, estimate, summarise
 from l2audit.measures import MEASURES
 
 BETAS = [0.0, 0.01, 0.1]
 SEEDS = [0, 1, 2]
 LEVELS = {"clean": ("clean", 0.0, 0.0), "vert@0.1,10": ("vert", 0.1, 10.0), "badlev@0.1,10": ("badlev", 0.1, 10.0)}
+COLLINEAR = {"one": True, "two": False}
 STRATA = {"vert": "target", "badlev": "leverage", "sym": "label"}
 DELTA = {"regression": 0.02}
 ARM = {"architecture": "linear", "penalty": "l2", "optimizer": "exact", "scaling": "clean"}
@@ -45,28 +46,6 @@ def claim(**changes):
         "parts": [part],
         **changes,
     }
-
-
-def registration(*claims):
-    return parse(
-        {
-            "version": 1,
-            "thread": {"title": "t", "url": "u", "licence": "l"},
-            "constants": {
-                "alpha": 0.05,
-                "clip": 10,
-                "k_min": 5,
-                "dataset_share": 0.2,
-                "seed_share": 0.8,
-                "cell_share": 0.5,
-                "gradient_ratio": 0.05,
-                "balance": 0.05,
-                "band": {"regression": 0.02, "classification": 0.02},
-                "activity": {"norm_drop": 0.1, "decay_exposure": 1.0},
-            },
-            "claims": list(claims),
-        }
-    )
 
 
 def plan_of(losses=("squared",), datasets=("one", "two")):
@@ -110,6 +89,10 @@ def runs_of(plan: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     )
 
 
+def evidence(plan, runs, *claims) -> Evidence:
+    return Evidence(plan, runs, registration(*(claims or [claim()])), STRATA, COLLINEAR)
+
+
 def by_hand(runs: pd.DataFrame):
     """Reader and chosen beta, written without arrays."""
     table = {(row.dataset, row.loss, row.level, row.beta, row.seed): row for row in runs.itertuples(index=False)}
@@ -122,15 +105,11 @@ def by_hand(runs: pd.DataFrame):
     return table, chosen
 
 
-COLLINEAR = {"one": True, "two": False}
-THRESHOLDS = Thresholds(gradient_ratio=0.05, balance=0.05, band=0.02, norm_drop=0.1, decay_exposure=1.0)
-
-
 @pytest.mark.parametrize("estimand", ["robustness", "sensitivity"])
 def test_contrasts_match_hand_calculation(estimand: str) -> None:
     plan = plan_of()
     runs = runs_of(plan)
-    effects = estimate(plan, runs, registration(claim(part={"estimand": estimand})), STRATA, COLLINEAR)
+    effects = estimate(evidence(plan, runs, claim(part={"estimand": estimand})))
     table, chosen = by_hand(runs)
     assert len(effects) == 2 * 2 * 3
     assert effects["ok"].all() and effects["active"].all()
@@ -149,7 +128,7 @@ def test_contrasts_match_hand_calculation(estimand: str) -> None:
 
 def test_leverage_is_split_by_the_data_card() -> None:
     plan = plan_of()
-    effects = estimate(plan, runs_of(plan), registration(claim()), STRATA, COLLINEAR)
+    effects = estimate(evidence(plan, runs_of(plan)))
     found = set(zip(effects["dataset"], effects["stratum"], strict=True))
     assert found == {
         ("one", "target"),
@@ -163,7 +142,7 @@ def test_leverage_is_split_by_the_data_card() -> None:
 def test_ties_choose_the_largest_beta() -> None:
     plan = plan_of()
     runs = runs_of(plan).assign(validation_risk=0.5)
-    effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    effects = estimate(evidence(plan, runs))
     assert (effects["beta"] == 0.1).all()
 
 
@@ -174,7 +153,7 @@ def test_missing_diverged_unconverged_and_out_of_band_are_rows_with_their_reason
     runs.loc[at & (runs["seed"] == 0), "status"] = "diverged"
     runs.loc[at & (runs["seed"] == 1), "gradient_ratio"] = 0.5
     runs = runs[~(at & (runs["seed"] == 2))]
-    effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    effects = estimate(evidence(plan, runs))
     vert = effects[effects["level"] == "vert@0.1,10"].set_index("seed")
     assert dict(vert["reason"]) == {0: "run diverged", 1: "not converged", 2: "run absent"}
     assert not vert["ok"].any() and vert["theta"].isna().all()
@@ -182,7 +161,7 @@ def test_missing_diverged_unconverged_and_out_of_band_are_rows_with_their_reason
 
     clean = runs["level"] == "clean"
     runs.loc[clean & (runs["beta"] == 0), "validation_risk"] = 0.4  # every penalised beta is now .1 worse
-    effects = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    effects = estimate(evidence(plan, runs))
     assert set(effects.loc[effects["level"] == "badlev@0.1,10", "reason"]) == {"no beta in the judged band"}
 
 
@@ -196,9 +175,9 @@ def diverged(runs: pd.DataFrame, where: str) -> pd.DataFrame:
 def test_a_diverged_run_is_not_chosen_however_low_the_risk_it_seems_to_have() -> None:
     plan = plan_of(datasets=("one",))
     runs = runs_of(plan).assign(validation_risk=plan["beta"].map({0.0: 0.3, 0.01: 0.25, 0.1: 0.2}))
-    assert set(estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)["beta"]) == {0.1}
+    assert set(estimate(evidence(plan, runs))["beta"]) == {0.1}
     lost = diverged(runs, "beta == 0.1 and level == 'clean' and seed == 1")
-    found = estimate(plan, lost, registration(claim()), STRATA, COLLINEAR)
+    found = estimate(evidence(plan, lost))
     assert dict(zip(found["seed"], found["beta"], strict=True)) == {0: 0.1, 1: 0.01, 2: 0.1}
     # The band is drawn around the best run that did not diverge: .25 is then inside.
     assert set(found[found["seed"] == 1]["reason"]) == {""}
@@ -208,10 +187,10 @@ def test_a_diverged_run_is_not_chosen_however_low_the_risk_it_seems_to_have() ->
 def test_the_band_is_not_drawn_around_a_diverged_run() -> None:
     plan = plan_of(datasets=("one",))
     runs = runs_of(plan).assign(validation_risk=plan["beta"].map({0.0: 0.1, 0.01: 0.3, 0.1: 0.3}))
-    found = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    found = estimate(evidence(plan, runs))
     assert set(found["reason"]) == {"no beta in the judged band"}
     lost = diverged(runs, "beta == 0 and level == 'clean'")
-    assert estimate(plan, lost, registration(claim()), STRATA, COLLINEAR)["ok"].all()
+    assert estimate(evidence(plan, lost))["ok"].all()
 
 
 @pytest.mark.parametrize("estimand", sorted(ESTIMANDS.names()))
@@ -225,10 +204,10 @@ def test_a_seed_whose_penalised_runs_all_diverged_is_a_row_with_its_reason(estim
     registered = registration(claim(part=part, strata=[]))
     if "against" in known.takes:  # the one arm there is, which no registration may name
         registered.claims[0].parts[0].parameters["against"] = "linear"
-    found = estimate(plan, lost, registered, STRATA, COLLINEAR)
+    found = estimate(Evidence(plan, lost, registered, STRATA, COLLINEAR))
     assert set(found.loc[found["seed"] == 1, "reason"]) == {"run diverged"}
     assert "run diverged" not in set(found.loc[found["seed"] != 1, "reason"])
-    summary = summarise(plan, lost, registration(claim()), STRATA, COLLINEAR)
+    summary = summarise(evidence(plan, lost))
     shares = summary.query("level == 'clean' and loss == 'squared'").set_index("beta")
     assert shares["chosen"].sum() == pytest.approx(2 / 3)  # such a seed has chosen nothing
     assert shares["in_band"].max() <= 2 / 3
@@ -236,7 +215,7 @@ def test_a_seed_whose_penalised_runs_all_diverged_is_a_row_with_its_reason(estim
 
 def test_no_run_that_diverged_is_certified() -> None:
     plan = plan_of(datasets=("one",))
-    (grids,) = grids_of(plan, diverged(runs_of(plan), "seed == 1"), {"regression": THRESHOLDS}).primary.values()
+    (grids,) = evidence(plan, diverged(runs_of(plan), "seed == 1")).grids.values()
     assert not grids["squared"].certified[..., 1].any()
     assert grids["squared"].certified[..., [0, 2]].all()
 
@@ -245,15 +224,15 @@ def test_an_unpenalised_run_needs_no_certificate() -> None:
     plan = plan_of()
     runs = runs_of(plan)
     assert (runs.loc[runs["beta"] == 0, "gradient_ratio"] == 1).all()
-    assert estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)["ok"].all()
+    assert estimate(evidence(plan, runs))["ok"].all()
 
 
 def test_an_idle_penalty_is_not_active() -> None:
     plan = plan_of()
     same_norm = runs_of(plan).assign(weight_norm=1.0)
-    assert not estimate(plan, same_norm, registration(claim()), STRATA, COLLINEAR)["active"].any()
+    assert not estimate(evidence(plan, same_norm))["active"].any()
     short = runs_of(plan).assign(decay_exposure=0.5)
-    assert not estimate(plan, short, registration(claim()), STRATA, COLLINEAR)["active"].any()
+    assert not estimate(evidence(plan, short))["active"].any()
 
 
 def test_benefit_is_for_overfit_seeds_and_judged_on_test_rows() -> None:
@@ -262,7 +241,7 @@ def test_benefit_is_for_overfit_seeds_and_judged_on_test_rows() -> None:
     zero = (runs["beta"] == 0) & (runs["level"] == "clean")
     runs.loc[zero & (runs["seed"] == 1), "train_risk"] = runs.loc[zero & (runs["seed"] == 1), "validation_risk"]
     part = {"estimand": "benefit", "parameters": {"gap": {"regression": 0.05}}}
-    effects = estimate(plan, runs, registration(claim(part=part, strata=[])), STRATA, COLLINEAR).set_index("seed")
+    effects = estimate(evidence(plan, runs, claim(part=part, strata=[]))).set_index("seed")
     assert effects.loc[1, "reason"] == "not overfit"
     table, chosen = by_hand(runs)
     for seed in (0, 2):
@@ -272,9 +251,7 @@ def test_benefit_is_for_overfit_seeds_and_judged_on_test_rows() -> None:
 
 def test_shrinkage() -> None:
     plan = plan_of()
-    effects = estimate(
-        plan, runs_of(plan), registration(claim(part={"estimand": "shrinkage"}, strata=[])), STRATA, COLLINEAR
-    )
+    effects = estimate(evidence(plan, runs_of(plan), claim(part={"estimand": "shrinkage"}, strata=[])))
     assert np.allclose(effects["theta"], math.log(2)) and set(effects["stratum"]) == {"all"}
 
 
@@ -282,7 +259,7 @@ def test_loss_against_penalty_floors_damage_and_keeps_to_its_kinds() -> None:
     plan = plan_of(losses=("squared", "huber"), datasets=("one",))
     runs = runs_of(plan)
     part = {"estimand": "loss_against_penalty", "parameters": {"kinds": ["vert"], "floor": 0.005}}
-    effects = estimate(plan, runs, registration(claim(part=part, strata=[])), STRATA, COLLINEAR)
+    effects = estimate(evidence(plan, runs, claim(part=part, strata=[])))
     table, chosen = by_hand(runs)
     assert set(effects["level"]) == {"vert@0.1,10"}
     for row in effects.itertuples():
@@ -299,20 +276,14 @@ def test_loss_against_penalty_floors_damage_and_keeps_to_its_kinds() -> None:
 def test_a_claim_passes_over_datasets_that_lack_a_loss_it_needs() -> None:
     plan = plan_of()
     part = {"estimand": "loss_against_penalty", "parameters": {"floor": 0.005}}
-    assert estimate(plan, runs_of(plan), registration(claim(part=part, strata=[])), STRATA, COLLINEAR).empty
+    assert estimate(evidence(plan, runs_of(plan), claim(part=part, strata=[]))).empty
 
 
 def test_order_of_runs_and_plan_does_not_matter() -> None:
     plan = plan_of()
     runs = runs_of(plan)
-    first = estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
-    shuffled = estimate(
-        plan.sample(frac=1, random_state=1),
-        runs.sample(frac=1, random_state=2),
-        registration(claim()),
-        STRATA,
-        COLLINEAR,
-    )
+    first = estimate(evidence(plan, runs))
+    shuffled = estimate(evidence(plan.sample(frac=1, random_state=1), runs.sample(frac=1, random_state=2)))
     pd.testing.assert_frame_equal(first, shuffled)
     assert not first.duplicated(EFFECT_KEY).any()
 
@@ -322,14 +293,14 @@ def test_a_run_outside_the_plan_is_refused() -> None:
     runs = runs_of(plan)
     runs.loc[0, "beta"] = 0.5
     with pytest.raises(ValueError, match="outside the planned grid"):
-        estimate(plan, runs, registration(claim()), STRATA, COLLINEAR)
+        estimate(evidence(plan, runs))
 
 
 def test_summary_means_and_shares() -> None:
     plan = plan_of(datasets=("one",))
     runs = runs_of(plan)
     runs.loc[(runs["level"] == "clean") & (runs["beta"] == 0.1) & (runs["seed"] == 0), "status"] = "diverged"
-    summary = summarise(plan, runs, registration(claim()), STRATA, COLLINEAR)
+    summary = summarise(evidence(plan, runs))
     assert len(summary) == len(LEVELS) * len(BETAS)
     row = summary[(summary["level"] == "clean") & (summary["beta"] == 0.1)].iloc[0]
     used = runs[(runs["level"] == "clean") & (runs["beta"] == 0.1) & (runs["status"] == "ok")]["test_risk"]
@@ -352,7 +323,7 @@ def test_slopes_are_those_of_polyfit_over_the_judged_band() -> None:
     lost = runs.eval("dataset == 'two' and beta in (0.001, 0.1) and seed == 1 and level == 'vert@0.1,10'")
     runs.loc[lost, "status"] = "diverged"  # one beta is left: no slope
     table = {(row.dataset, row.level, row.beta, row.seed): row for row in runs.itertuples(index=False)}
-    found = estimate(plan, runs, registration(claim(part={"estimand": "robustness"})), STRATA, COLLINEAR)
+    found = estimate(evidence(plan, runs, claim(part={"estimand": "robustness"})))
     for row in found.itertuples():
         base = table[row.dataset, row.level, 0.0, row.seed].test_risk
         inside = [
@@ -386,24 +357,22 @@ def test_the_runs_of_another_arm_change_nothing_about_the_primary_ones() -> None
     primary = plan["primary"]
     parts = ["sensitivity", "robustness", "shrinkage"]
     registered = registration(*(claim(id=name, part={"estimand": name}) for name in parts))
-    alone = estimate(plan[primary], runs[primary], registered, STRATA, COLLINEAR)
-    pd.testing.assert_frame_equal(estimate(plan, runs, registered, STRATA, COLLINEAR), alone)
+    alone = estimate(Evidence(plan[primary], runs[primary], registered, STRATA, COLLINEAR))
+    pd.testing.assert_frame_equal(estimate(Evidence(plan, runs, registered, STRATA, COLLINEAR)), alone)
     pd.testing.assert_frame_equal(
-        summarise(plan, runs, registered, STRATA, COLLINEAR),
-        summarise(plan[primary], runs[primary], registered, STRATA, COLLINEAR),
+        summarise(Evidence(plan, runs, registered, STRATA, COLLINEAR)),
+        summarise(Evidence(plan[primary], runs[primary], registered, STRATA, COLLINEAR)),
     )
 
 
 def test_a_claim_that_lists_an_arm_is_judged_on_its_runs() -> None:
     plan, runs = with_an_arm()
-    found = estimate(plan, runs, registration(claim(architectures=["adamw"])), STRATA, COLLINEAR)
-    own = found[found["architecture"] == "adamw"]
+    found = estimate(evidence(plan, runs, claim(architectures=["adamw"])))
+    own = found[found["arm"] == "adamw"]
     alone = plan[~plan["primary"]].assign(primary=True, arm="linear")
-    expected = estimate(alone, runs.loc[alone.index], registration(claim()), STRATA, COLLINEAR)
-    pd.testing.assert_frame_equal(
-        own.drop(columns="architecture").reset_index(drop=True), expected.drop(columns="architecture")
-    )
-    assert set(found["architecture"]) == {"linear", "adamw"}  # the primary ones are there for the map
+    expected = estimate(evidence(alone, runs.loc[alone.index]))
+    pd.testing.assert_frame_equal(own.drop(columns="arm").reset_index(drop=True), expected.drop(columns="arm"))
+    assert set(found["arm"]) == {"linear", "adamw"}  # the primary ones are there for the map
 
 
 @pytest.fixture
@@ -420,7 +389,7 @@ def rivalry():
 
 def test_an_arm_is_compared_with_another_seed_by_seed_each_at_its_own_beta(rivalry) -> None:
     plan, runs = with_an_arm()
-    found = estimate(plan, runs, registration(rivalry), STRATA, COLLINEAR).query("architecture == 'adamw'")
+    found = estimate(evidence(plan, runs, rivalry)).query("arm == 'adamw'")
     assert set(found["level"]) == {"vert@0.1,10"}  # the arm was not planned at the other level
     assert set(found["seed"]) == {0, 1}
     for row in found.itertuples():
@@ -435,7 +404,7 @@ def test_an_arm_is_compared_with_another_seed_by_seed_each_at_its_own_beta(rival
 def test_a_run_that_is_missing_in_the_other_arm_makes_a_contrast_unusable(rivalry) -> None:
     plan, runs = with_an_arm()
     lost = (runs["penalty"] == "l2") & (runs["seed"] == 1) & (runs["beta"] > 0) & (runs["level"] != "clean")
-    found = estimate(plan, runs[~lost], registration(rivalry), STRATA, COLLINEAR).query("architecture == 'adamw'")
+    found = estimate(evidence(plan, runs[~lost], rivalry)).query("arm == 'adamw'")
     assert dict(zip(found["seed"], found["reason"], strict=True)) == {0: "", 1: "run absent"}
 
 
@@ -443,8 +412,18 @@ def test_an_arm_with_more_seeds_is_compared_on_those_that_both_have(rivalry) -> 
     plan, runs = with_an_arm()
     turned = {**rivalry, "architectures": ["linear"]}
     turned["parts"] = [{**rivalry["parts"][0], "parameters": {"against": "adamw"}}]
-    found = estimate(plan, runs, registration(turned), STRATA, COLLINEAR)
+    found = estimate(evidence(plan, runs, turned))
     assert set(found["dataset"]) == {"one"}
     assert {(row.seed, row.reason) for row in found.itertuples()} == {(0, ""), (1, "")}
-    there = estimate(plan, runs, registration(rivalry), STRATA, COLLINEAR).query("architecture == 'adamw'")
+    there = estimate(evidence(plan, runs, rivalry)).query("arm == 'adamw'")
     np.testing.assert_allclose(found["theta"].dropna(), -there["theta"])
+
+
+def test_a_lost_run_without_a_penalty_does_not_make_a_penalty_idle_where_nothing_needs_it(rivalry) -> None:
+    plan, runs = with_an_arm()
+    lost = diverged(runs, "penalty == 'decay' and beta == 0 and seed == 1").assign(decay_exposure=2.0)
+    lost.loc[lost["status"] == "diverged", "weight_norm"] = np.nan
+    found = estimate(evidence(plan, lost, rivalry)).query("arm == 'adamw'")
+    assert found["ok"].all() and found["active"].all()
+    short = estimate(evidence(plan, lost.assign(decay_exposure=0.5), rivalry)).query("arm == 'adamw'")
+    assert short["ok"].all() and not short["active"].any()

@@ -16,6 +16,7 @@ from judging import arm_plan, claim, contrasts, drawn_runs, effects, part, regis
 from l2audit.config.claims import load
 from l2audit.effects.counts import runs_behind
 from l2audit.effects.estimands import ESTIMANDS
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
 from l2audit.judge.verdicts import judge
 from l2audit.measures import MEASURES
@@ -344,7 +345,7 @@ class TestArms:
         assert set(found["seed"]) == {0, 1} and found["ok"].all()
         one = part(estimand="sparsity_against", parameters=self.AGAINST, unit={"regression": "u"})
         one |= {"scale": {"regression": 1}, "delta": {"regression": 1}}
-        entry = judge(found, registration(claim(parts=[one], architectures=["net"])), resamples=20)["claims"][0]
+        entry = judge(found, registration(claim(parts=[one], architectures=["net"])))["claims"][0]
         assert (entry["dropped"], entry["unused"], entry["n_datasets"]) == ({}, {}, 6)
 
     def test_a_dataset_or_level_that_one_arm_lacks_is_not_planned(self) -> None:
@@ -358,9 +359,9 @@ class TestArms:
         plan = arm_plan(datasets=list("abcdef"))
         one = part(estimand="sparsity_against", parameters=self.AGAINST)
         settings = registration(claim(parts=[one], architectures=["net"]), claim("y", architectures=["placebo"]))
-        found = estimate(plan, drawn_runs(plan), settings, {"vert": "target"}, dict.fromkeys("abcdef", False))
+        found = estimate(Evidence(plan, drawn_runs(plan), settings, {"vert": "target"}, dict.fromkeys("abcdef", False)))
         assert found.empty
-        first, second = judge(found, settings, resamples=20)["claims"]
+        first, second = judge(found, settings)["claims"]
         assert first["verdict"] == second["verdict"] == "inconclusive (too few datasets)"
         told = "This study cannot judge it: no dataset was planned for which it trains both net and other "
         assert first["sentence"] == f"{told}under cross-entropy or squared loss, and 5 are needed."
@@ -370,12 +371,12 @@ class TestArms:
     def test_arms_that_a_claim_does_not_list_are_for_a_map_alone(self) -> None:
         plan = pd.concat([arm_plan(), arm_plan("unlisted", penalty="l1")], ignore_index=True)
         runs = drawn_runs(plan)
-        assert set(contrasts(plan, runs, "robustness")["architecture"]) == {"net"}
+        assert set(contrasts(plan, runs, "robustness")["arm"]) == {"net"}
         mapped = contrasts(plan, runs, "robustness", strata=["target"])
-        assert set(mapped["architecture"]) == {"net", "unlisted"}
+        assert set(mapped["arm"]) == {"net", "unlisted"}
         plan, runs = study()
         compared = contrasts(plan, runs, "omission", PARAMETERS["omission"], strata=["target"])
-        assert set(compared["architecture"]) == {"net"}
+        assert set(compared["arm"]) == {"net"}
 
 
 def test_kinds_keep_a_part_to_some_contaminations() -> None:
@@ -490,7 +491,7 @@ def test_the_models_behind_a_claim_are_those_that_its_estimands_read() -> None:
 
 def test_the_gate_is_for_claims_and_a_placebo_does_without() -> None:
     rows = effects(spread(-3, 0.5, 8), active=False, seeds=(-0.01, 0.01, 0.0, 0.0))
-    assert judge(rows, registration(), resamples=20)["claims"][0]["verdict"] == "inconclusive (L2 inactive)"
+    assert judge(rows, registration())["claims"][0]["verdict"] == "inconclusive (L2 inactive)"
 
 
 PLACEBO = {
@@ -503,7 +504,7 @@ PLACEBO = {
 class TestPlacebo:
     def control(self, scores: list[float], seeds: tuple[float, ...] = (-0.01, 0.01, 0.0, 0.0)) -> dict[str, Any]:
         rows = effects(scores, active=False, seeds=seeds)
-        (entry,) = judge(rows, registration(claim(**PLACEBO)), resamples=20)["controls"]
+        (entry,) = judge(rows, registration(claim(**PLACEBO)))["controls"]
         return entry
 
     def test_nothing_comes_of_nothing(self) -> None:
@@ -523,7 +524,7 @@ class TestPlacebo:
         assert entry["outcome"] == "underpowered"
         assert entry["sentence"].startswith("Underpowered: averaged over 10 datasets, the effect is ")
         assert entry["sentence"].endswith("smaller than 1.0, the smallest effect that counts, either way.")
-        found = judge(effects(spread(mean, sd, 10), seeds=wide), registration(claim(**PLACEBO)), resamples=20)
+        found = judge(effects(spread(mean, sd, 10), seeds=wide), registration(claim(**PLACEBO)))
         assert found["controls_hold"]
 
     def test_split_datasets_are_not_what_it_is_there_to_show(self) -> None:

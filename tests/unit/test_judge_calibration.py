@@ -61,7 +61,7 @@ def test_the_generator_has_the_moments_that_it_states() -> None:
     assert raw.mean() == pytest.approx(2.0, abs=0.05)
     assert raw.var() == pytest.approx(expected, rel=0.03)
     assert len(cases) == 9
-    skewed = simulate(scenario(0.0, tau=1.0, spread="skew"), 2000, CONSTANTS)[1][0].pooled().raw
+    skewed = simulate(scenario(0.0, tau=1.0, spread="skew"), 2000, CONSTANTS)[1][0].row(0).raw
     assert stats.skew(skewed, axis=None) > 1
 
 

@@ -139,6 +139,19 @@ def test_faults_name_the_key_and_the_fix(raw: dict[str, Any], message: str) -> N
         ("evenness", {"measure": "gini_all"}, []),
         ("evenness", {}, [("measure", "the estimand 'evenness' needs this parameter", "add `measure:`")]),
         ("evenness", {"measure": "gini_al"}, [("measure", "unknown measure 'gini_al'", "did you mean 'gini_all'?")]),
+        ("selectivity", {}, []),
+        ("sparsity_against", {"against": "linear-l1", "measure": "selectivity"}, []),
+        (
+            "clean_rise",
+            {"measure": "selectivity"},
+            [
+                (
+                    "measure",
+                    "'selectivity' compares a run with beta = 0, where it has no value, but 'clean_rise' needs one",
+                    "name another measure, or an estimand that reads it at the chosen beta alone",
+                )
+            ],
+        ),
         (
             "evenness",  # a claim about clean rows has no kinds of contamination
             {"measure": "gini_all", "kinds": ["sym"]},
@@ -201,7 +214,7 @@ def test_a_claim_gets_nothing_of_a_study_where_no_contrast_is_planned_for_it(stu
     effects = planned_effects(runs, registration, strata, {})
     idle = set()
     for one in registration.family(*MEASURED):
-        own = effects[(effects["claim"] == one.id) & effects["architecture"].isin(one.architectures)]
+        own = effects[(effects["claim"] == one.id) & effects["arm"].isin(one.arms)]
         if set(own["part"]) != {part.id for part in one.parts}:
             idle.add(one.id)
     found = without_evidence(registration, config)

@@ -28,7 +28,7 @@ def planned() -> pd.DataFrame:
 
 
 def test_the_plan_has_the_contrasts_of_the_study_and_none_is_usable(planned: pd.DataFrame) -> None:
-    key = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
+    key = ["claim", "part", "role", "dataset", "task", "stratum", "arm", "level", "seed"]
     pd.testing.assert_frame_equal(planned[key], example()["effects"][key], check_dtype=False)
     assert not planned["ok"].any()
 
@@ -59,7 +59,7 @@ def test_the_default_study_has_the_arms_that_every_claim_takes() -> None:
 def test_a_study_without_the_arms_of_a_claim_judges_none_and_says_so() -> None:
     effects = in_study("smoke")
     assert not set(effects["claim"]) & {"A1", "A1s", "e"}
-    entries = {one["id"]: one for one in judge(effects, own_registration(), resamples=20)["added"]}
+    entries = {one["id"]: one for one in judge(effects, own_registration())["added"]}
     assert entries["A1"]["verdict"] == "inconclusive (too few datasets)"
     assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in entries["A1"]["sentence"]
 
@@ -74,7 +74,7 @@ def settings() -> Registration:
 
 
 def test_families_count_as_the_judge_counts_them() -> None:
-    families = judge(effects([1.0] * 5), settings(), resamples=20)["families"]
+    families = judge(effects([1.0] * 5), settings())["families"]
     assert rows_in_families(settings()) == {"claims": families["claims"], "added": families["added"], "control": 1}
     assert families["control pc 0"] == 1
 

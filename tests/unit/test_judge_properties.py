@@ -64,7 +64,7 @@ def random_effects(seed: int) -> pd.DataFrame:
                 if rng.random() < 0.15:
                     continue
                 base = flipped * centre[s] + scale * rng.standard_normal()
-                for a, level in itertools.product(one.architectures, ("x", "y")):
+                for a, level in itertools.product(one.arms, ("x", "y")):
                     if rng.random() < 0.05:
                         continue
                     for seed_number in range(6 if a == "mlp" else 5):
@@ -77,7 +77,7 @@ def random_effects(seed: int) -> pd.DataFrame:
                                 "dataset": f"d{d}",
                                 "task": task,
                                 "stratum": s,
-                                "architecture": a,
+                                "arm": a,
                                 "level": level,
                                 "seed": seed_number,
                                 "theta": (base + noise * rng.standard_normal()) * DELTA[task] if ok else np.nan,
@@ -98,7 +98,7 @@ SlowScores = tuple[dict[Any, float], dict[Any, list[float]], dict[Any, float]]
 def slow_scores(rows: list[dict[str, Any]], one: names.Claim, p: str) -> SlowScores:
     """(dataset, stratum) -> y, z and share active, by loops over rows; steps 1-4 of docs/statistics.md."""
     rows = [r for r in rows if r["claim"] == one.id and r["part"] == p and r["role"] == one.role]
-    rows = [r for r in rows if r["architecture"] in one.architectures]
+    rows = [r for r in rows if r["arm"] in one.arms]
     if one.strata:
         rows = [r for r in rows if r["stratum"] in one.strata]
     else:
@@ -107,11 +107,11 @@ def slow_scores(rows: list[dict[str, Any]], one: names.Claim, p: str) -> SlowSco
     planned = defaultdict(set)
     for r in rows:
         datasets[r["stratum"]].add(r["dataset"])
-        planned[r["stratum"], r["architecture"]].add(r["dataset"])
-    rows = [r for r in rows if planned[r["stratum"], r["architecture"]] == datasets[r["stratum"]]]
+        planned[r["stratum"], r["arm"]].add(r["dataset"])
+    rows = [r for r in rows if planned[r["stratum"], r["arm"]] == datasets[r["stratum"]]]
     cells: dict[Any, dict[int, Any]] = defaultdict(dict)
     for r in rows:
-        cells[r["dataset"], r["stratum"], r["architecture"], r["level"]][r["seed"]] = r
+        cells[r["dataset"], r["stratum"], r["arm"], r["level"]][r["seed"]] = r
     if not cells:
         return {}, {}, {}
     common = set.intersection(*(set(c) for c in cells.values()))
@@ -249,7 +249,7 @@ def slow_read(row: dict[str, Any], first: bool, second: bool) -> str:
 
 
 def fast_judge(table: pd.DataFrame) -> dict[tuple[str, str], str]:
-    found = judge(table, SETTINGS, resamples=20)
+    found = judge(table, SETTINGS)
     entries = [*found["claims"], *found["added"], *found["controls"]]
     return {(e["id"], r["stratum"]): r["verdict"] for e in entries for r in (e, *e["strata"])}
 
@@ -273,14 +273,14 @@ def test_the_order_of_rows_and_columns_does_not_show(seed: int, shuffle: Any) ->
     shuffle.shuffle(rows)
     shuffle.shuffle(columns)
     shuffled = table.iloc[rows][columns].set_index(pd.Index(np.arange(len(table)) * 3 + 7))
-    first, second = (json.dumps(judge(t, SETTINGS, resamples=50)) for t in (table, shuffled))
+    first, second = (json.dumps(judge(t, SETTINGS)) for t in (table, shuffled))
     assert first == second
 
 
 def test_the_table_is_left_as_it_was() -> None:
     table = random_effects(1)
     before = table.copy(deep=True)
-    judge(table, SETTINGS, resamples=20)
+    judge(table, SETTINGS)
     pd.testing.assert_frame_equal(table, before)
 
 

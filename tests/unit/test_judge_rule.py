@@ -21,7 +21,7 @@ STRATA = ["label", "target", "leverage"]
 
 def verdict(table: pd.DataFrame, *claims: dict[str, Any], **constants: Any) -> dict[str, Any]:
     """The entry of the first claim."""
-    entry: dict[str, Any] = judge(table, registration(*claims, **constants), resamples=50)["claims"][0]
+    entry: dict[str, Any] = judge(table, registration(*claims, **constants))["claims"][0]
     return entry
 
 
@@ -53,7 +53,7 @@ class TestSteps1To4:
         table = together(
             effects({"a": 1.0}, levels=["x"]),
             effects({"a": 5.0}, levels=["y"]),
-            effects({"a": 7.0}, levels=["x"], architectures=["mlp"]),
+            effects({"a": 7.0}, levels=["x"], arms=["mlp"]),
         )
         entry = verdict(table, claim(architectures=["linear", "mlp"]))
         assert entry["parts"][0]["datasets"][0]["score"] == pytest.approx(5.0)
@@ -94,34 +94,34 @@ class TestSteps1To4:
         entry = verdict(table, claim(strata=STRATA))
         assert entry["parts"][0]["datasets"][0]["score"] == pytest.approx((10 + 4) / 2)
 
-    def test_an_architecture_not_on_every_dataset_is_for_the_map_only(self) -> None:
-        table = together(effects([1.0, 1.0]), effects({"d00": 9.0}, architectures=["conv5"]))
+    def test_an_arm_not_on_every_dataset_is_for_the_map_only(self) -> None:
+        table = together(effects([1.0, 1.0]), effects({"d00": 9.0}, arms=["conv5"]))
         entry = verdict(table, claim(architectures=["linear", "conv5"]))
         assert entry["estimate"] == pytest.approx(1.0)
-        assert entry["unused"] == {"architecture not planned on every dataset of the row": 4}
+        assert entry["unused"] == {"arm not planned on every dataset of the row": 4}
 
-    def test_an_architecture_may_enter_one_stratum_and_not_another(self) -> None:
+    def test_an_arm_may_enter_one_stratum_and_not_another(self) -> None:
         table = together(
-            effects({"a": 1.0}, stratum="label", architectures=["linear", "conv5"]),
+            effects({"a": 1.0}, stratum="label", arms=["linear", "conv5"]),
             effects({"a": 1.0, "b": 1.0}, stratum="target"),
-            effects({"a": 9.0}, stratum="target", architectures=["conv5"]),
+            effects({"a": 9.0}, stratum="target", arms=["conv5"]),
         )
         entry = verdict(table, claim(architectures=["linear", "conv5"], strata=STRATA))
         assert [row["n_contrasts"] for row in entry["strata"]] == [8, 8, 0]
-        assert entry["unused"] == {"architecture not planned on every dataset of the row": 4}
+        assert entry["unused"] == {"arm not planned on every dataset of the row": 4}
 
     def test_only_common_seeds_enter(self) -> None:
         table = together(
-            effects({"a": 1.0}, seeds=(0, 0, 0, 0, 50.0)), effects({"a": 1.0}, architectures=["mlp"], seeds=(0,) * 4)
+            effects({"a": 1.0}, seeds=(0, 0, 0, 0, 50.0)), effects({"a": 1.0}, arms=["mlp"], seeds=(0,) * 4)
         )
         entry = verdict(table, claim(architectures=["linear", "mlp"]))
         assert entry["estimate"] == pytest.approx(1.0)
         assert entry["unused"] == {"seed not planned in every cell": 1}
 
-    def test_only_registered_architectures_roles_and_datasets_enter(self) -> None:
+    def test_only_registered_arms_roles_and_datasets_enter(self) -> None:
         table = together(
             effects({"a": 1.0}),
-            effects({"a": 9.0}, architectures=["conv5"]),
+            effects({"a": 9.0}, arms=["conv5"]),
             effects({"c": 9.0}, role="control"),
             effects({"b": 9.0}),
         )

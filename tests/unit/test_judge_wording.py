@@ -23,7 +23,7 @@ WIDE = (-5, 5, -5, 5)
 
 
 def verdicts(rows: pd.DataFrame, *claims: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return judge(rows, registration(*claims), resamples=20, **options)
+    return judge(rows, registration(*claims), **options)
 
 
 def sentence(rows: pd.DataFrame, *claims: dict[str, Any]) -> str:
@@ -328,7 +328,7 @@ def everything() -> tuple[pd.DataFrame, Registration]:
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
 def test_the_table_fits_the_terminal_and_is_ascii(width: int) -> None:
-    text = verdict_table(judge(*everything(), resamples=20), width)
+    text = verdict_table(judge(*everything()), width)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= width
 
@@ -347,7 +347,7 @@ def test_text_tables_keep_names_and_align_numbers() -> None:
 
 
 def test_a_changed_registration_is_told_above_the_verdicts() -> None:
-    found = judge(*everything(), resamples=20)
+    found = judge(*everything())
     assert (
         "registration"
         not in verdict_table({**found, "registered": registration_status("a" * 64, {"a" * 64: 3})}).lower()
@@ -359,7 +359,7 @@ def test_a_changed_registration_is_told_above_the_verdicts() -> None:
 
 
 def test_the_table_shows_claims_kinds_and_controls() -> None:
-    lines = verdict_table(judge(*everything(), resamples=20), 100).splitlines()
+    lines = verdict_table(judge(*everything()), 100).splitlines()
     assert any(line.split()[:2] == ["x", "mixed"] for line in lines)
     assert any(line.startswith("  label ") and "supported" in line and "+4.0 [3.2, 4.8]" in line for line in lines)
     assert "    control failed: expected supported" in lines

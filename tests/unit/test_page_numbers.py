@@ -30,9 +30,8 @@ from whole_study import CLAIMS, ROOT, checked, document, faked, no_svg, run
 PUBLISHED = ROOT / "report" / "published"
 REGISTERED = {one["id"]: one for one in yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["claims"]}
 CONSTANTS = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["constants"]
-KEY = ["part", "dataset", "stratum", "architecture", "level"]
+KEY = ["part", "dataset", "stratum", "arm", "level"]
 LOSS = {"classification": "cross_entropy", "regression": "squared"}
-RESAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -54,14 +53,14 @@ class Evidence:
     def planned(self, name: str) -> pd.DataFrame:
         """The planned effects of the arms of a claim, at the architectures and seeds that all of its cells have."""
         said = REGISTERED[name]
-        rows = self.effects[self.effects["claim"].eq(name) & self.effects["architecture"].isin(said["architectures"])]
+        rows = self.effects[self.effects["claim"].eq(name) & self.effects["arm"].isin(said["architectures"])]
         if not said["strata"]:
             rows = rows.assign(level=rows["stratum"] + rows["level"], stratum="all")
         whole = [
             one
             for _, part in rows.groupby("part")
             for _, stratum in part.groupby("stratum")
-            for _, one in stratum.groupby("architecture")
+            for _, one in stratum.groupby("arm")
             if one["dataset"].nunique() == stratum["dataset"].nunique()
         ]
         rows = pd.concat(whole) if whole else rows.iloc[:0]
@@ -108,11 +107,11 @@ def published() -> Evidence:
     effects, summary = (pd.read_parquet(PUBLISHED / f"{name}.parquet") for name in ("effects", "summary"))
     read = {name: json.loads((PUBLISHED / f"{name}.json").read_text(encoding="utf-8")) for name in JSON}
     arms = yaml.safe_load((ROOT / "config/studies/default.yaml").read_text(encoding="utf-8"))["arms"]
-    architectures = {name: name for name in summary["architecture"].unique()}
+    architectures = {name: name for name in summary["arm"].unique()}
     architectures |= {name: arm["architecture"] for name, arm in arms.items()}
     provenance = read["provenance"]
     told = {**provenance["runs"], "architectures": architectures, "kinds": sorted(summary["kind"].unique())}
-    verdicts = judge(effects, load_claims(CLAIMS), read["identities"], resamples=RESAMPLES)
+    verdicts = judge(effects, load_claims(CLAIMS), read["identities"])
     page = build_page(
         verdicts,
         effects,
@@ -184,7 +183,7 @@ def test_the_facts_at_the_head(evidence: Evidence) -> None:
             continue
         for part, rows in evidence.planned(entry["id"]).groupby("part"):
             datasets |= set(rows["dataset"])
-            arms |= {*rows["architecture"], *rivals(entry["id"], part)}
+            arms |= {*rows["arm"], *rivals(entry["id"], part)}
             seeds.append(rows["seed"].nunique())
             levels |= set(evidence.effects.loc[rows.index, "level"])
             if part == "f2":
@@ -206,13 +205,13 @@ def test_the_models_and_datasets_that_enter_each_verdict(evidence: Evidence) -> 
     for entry in evidence.entries():
         rows = evidence.planned(entry["id"])
         assert entry["entered"]["datasets"] == sorted(rows["dataset"].unique())
-        assert sorted(entry["entered"]["arms"]) == sorted(rows["architecture"].unique())
+        assert sorted(entry["entered"]["arms"]) == sorted(rows["arm"].unique())
         against = {arm for part in rows["part"].unique() for arm in rivals(entry["id"], part)}
         assert set(entry["entered"]["against"]) == against
         seeds = rows.groupby("part")["seed"].nunique()
         assert entry["entered"]["repetitions"] == ([seeds.min(), seeds.max()] if len(seeds) else [])
         if entry["family"] != "control" and len(rows):
-            own = ", ".join(arm for arm in REGISTERED[entry["id"]]["architectures"] if arm in set(rows["architecture"]))
+            own = ", ".join(arm for arm in REGISTERED[entry["id"]]["architectures"] if arm in set(rows["arm"]))
             assert f"Models that enter the verdict: {own}{', compared with' if against else '.'}" in section(
                 evidence, entry["id"]
             )
@@ -271,7 +270,7 @@ def test_every_planned_effect_entered_or_is_listed_with_its_reason(evidence: Evi
     shown = Counter[str]()
     for name, _, n in lines:
         shown[name] += int(n.replace("\u202f", ""))
-    own = evidence.effects[["claim", "architecture"]].itertuples(index=False)
+    own = evidence.effects[["claim", "arm"]].itertuples(index=False)
     planned = Counter(name for name, arm in own if arm in REGISTERED[name]["architectures"])
     for entry in evidence.entries():
         left_out = sum(entry["dropped"].values()) + sum(entry["unused"].values())
@@ -294,7 +293,7 @@ def test_the_runs_behind_each_claim(uneven: Evidence) -> None:
                 losses = {LOSS[row.task], *(["huber"] if part == "i1" else [])}
                 needed |= {
                     (row.dataset, arm, loss, level, row.seed)
-                    for arm in (row.architecture, *rivals(entry["id"], part))
+                    for arm in (row.arm, *rivals(entry["id"], part))
                     for loss in losses
                     for level in levels
                 }
@@ -324,7 +323,7 @@ def test_the_spread_between_datasets_takes_no_seed_noise_from_scores_that_were_c
         made_effects(dict.fromkeys(scores, 40.0), stratum="target", seeds=seeds),
     )
     settings = made_registration(raw_claim(strata=["label", "target"]))
-    (part,) = judge(rows, settings, resamples=RESAMPLES)["claims"][0]["parts"]
+    (part,) = judge(rows, settings)["claims"][0]["parts"]
     x = (np.array(list(scores.values())) + 10) / 2
     noise = (np.std(seeds, ddof=1) / 2) ** 2 / len(seeds)
     assert part["tau"] == pytest.approx(np.sqrt(x.var(ddof=1) - noise))

@@ -11,14 +11,14 @@ UNKNOWN = {"rho": None, "ci_low": None, "ci_high": None, "across_cells": None}
 TASKS = ("classification", "regression")
 
 
-def row(architecture: str = "linear", stratum: str = "all", **changes: Any) -> dict[str, Any]:
+def row(arm: str = "linear", stratum: str = "all", **changes: Any) -> dict[str, Any]:
     """Ten datasets, five of each task."""
     points = [
         {"dataset": f"d{k}", "task": TASKS[k % 2], "evenness": k / 20 - 0.2, "damage": (7 * k % 10) / 20 - 0.2}
         for k in range(10)
     ]
     figures = {"rho": -0.25, "ci_low": -0.71, "ci_high": 0.38, "across_cells": 0.5}
-    place = {"architecture": architecture, "stratum": stratum, "n_datasets": 10, "n_cells": 12}
+    place = {"arm": arm, "stratum": stratum, "n_datasets": 10, "n_cells": 12}
     return {**place, **figures, "datasets": points, **changes}
 
 

@@ -240,14 +240,8 @@ def test_a_run_that_diverged_has_axes_and_a_reason_and_nothing_else() -> None:
 
 def test_a_run_that_diverged_is_never_the_best() -> None:
     runs = diverged().runs.to_pandas()
-    found = Grid.of(
-        ("toy", "classification", "mlp", "cross_entropy"),
-        runs,
-        ["clean", "sym@0.2"],
-        list(DIVERGING.betas),
-        [0],
-        Thresholds(0.05, 0.05, np.inf, 0.1, 1.0),
-    )
+    found = Grid.of("classification", "cross_entropy", runs, runs, Thresholds(0.05, 0.05, np.inf, 0.1, 1.0))
+    assert (found.levels, list(found.betas)) == (["clean", "sym@0.2"], list(DIVERGING.betas))
     assert found.best("clean").tolist() == found.best("sym@0.2").tolist() == [1]
     assert found.band[:, 0].tolist() == [False, True, False]
 

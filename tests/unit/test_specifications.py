@@ -17,7 +17,7 @@ from judging import claim, part, raw_registration
 from l2audit.config.claims import parse
 from l2audit.config.faults import ConfigError
 from l2audit.config.schema import schema
-from l2audit.effects.grid import Thresholds, grids_of
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
 from l2audit.errors import UserError
 from l2audit.judge.rule import VERDICT_CODES
@@ -92,8 +92,8 @@ def runs_of(plan: pd.DataFrame) -> pd.DataFrame:
 
 def curve_of(plan: pd.DataFrame, runs: pd.DataFrame, raw: dict[str, Any], choices: Choices = CHOICES) -> dict[str, Any]:
     registration = parse(raw_registration(raw))
-    effects = estimate(plan, runs, registration, STRATA, COLLINEAR)
-    return specify(plan, runs, effects, registration, STRATA, COLLINEAR, choices)
+    evidence = Evidence(plan, runs, registration, STRATA, COLLINEAR)
+    return specify(evidence, estimate(evidence), choices)
 
 
 def by_hand(plan: pd.DataFrame, runs: pd.DataFrame, raw: dict[str, Any], chosen: dict[str, str]) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def by_hand(plan: pd.DataFrame, runs: pd.DataFrame, raw: dict[str, Any], chosen:
             theirs = runs[~clean].set_index(where).loc[[tuple(row) for row in others[where].itertuples(index=False)]]
             runs.loc[others.index, "validation_risk"] = theirs[CONTAMINATED_RISK].to_numpy()
     registration = parse(raw_registration(raw, **constants))
-    effects = estimate(plan, runs, registration, STRATA, COLLINEAR)
+    effects = estimate(Evidence(plan, runs, registration, STRATA, COLLINEAR))
     _, decision = decided(effects, registration)
     return tuple(VERDICT_CODES[int(code[0])] for code in decision.verdicts[0])
 
@@ -186,7 +186,7 @@ def test_the_registered_specification_is_the_judges_verdict(
     plan: pd.DataFrame, runs: pd.DataFrame, curve: dict[str, Any]
 ) -> None:
     registration = parse(raw_registration(raw_claim()))
-    judged, decision = decided(estimate(plan, runs, registration, STRATA, COLLINEAR), registration)
+    judged, decision = decided(estimate(Evidence(plan, runs, registration, STRATA, COLLINEAR)), registration)
     (found,) = curve["claims"]
     first = found["specifications"][0]
     assert named(first) == {axis: CHOICES[axis][0].name for axis in AXES}
@@ -271,10 +271,10 @@ def test_no_rule_chooses_a_diverged_run_nor_beta_zero(rule: str) -> None:
     runs = runs_of(plan).assign(validation_risk=falling, **{CONTAMINATED_RISK: falling})
     seeds, betas = sorted(plan["seed"].unique()), sorted(beta.unique())
     lost = ((runs["seed"] == seeds[0]) & (beta == betas[-1])) | ((runs["seed"] == seeds[-1]) & (beta > 0))
-    thresholds = Thresholds(gradient_ratio=0.05, balance=0.05, band=0.02, norm_drop=0.1, decay_exposure=1.0)
+    registration = parse(raw_registration(raw_claim()))
 
     def chosen(runs: pd.DataFrame) -> list[int]:
-        (grids,) = grids_of(plan, runs, {"regression": thresholds}).primary.values()
+        (grids,) = Evidence(plan, runs, registration, STRATA, COLLINEAR).grids.values()
         found = [RULES[rule](grids["squared"], level).tolist() for level in grids["squared"].levels]
         assert found == found[:1] * len(found)
         return found[0]
@@ -344,25 +344,25 @@ def test_an_arm_that_is_asked_for_no_certificate_is_asked_for_none_in_any_readin
 def test_the_order_of_rows_does_not_change_a_byte(plan: pd.DataFrame, runs: pd.DataFrame) -> None:
     registration = parse(raw_registration(raw_claim()))
     shuffled = [table.sample(frac=1, random_state=k) for k, table in enumerate((plan, runs))]
-    effects = estimate(plan, runs, registration, STRATA, COLLINEAR).sample(frac=1, random_state=2)
-    again = specify(*shuffled, effects, registration, STRATA, COLLINEAR, FEW)
+    effects = estimate(Evidence(plan, runs, registration, STRATA, COLLINEAR)).sample(frac=1, random_state=2)
+    again = specify(Evidence(*shuffled, registration, STRATA, COLLINEAR), effects, FEW)
     assert canonical(again) == canonical(curve_of(plan, runs, raw_claim(), FEW))
 
 
 def test_effects_of_other_runs_are_refused(plan: pd.DataFrame, runs: pd.DataFrame) -> None:
     registration = parse(raw_registration(raw_claim()))
-    effects = estimate(plan, runs.assign(test_risk=0.5), registration, STRATA, COLLINEAR)
+    effects = estimate(Evidence(plan, runs.assign(test_risk=0.5), registration, STRATA, COLLINEAR))
     with pytest.raises(UserError, match="not those of these runs"):
-        specify(plan, runs, effects, registration, STRATA, COLLINEAR, FEW)
+        specify(Evidence(plan, runs, registration, STRATA, COLLINEAR), effects, FEW)
 
 
 def test_controls_and_claims_without_a_dataset_have_no_curve(plan: pd.DataFrame, runs: pd.DataFrame) -> None:
     control = {**raw_claim(), "id": "y", "family": "control", "expects": ["supported"]}
     elsewhere = {**raw_claim(architectures=("conv",)), "id": "z"}
     registration = parse(raw_registration(raw_claim(), control, elsewhere))
-    effects = estimate(plan, runs, registration, STRATA, COLLINEAR)
+    effects = estimate(Evidence(plan, runs, registration, STRATA, COLLINEAR))
     registered = parse_choices({**RAW, **{axis: RAW[axis][:1] for axis in AXES}})
-    found = specify(plan, runs, effects, registration, STRATA, COLLINEAR, registered)
+    found = specify(Evidence(plan, runs, registration, STRATA, COLLINEAR), effects, registered)
     assert [(one["id"], one["of"]) for one in found["claims"]] == [("x", 1)]
 
 

@@ -14,6 +14,7 @@ import pytest
 from l2audit.cli import main
 from l2audit.config.load import load
 from l2audit.effects.estimands import ESTIMANDS, fit
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
 from l2audit.judge.verdicts import judge
 from l2audit.pipeline.check import load_verified
@@ -129,8 +130,9 @@ def judged(folder: Path, *, brier: float, memorised: float, gap: float) -> dict[
         "train_risk": 0.1 + (gap - 0.01) * penalised,
     }
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
-    effects = estimate(runs, runs.assign(**made), registration, strata, dict.fromkeys(config.study.all_datasets, False))
-    return {entry["id"]: entry for entry in judge(effects, registration, resamples=20)["added"]}
+    collinear = dict.fromkeys(config.study.all_datasets, False)
+    effects = estimate(Evidence(runs, runs.assign(**made), registration, strata, collinear))
+    return {entry["id"]: entry for entry in judge(effects, registration)["added"]}
 
 
 AGREES, OPPOSITE, NOTHING = "supported", "refuted (reversed)", "no meaningful effect"

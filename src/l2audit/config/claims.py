@@ -111,7 +111,7 @@ class Claim:
     """A registered claim: a conjunction of its parts, judged overall and in each registered stratum.
 
     family: see MEASURED and IDENTITIES; role (`study` | `control`) says which datasets enter; `datasets` narrows them;
-    architectures: names of arms; `strata == ()` means one row, "all"; `expects` (controls) lists the verdicts that
+    arms: `architectures` in YAML; `strata == ()` means one row, "all"; `expects` (controls) lists the verdicts that
     pass; `gate` (controls): whether a negative verdict needs a penalty that acted.
     """
 
@@ -122,7 +122,7 @@ class Claim:
     quote: str = ""
     author: str = ""
     role: str = "study"
-    architectures: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
     expects: tuple[str, ...] = ()
     note: str = ""
@@ -199,7 +199,9 @@ def registered(document: Document, sha256: str) -> Registration:
 
 def _claim(entry: Mapping[str, Any]) -> Claim:
     lists = {key: tuple(entry[key]) for key in ("architectures", "strata", "expects", "datasets") if key in entry}
-    return Claim(**{**entry, **lists, "parts": tuple(_part(part) for part in entry["parts"])})
+    fields: dict[str, Any] = {**entry, **lists, "parts": tuple(_part(part) for part in entry["parts"])}
+    fields["arms"] = fields.pop("architectures", ())
+    return Claim(**fields)
 
 
 def _part(entry: Mapping[str, Any]) -> Part:

@@ -1,13 +1,13 @@
 """Access to the runs that one contrast needs: all seeds of one (dataset, arm) at one level, at two betas.
 
-An estimand asks for measures at beta = 0 and at the beta that validation chose, of the claim's own arm and, where a
-part names one, of the arm that it is compared with. The contrast keeps note of what was read, and of the other runs on
-which a measure that was read rests: a theta is usable when all of them are.
+An estimand reads measures at beta = 0 and at the beta tuned on validation rows. It reads them from the claim's own arm
+and, where a part names one, from a rival arm. The contrast records every run that was read, and every run on which a
+measure rests: theta is usable when all of them are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +50,6 @@ class Contrast:
         return self.grids[PRIMARY_LOSS[task]]
 
     @property
-    def levels(self) -> Sequence[str]:
-        """Every level of the arm, clean first."""
-        return self.primary.levels
-
-    @property
     def index(self) -> NDArray[np.int64]:
         """(S,): index of the beta at which each seed is read where it is penalised."""
         at = self.primary.chosen_at[self.level] if self.at is None else np.asarray(self.at, dtype=np.int64)
@@ -68,12 +63,29 @@ class Contrast:
         """`measure` at the chosen beta, (S,)."""
         return self._read(measure, level, loss, penalised=True)
 
+    def _read(self, measure: str, level: str | None, loss: str | None, *, penalised: bool) -> Array:
+        grid, at = self.grids[loss] if loss else self.primary, level or self.level
+        self.needs.append((grid.loss, at, penalised))
+        for other in MEASURES[measure].rests_on if measure in MEASURES else ():
+            self.needs.append((grid.loss, *RESTS_ON[other](at, penalised)))
+        return self.pick(grid.column(measure), grid, at, penalised=penalised)
+
+    def pick(self, values: NDArray[Any], grid: Grid, level: str, *, penalised: bool) -> NDArray[Any]:
+        """One entry a seed of `values` (L, B, S) at beta = 0 or at the chosen beta."""
+        picked: NDArray[Any] = values[
+            grid.levels.index(level), self.index if penalised else 0, np.arange(len(grid.seeds))
+        ]
+        return picked
+
+    def require(self, reason: str, holds: Mask) -> None:
+        """Leave out the seeds where `holds` is false, for `reason`."""
+        self.unusable[reason] = self.unusable.get(reason, np.zeros(len(holds), dtype=bool)) | ~holds
+
     def best_beta(self, level: str | None = None) -> Array:
         """(S,): the beta > 0 whose model, trained at `level`, has the least risk on clean validation rows.
 
-        Ties go to the largest beta. Only the choice is read, so no single run has to have converged: to leave out seeds
-        whose best beta is a small one, because small ones converge slowly, would be to select by the outcome. A
-        diverged run is never chosen; an absent one leaves the choice unknown.
+        Ties go to the largest beta. No run has to have converged: small betas converge slowly, so leaving out their
+        seeds would select by the outcome. A diverged run is never chosen; an absent one leaves the choice unknown.
         """
         grid, at = self.primary, level or self.level
         status = grid.status[grid.levels.index(at), 1:]
@@ -81,14 +93,16 @@ class Contrast:
         self.require("run diverged", (status == OK).any(axis=0))
         return np.asarray(grid.betas[grid.best(at)])
 
-    def against(self) -> Contrast:
-        """The same contrast in the arm that the parameter `against` names, at its own choice of beta."""
-        return self._other(None)
+    def against(self, at: NDArray[np.int64] | None = None) -> Contrast:
+        """The same contrast in the arm that the parameter `against` names, at its own betas, or `at` others."""
+        other = Contrast(self.arms[self.parameters[AGAINST]], self.level, self.parameters, self.arms, at)
+        self.others.append(other)
+        return other
 
     def against_same_beta(self) -> Contrast:
         """The same contrast in the arm `against`, each seed at the beta that it has here."""
-        same = self._theirs.betas[:, None] == self.primary.betas[self.index]
-        other = self._other(same.argmax(axis=0))
+        same = self._rival.betas[:, None] == self.primary.betas[self.index]
+        other = self.against(same.argmax(axis=0))
         other.require("beta not in both arms", same.any(axis=0))
         return other
 
@@ -97,38 +111,13 @@ class Contrast:
 
         A seed counts if the two losses differ by at most `within` of ours. Ties go to the largest beta.
         """
-        mine, theirs = self.penalised("train_loss"), self._theirs
-        gap = np.abs(theirs.columns["train_loss"][theirs.levels.index(self.level)] - mine)
-        nearest = least(gap, theirs.betas)
-        other = self._other(nearest)
-        closest = gap[nearest, np.arange(len(nearest))]
-        other.require("no matching fit", closest <= within * np.abs(mine))
+        mine, rival = self.penalised("train_loss"), self._rival
+        gap = np.abs(rival.column("train_loss")[rival.levels.index(self.level)] - mine)
+        nearest = least(gap, rival.betas)
+        other = self.against(nearest)
+        other.require("no matching fit", gap[nearest, np.arange(len(nearest))] <= within * np.abs(mine))
         return other
 
     @property
-    def _theirs(self) -> Grid:
+    def _rival(self) -> Grid:
         return self.arms[self.parameters[AGAINST]][self.primary.loss]
-
-    def _other(self, at: NDArray[np.int64] | None) -> Contrast:
-        other = Contrast(self.arms[self.parameters[AGAINST]], self.level, self.parameters, self.arms, at)
-        self.others.append(other)
-        return other
-
-    def require(self, reason: str, holds: Mask) -> None:
-        """Leave out the seeds where `holds` is false, for `reason`."""
-        self.unusable[reason] = self.unusable.get(reason, np.zeros(len(holds), dtype=bool)) | ~holds
-
-    def _read(self, measure: str, level: str | None, loss: str | None, *, penalised: bool) -> Array:
-        grid = self.grids[loss] if loss else self.primary
-        at = level or self.level
-        self.needs.append((grid.loss, at, penalised))
-        for other in MEASURES[measure].rests_on if measure in MEASURES else ():
-            self.needs.append((grid.loss, *RESTS_ON[other](at, penalised)))
-        return self.pick(grid.columns[measure], grid, at, penalised=penalised)
-
-    def pick(self, values: NDArray[Any], grid: Grid, level: str, *, penalised: bool) -> NDArray[Any]:
-        """One entry a seed of `values` (L, B, S) at beta = 0 or at the chosen beta."""
-        seeds = np.arange(len(grid.seeds))
-        beta = self.index if penalised else np.zeros(len(seeds), dtype=np.int64)
-        picked: NDArray[Any] = values[grid.levels.index(level), beta, seeds]
-        return picked

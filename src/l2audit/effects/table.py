@@ -1,98 +1,76 @@
 """Effects and their summary: from the table of runs to the table that the judge reads.
 
-Every *planned* row is present: a contrast whose runs are missing, diverged, unconverged or out of scope is a row with
-`ok` false and its reason, because the rule counts planned cells, not lucky ones.
+Every *planned* contrast is a row. Where its runs are missing, diverged, unconverged or out of scope, `ok` is false and
+`reason` says why: the rule counts planned cells, not lucky ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from l2audit.config.claims import AGAINST, EVERY_ARM, Claim, Part, Registration
+from l2audit.config.claims import AGAINST, EVERY_ARM, Claim, Part
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.effects.estimands.base import BOTH, CONTAMINATED, KINDS
-from l2audit.effects.grid import Array, Block, ByLoss, Grid, Grids, Mask, Thresholds, at_common_seeds, grids_of
+from l2audit.effects.evidence import Evidence
+from l2audit.effects.grid import Array, Block, ByLoss, Mask, at_common_seeds
 from l2audit.effects.layout import NOT_FINITE
+from l2audit.effects.means import mean_where, moments
 from l2audit.measures import OK
 
-EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "architecture", "level", "seed"]
+EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "arm", "level", "seed"]
 EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]
-LEVERAGE = "leverage"
 
 
-def stratum_of(kind: str, strata: Mapping[str, str], collinear: bool) -> str:
-    """The stratum that a contamination kind feeds; leverage is split by whether the dataset's clean X is collinear."""
-    if kind == CLEAN:
-        return CLEAN
-    stratum = strata[kind]
-    return f"{LEVERAGE}-{'collinear' if collinear else 'other'}" if stratum == LEVERAGE else stratum
-
-
-def thresholds_of(registration: Registration, task: str) -> Thresholds:
-    """The registered thresholds of one task."""
-    constants = registration.constants
-    return Thresholds(
-        gradient_ratio=constants.gradient_ratio,
-        balance=constants.balance,
-        band=constants.band[task],
-        norm_drop=constants.activity["norm_drop"],
-        decay_exposure=constants.activity["decay_exposure"],
-    )
-
-
-def _grids(plan: pd.DataFrame, runs: pd.DataFrame, registration: Registration) -> Grids:
-    return grids_of(plan, runs, {task: thresholds_of(registration, task) for task in plan["task"].unique()})
-
-
-def estimate(
-    plan: pd.DataFrame,
-    runs: pd.DataFrame,
-    registration: Registration,
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
-) -> pd.DataFrame:
+def estimate(evidence: Evidence) -> pd.DataFrame:
     """The effects of every registered claim over every planned contrast, sorted by key.
 
-    `plan`: the planned runs (role, task, arm, primary, level and the axes of each); `runs`: the table of runs;
-    `strata`: contamination kind -> stratum; `collinear`: dataset -> flag of its data card. A claim is about the arms
-    that it lists; a part that names another arm compares the two over the levels and seeds of both.
+    A claim is about the arms that it lists. A part that names another arm compares the two, over the levels and seeds
+    that both have.
     """
-    kinds = dict(zip(plan["level"], plan["kind"], strict=True))
-    grids = _grids(plan, runs, registration)
-    arms = {block: grids.beside(block) for block in (*grids.primary, *grids.further)}
-    tables = [
-        _effects(claim, part, block, arms[block], kinds, strata, collinear)
-        for claim in registration.claims
-        for part in claim.parts
-        if part.estimand
-        for block in grids.blocks(claim.architectures)
-        if concerns(claim, part, block, arms[block])
-    ]
-    rows = [row for table in tables for row in table]
+    rows: list[tuple[object, ...]] = []
+    for claim in evidence.registration.claims:
+        for part in claim.parts:
+            for block in evidence.grids:
+                for one in measured(evidence, claim, part, block) if concerns(evidence, claim, part, block) else ():
+                    grid, ok = one.contrast.primary, one.reason == ""
+                    values = (
+                        grid.seeds,
+                        grid.betas[one.contrast.index],
+                        np.where(ok, one.theta, np.nan),
+                        ok,
+                        one.reason,
+                        one.active,
+                        _slopes(part, one.contrast),
+                    )
+                    rows += [(*one.place, *of_seed) for of_seed in zip(*values, strict=True)]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS).sort_values(EFFECT_KEY, ignore_index=True)
 
 
-def concerns(claim: Claim, part: Part, block: Block, arms: Mapping[str, ByLoss]) -> bool:
+def concerns(evidence: Evidence, claim: Claim, part: Part, block: Block) -> bool:
     """Whether a block gives rows: its own arm, and the one it is compared with, were planned with the losses needed.
 
-    Primary arms that a claim does not list give them too where the claim has strata and so a map, for the map alone.
+    Primary arms that the claim does not list are estimated too if the claim has strata. They are drawn on the map and
+    never enter the verdict.
     """
+    if not part.estimand:
+        return False
     losses = {PRIMARY_LOSS[block.task], *ESTIMANDS[part.estimand].losses}
-    on_the_map = bool(claim.strata) and AGAINST not in part.parameters
+    on_the_map = bool(claim.strata) and AGAINST not in part.parameters and block in evidence.primary
+    planned = evidence.arms[block[:3]]
     return (
         block.role == claim.role
         and (not claim.datasets or block.dataset in claim.datasets)
         and block.task in part.delta
-        and (block.arm in claim.architectures or on_the_map)
-        and all(losses <= set(arms.get(arm, ())) for arm in arms_of(part, block.arm))
+        and (block.arm in claim.arms or on_the_map)
+        and all(losses <= set(planned.get(arm, ())) for arm in arms_of(part, block.arm))
     )
 
 
@@ -101,11 +79,23 @@ def arms_of(part: Part, arm: str) -> tuple[str, str]:
     return arm, part.parameters.get(AGAINST, arm)
 
 
-class Measured(NamedTuple):
-    """A contrast of a part at one level of a block: theta, why a seed cannot be used, activity, each (S,)."""
+def levels_of(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
+    """The levels at which a part has a contrast, of those that its arms were planned with; kinds: of each level."""
+    lives = ESTIMANDS[part.estimand].levels
+    if lives not in (CONTAMINATED, BOTH):
+        return [CLEAN]
+    wanted = part.parameters.get(KINDS)
+    dirty = [level for level in levels if level != CLEAN and (wanted is None or kinds[level] in wanted)]
+    return [CLEAN, *dirty] if lives == BOTH else dirty
 
-    level: str
-    stratum: str
+
+class Measured(NamedTuple):
+    """A contrast of a part at one level of a block: theta, why a seed cannot be used ("" where it can), each (S,).
+
+    place: EFFECT_KEY without the seed. active: whether the penalty acted at this level, (S,).
+    """
+
+    place: tuple[str, ...]
     contrast: Contrast
     theta: Array
     reason: NDArray[np.object_]
@@ -113,63 +103,64 @@ class Measured(NamedTuple):
 
 
 def measured(
-    claim: Claim,
-    part: Part,
-    block: Block,
-    arms: Mapping[str, ByLoss],
-    kinds: Mapping[str, str],
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
+    evidence: Evidence, claim: Claim, part: Part, block: Block, arms: Mapping[str, ByLoss] | None = None
 ) -> Iterator[Measured]:
-    """The contrasts of a part at every level of a block that the claim is about; `arms`: see `Grids.beside`."""
-    _, dataset, task, arm = block
+    """The contrasts of a part at every level of a block that the claim is about.
+
+    arms: both arms of the contrast by name, with the same seeds. The planned ones if None.
+    """
+    role, dataset, task, arm = block
     estimand = ESTIMANDS[part.estimand]
-    arms = at_common_seeds({name: arms[name] for name in arms_of(part, arm)})
-    primary, rival = (arms[name][PRIMARY_LOSS[task]] for name in arms_of(part, arm))
-    for level in levels_of(part, [one for one in primary.levels if one in rival.levels], kinds):
-        stratum = stratum_of(kinds[level], strata, collinear[dataset])
+    pair = arms_of(part, arm)
+    if arms is None:
+        arms = at_common_seeds({name: evidence.arms[block[:3]][name] for name in pair})
+    own, rival = (arms[name][PRIMARY_LOSS[task]] for name in pair)
+    for level in levels_of(part, [one for one in own.levels if one in rival.levels], evidence.kinds):
+        stratum = evidence.stratum(level, dataset) if claim.strata else "all"
         if claim.strata and stratum not in claim.strata:
             continue
         contrast = Contrast(arms[arm], level, part.parameters, arms)
         with np.errstate(all="ignore"):  # an unusable contrast is a row with its reason, not a warning
             theta = estimand.theta(contrast)
+            active = _active(contrast)
         reason = _reasons(part, contrast, judged_band=estimand.judged_band)
         reason = np.where((reason == "") & ~np.isfinite(theta), NOT_FINITE, reason)
-        yield Measured(level, stratum if claim.strata else "all", contrast, theta, reason, _active(contrast))
+        yield Measured((claim.id, part.id, role, dataset, task, stratum, arm, level), contrast, theta, reason, active)
 
 
-def _effects(
-    claim: Claim,
-    part: Part,
-    block: Block,
-    arms: Mapping[str, ByLoss],
-    kinds: Mapping[str, str],
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
-) -> Iterable[dict[str, object]]:
-    role, dataset, task, arm = block
-    for level, stratum, contrast, theta, reason, active in measured(claim, part, block, arms, kinds, strata, collinear):
-        primary = contrast.primary
-        slope = _slopes(part, contrast)
-        for where, seed in enumerate(primary.seeds):
-            ok = reason[where] == ""
-            yield {
-                "claim": claim.id,
-                "part": part.id,
-                "role": role,
-                "dataset": dataset,
-                "task": task,
-                "stratum": stratum,
-                "architecture": arm,
-                "level": level,
-                "seed": int(seed),
-                "beta": float(primary.betas[contrast.index[where]]),
-                "theta": float(theta[where]) if ok else np.nan,
-                "ok": bool(ok),
-                "reason": reason[where],
-                "active": bool(active[where]),
-                "slope": float(slope[where]),
-            }
+def _reasons(part: Part, contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
+    """Why each seed's contrast cannot be used, "" where it can; the first fault found stands, own runs first."""
+    faults: list[tuple[str, Mask]] = []
+    for one in (contrast, *contrast.others):
+        own = one is contrast
+        needs = [(one.grids[loss], level, penalised) for loss, level, penalised in dict.fromkeys(one.needs)]
+        for grid, level, penalised in needs:
+            status = one.pick(grid.status, grid, level, penalised=penalised)
+            faults += [(f"run {word}", status == word) for word in sorted({*status} - {OK})]
+        # The band is asked of a beta that an arm has chosen, not of one that it was given.
+        if judged_band and (own or one.at is None):
+            inside = one.primary.band[one.index, np.arange(len(one.primary.seeds))]
+            faults.append(("no beta in the judged band", ~inside))
+        for grid, level, penalised in needs if own or part.certificate == EVERY_ARM else ():
+            faults.append(("not converged", ~one.pick(grid.certified, grid, level, penalised=penalised)))
+        faults += one.unusable.items()
+    reason = np.full(len(contrast.primary.seeds), "", dtype=object)
+    for word, holds in faults:
+        reason[(reason == "") & holds] = word
+    return reason
+
+
+def _active(contrast: Contrast) -> Mask:
+    """Did the penalty act, at this level: a smaller norm, and exposure enough for a null to mean something.
+
+    Where the run without a penalty is lost, which some estimands do not need, the exposure alone says so.
+    """
+    grid, level = contrast.primary, contrast.level
+    base, norm = (contrast.pick(grid.column("weight_norm"), grid, level, penalised=on) for on in (False, True))
+    exposure = contrast.pick(grid.column("decay_exposure"), grid, level, penalised=True)
+    needed = grid.thresholds
+    active: Mask = ~(norm > (1 - needed.norm_drop) * base) & (exposure >= needed.decay_exposure)
+    return active
 
 
 def _slopes(part: Part, judged: Contrast) -> Array:
@@ -188,61 +179,16 @@ def _slopes(part: Part, judged: Contrast) -> Array:
     return slope_of(np.log10(primary.betas[1:]), theta[1:])
 
 
-def levels_of(part: Part, levels: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
-    """The levels at which a part has a contrast, of those that its arms were planned with; kinds: of each level."""
-    lives = ESTIMANDS[part.estimand].levels
-    if lives not in (CONTAMINATED, BOTH):
-        return [CLEAN]
-    wanted = part.parameters.get(KINDS)
-    dirty = [level for level in levels if level != CLEAN and (wanted is None or kinds[level] in wanted)]
-    return [CLEAN, *dirty] if lives == BOTH else dirty
+def slope_of(x: Array, y: Array) -> Array:
+    """Least-squares slope of each column of `y` (B, S) on `x` (B,), over its finite entries; NaN for fewer than two."""
+    known = np.ma.masked_invalid(y)
+    away = np.ma.array(np.broadcast_to(x[:, None], y.shape), mask=np.ma.getmaskarray(known))
+    away = away - away.mean(axis=0)
+    found: Array = np.ma.divide((away * known).sum(axis=0), (away**2).sum(axis=0)).filled(np.nan)
+    return found
 
 
-def _reasons(part: Part, contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
-    """Why each seed's contrast cannot be used, "" where it can; the first fault found stands."""
-    reason = _own_reasons(contrast, judged_band=judged_band, certificate=True)
-    for other in contrast.others:
-        # The band is asked of a beta that an arm has chosen, not of one that it was given.
-        band = judged_band and other.at is None
-        theirs = _own_reasons(other, judged_band=band, certificate=part.certificate == EVERY_ARM)
-        reason = np.where(reason == "", theirs, reason)
-    return reason
-
-
-def _own_reasons(contrast: Contrast, *, judged_band: bool, certificate: bool) -> NDArray[np.object_]:
-    """Likewise, of the runs of the contrast's own arm."""
-    primary = contrast.primary
-    seeds = np.arange(len(primary.seeds))
-    faults: list[tuple[str, Mask]] = []
-    for loss, level, penalised in dict.fromkeys(contrast.needs):
-        grid = contrast.grids[loss]
-        status = contrast.pick(grid.status, grid, level, penalised=penalised)
-        faults += [(f"run {word}", status == word) for word in sorted({*status} - {OK})]
-    if judged_band:
-        faults.append(("no beta in the judged band", ~primary.band[contrast.index, seeds]))
-    for loss, level, penalised in dict.fromkeys(contrast.needs) if certificate else ():
-        grid = contrast.grids[loss]
-        faults.append(("not converged", ~contrast.pick(grid.certified, grid, level, penalised=penalised)))
-    faults += list(contrast.unusable.items())
-    reason = np.full(len(seeds), "", dtype=object)
-    for word, holds in faults:
-        reason[(reason == "") & holds] = word
-    return reason
-
-
-def _active(contrast: Contrast) -> Mask:
-    """Did the penalty act, at this level: a smaller norm, and exposure enough for a null to mean something."""
-    grid = contrast.primary
-    needed = grid.thresholds
-    with np.errstate(all="ignore"):
-        norm = contrast.pick(grid.columns["weight_norm"], grid, contrast.level, penalised=True)
-        base = contrast.pick(grid.columns["weight_norm"], grid, contrast.level, penalised=False)
-        exposure = contrast.pick(grid.columns["decay_exposure"], grid, contrast.level, penalised=True)
-        active: Mask = (norm <= (1 - needed.norm_drop) * base) & (exposure >= needed.decay_exposure)
-    return active
-
-
-SUMMARISED = (
+SUMMARISED = [
     "test_risk",
     "validation_risk",
     "train_risk",
@@ -250,79 +196,41 @@ SUMMARISED = (
     "memorised_fraction",
     "gradient_ratio",
     "decay_exposure",
-)
+]
 
 
-def summarise(
-    plan: pd.DataFrame,
-    runs: pd.DataFrame,
-    registration: Registration,
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
-) -> pd.DataFrame:
-    """Means over seeds of the primary arms, for the figures: a row a (role, dataset, architecture, loss, level, beta).
+def summarise(evidence: Evidence) -> pd.DataFrame:
+    """Means over seeds of the primary arms, for the figures: a row a (role, dataset, arm, loss, level, beta).
 
     Each measure of `SUMMARISED` as its mean and, with suffix `_se`, its standard error; `certified`, `in_band` and
     `chosen` as shares of seeds; `n_ok` of `n_planned` runs.
     """
-    contaminations = {
-        str(row.level): (str(row.kind), float(row.rate), float(row.magnitude))  # type: ignore[arg-type]
-        for row in plan.drop_duplicates("level").itertuples()
-    }
-    rows: list[dict[str, object]] = []
-    for (role, dataset, task, architecture), by_loss in _grids(plan, runs, registration).primary.items():
-        for loss, grid in by_loss.items():
-            judged = by_loss.get(PRIMARY_LOSS[task], grid)  # without the loss that is judged, each loss its own
-            found = judged.status[judged.levels.index(CLEAN), judged.chosen, np.arange(len(judged.seeds))] == OK
-            chosen = np.where(found, judged.chosen, -1)  # a seed all of whose penalised runs are lost has chosen none
-            for where, level in enumerate(grid.levels):
-                kind, rate, magnitude = contaminations[level]
-                for b, beta in enumerate(grid.betas):
-                    ok = grid.status[where, b] == OK
-                    rows.append(
-                        {
-                            "role": role,
-                            "dataset": dataset,
-                            "task": task,
-                            "architecture": architecture,
-                            "loss": loss,
-                            "level": level,
-                            "kind": kind,
-                            "rate": rate,
-                            "magnitude": magnitude,
-                            "stratum": stratum_of(kind, strata, collinear[dataset]),
-                            "beta": float(beta),
-                            **_means(grid, where, b, ok),
-                            "certified": float(grid.certified[where, b][ok].mean()) if ok.any() else 0.0,
-                            "in_band": float(grid.band[b].mean()),
-                            "chosen": float((chosen == b).mean()),
-                            "n_ok": int(ok.sum()),
-                            "n_planned": len(grid.seeds),
-                        }
-                    )
-    return pd.DataFrame(rows)
-
-
-def _means(grid: Grid, level: int, beta: int, ok: Mask) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name in SUMMARISED:
-        values: Array = grid.columns[name][level, beta][ok]
-        values = values[np.isfinite(values)]
-        found[name] = float(values.mean()) if len(values) else np.nan
-        found[f"{name}_se"] = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
-    return found
-
-
-def slope_of(x: Array, y: Array) -> Array:
-    """Least-squares slope of each column of `y` (B, S) on `x` (B,), over its finite entries; NaN for fewer than two."""
-    present = np.isfinite(y)
-    count = present.sum(axis=0)
-    centre = np.where(present, x[:, None], 0.0).sum(axis=0) / np.maximum(count, 1)
-    away = np.where(present, x[:, None] - centre, 0.0)
-    found: Array = np.divide(
-        (away * np.where(present, y, 0.0)).sum(axis=0),
-        (away**2).sum(axis=0),
-        out=np.full(count.shape, np.nan),
-        where=count > 1,
-    )
-    return found
+    levels = evidence.plan.drop_duplicates("level").set_index("level")[["kind", "rate", "magnitude"]]
+    tables = []
+    for block in evidence.grids:
+        if block not in evidence.primary:
+            continue
+        for loss, grid in evidence.grids[block].items():
+            judged = evidence.grids[block].get(PRIMARY_LOSS[block.task], grid)  # else each loss chooses its own
+            chosen = judged.chosen_at[CLEAN]
+            found = judged.status[judged.levels.index(CLEAN), chosen, np.arange(len(judged.seeds))] == OK
+            chosen = np.where(found, chosen, -1)  # a seed all of whose penalised runs are lost has chosen none
+            ok = grid.status == OK
+            table = {
+                "certified": np.nan_to_num(mean_where(grid.certified.astype(float), ok)),
+                "in_band": grid.band.mean(axis=-1),
+                "chosen": (np.arange(len(grid.betas))[:, None] == chosen).mean(axis=-1),
+                "n_ok": ok.sum(axis=-1),
+            }
+            for name in SUMMARISED:
+                n, table[name], sd = moments(grid.column(name))
+                table[f"{name}_se"] = sd / np.sqrt(n)
+            axes = pd.MultiIndex.from_product([grid.levels, grid.betas], names=["level", "beta"])
+            flat = {name: np.broadcast_to(values, ok.shape[:2]).ravel() for name, values in table.items()}
+            told = pd.DataFrame(flat, index=axes).reset_index().join(levels, on="level")
+            told["stratum"] = told["level"].map(lambda level, dataset=block.dataset: evidence.stratum(level, dataset))
+            tables.append(told.assign(**block._asdict(), loss=loss, n_planned=len(grid.seeds)))
+    measures = [name for measure in SUMMARISED for name in (measure, f"{measure}_se")]
+    key = ["role", "dataset", "task", "arm", "loss", "level", "kind", "rate", "magnitude", "stratum", "beta"]
+    shares = ["certified", "in_band", "chosen", "n_ok", "n_planned"]
+    return pd.concat(tables, ignore_index=True)[[*key, *measures, *shares]]

@@ -11,6 +11,7 @@ import numpy as np
 
 from l2audit.config.claims import Constants
 from l2audit.effects.grid import Array, Mask
+from l2audit.effects.means import mean_where
 
 SLACK = 1e-9
 """Shares such as 0.8 x 15 are not exact in binary; a count may miss its threshold by this much."""
@@ -20,11 +21,11 @@ SLACK = 1e-9
 class Scores:
     """Scores of one part of one claim, in units of delta; NaN where a dataset is out of a stratum.
 
-    raw      (..., K, S)     y of step 4, unclipped
-    clipped  (..., K, S)     x of step 4
-    series   (..., K, S, R)  z of step 4: one unclipped value per seed, NaN where a judged cell lacks that seed
-    active   (..., K, S)     share of what entered in which L2 was active, in [0, 1]
-    judged   (..., K, S, A, L)  the cells that entered
+    raw      (..., K, S): y of step 4, unclipped.
+    clipped  (..., K, S): x of step 4.
+    series   (..., K, S, R): z of step 4, one unclipped value per seed; NaN where a judged cell lacks that seed.
+    active   (..., K, S): share of what entered in which L2 was active, in [0, 1].
+    judged   (..., K, S, A, L): the cells that entered.
     """
 
     raw: Array
@@ -33,93 +34,56 @@ class Scores:
     active: Array
     judged: Mask
 
-    def stratum(self, s: int) -> RowScores:
-        """One stratum of them."""
-        return RowScores(self.raw[..., s], self.clipped[..., s], self.series[..., s, :], self.active[..., s])
+    def row(self, number: int) -> Scores:
+        """One stratum, counted from 1, or (0) the row "all": equal weights on the strata that a dataset has.
 
-    def settled(self) -> Scores:
-        """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
-        with np.errstate(invalid="ignore"):
-            cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
-        return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
-
-    def pooled(self) -> RowScores:
-        """The row "all": equal weights on the strata that a dataset has."""
-        return RowScores(
-            raw=mean_where(self.raw, np.isfinite(self.raw)),
-            clipped=mean_where(self.clipped, np.isfinite(self.clipped)),
-            series=_pooled_series(self.series, np.isfinite(self.raw)),
+        The same arrays without the axis of strata, except that `judged` keeps it in the row "all".
+        """
+        if number:
+            s = number - 1
+            raw, clipped, active = (values[..., s] for values in (self.raw, self.clipped, self.active))
+            return Scores(raw, clipped, self.series[..., s, :], active, self.judged[..., s, :, :])
+        inside = np.isfinite(self.raw)
+        return replace(
+            self,
+            raw=mean_where(self.raw, inside),
+            clipped=mean_where(self.clipped, inside),
+            # A seed is NaN where a stratum that is in lacks it.
+            series=mean_where(self.series, np.broadcast_to(inside[..., None], self.series.shape), axis=-2),
             active=mean_where(self.active, np.isfinite(self.active)),
         )
 
-
-@dataclass(frozen=True)
-class RowScores:
-    """As `Scores`, without the axis of strata."""
-
-    raw: Array
-    clipped: Array
-    series: Array
-    active: Array
-
-
-def mean_where(values: Array, used: Mask, axis: int = -1) -> Array:
-    """Mean of `values` over `axis` where `used`; NaN where nothing is."""
-    count = used.sum(axis=axis)
-    total = np.where(used, values, 0.0).sum(axis=axis)
-    mean: Array = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-    return mean
+    def settled(self) -> Scores:
+        """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
+        cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
+        return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
 
 
 def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scores:
     """Steps 2-4 for one part of one claim.
 
-    u        (..., K, S, A, L, R): theta / delta of dataset, stratum, architecture, level and seed; NaN = not ok
+    u        (..., K, S, A, L, R): theta / delta of dataset, stratum, arm, level and seed; NaN = not ok
     active   same shape, 1 where L2 was active and 0 where not
     planned  (..., K, S, A, L): the cells of the plan; each is planned at all R seeds
     """
-    if planned.size and planned.all() and np.isfinite(u).all():
-        return _complete(u, active, constants)
-    seeds = u.shape[-1]
-    ok = np.isfinite(u) & planned[..., None]
-    judged = planned & (ok.sum(axis=-1) >= constants.seed_share * seeds - SLACK) & ok.any(axis=-1)
-    n_planned, n_judged = planned.sum(axis=(-2, -1)), judged.sum(axis=(-2, -1))
-    inside = (n_judged > 0) & (n_judged >= constants.cell_share * n_planned - SLACK)
-    judged = judged & inside[..., None, None]
-
-    raw = _balanced(mean_where(u, ok), judged)
-    complete = (ok | ~judged[..., None]).all(axis=(-3, -2)) & inside[..., None]
-    by_seed = np.moveaxis(np.where(ok, u, 0.0), -1, 0)
-    series = np.moveaxis(_balanced(by_seed, np.broadcast_to(judged, by_seed.shape)), 0, -1)
-    return Scores(
-        raw=raw,
-        clipped=np.clip(raw, -constants.clip, constants.clip),
-        series=np.where(complete, series, np.nan),
-        active=_balanced(mean_where(active, ok), judged),
-        judged=judged,
-    )
-
-
-def _complete(u: Array, active: Array, constants: Constants) -> Scores:
-    """Steps 2-4 where nothing is missing: plain means, which thousands of simulated studies can afford."""
-    series = u.mean(axis=-2).mean(axis=-2)
-    raw = series.mean(axis=-1)
-    return Scores(
-        raw=raw,
-        clipped=np.clip(raw, -constants.clip, constants.clip),
-        series=series,
-        active=active.mean(axis=(-3, -2, -1)),
-        judged=np.ones(u.shape[:-1], dtype=bool),
-    )
+    if planned.size and planned.all() and np.isfinite(u).all():  # plain means: thousands of studies can afford them
+        judged = np.ones(u.shape[:-1], dtype=bool)
+        series = u.mean(axis=-2).mean(axis=-2)
+        raw, share = series.mean(axis=-1), active.mean(axis=(-3, -2, -1))
+    else:
+        ok = np.isfinite(u) & planned[..., None]
+        judged = planned & (ok.sum(axis=-1) >= constants.seed_share * u.shape[-1] - SLACK) & ok.any(axis=-1)
+        n_planned, n_judged = planned.sum(axis=(-2, -1)), judged.sum(axis=(-2, -1))
+        inside = (n_judged > 0) & (n_judged >= constants.cell_share * n_planned - SLACK)
+        judged = judged & inside[..., None, None]
+        raw, share = (_balanced(mean_where(values, ok), judged) for values in (u, active))
+        complete = (ok | ~judged[..., None]).all(axis=(-3, -2)) & inside[..., None]
+        by_seed = np.moveaxis(np.where(ok, u, 0.0), -1, 0)
+        series = np.moveaxis(_balanced(by_seed, np.broadcast_to(judged, by_seed.shape)), 0, -1)
+        series = np.where(complete, series, np.nan)
+    return Scores(raw, np.clip(raw, -constants.clip, constants.clip), series, share, judged)
 
 
 def _balanced(cells: Array, judged: Mask) -> Array:
-    """(..., A, L) -> (...): mean over architectures of the mean over levels, over judged cells alone."""
+    """(..., A, L) -> (...): mean over arms of the mean over levels, over judged cells alone."""
     return mean_where(mean_where(cells, judged), np.asarray(judged.any(axis=-1)))
-
-
-def _pooled_series(series: Array, inside: Mask) -> Array:
-    """(..., K, S, R) -> (..., K, R): a seed enters where every stratum of the dataset has it."""
-    mean = mean_where(series, np.broadcast_to(inside[..., None], series.shape), axis=-2)
-    pooled: Array = mean  # a NaN of a stratum that is in makes the mean NaN, which is what is meant
-    return pooled

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from l2audit.effects.grid import Array, Mask
-from l2audit.judge.scores import mean_where
+from l2audit.effects.means import moments
 
 FLOOR = 1e-9
 """Least standard error: identical scores give p = 0 or 1, and a mean exactly on a boundary gives 0.5."""
@@ -23,8 +24,9 @@ FLOOR = 1e-9
 class Tests:
     """One-sided t tests of the mean of K scores against +-1; every field has the leading shape of the scores.
 
-    supported  P(T > (m-1)/se)   excluded  P(T < (m-1)/se)
-    reversed   P(T < (m+1)/se)   above     P(T > (m+1)/se)
+    With a = (m - 1) / se and b = (m + 1) / se:
+    supported is P(T > a).  excluded is P(T < a).
+    reversed is P(T < b).   above is P(T > b).
     p-values are 1 where K < 2, and where the caller's least number of datasets is not reached.
     """
 
@@ -43,22 +45,6 @@ class Tests:
         return larger
 
 
-def summary(x: Array) -> tuple[int, float, float]:
-    """`moments` of one row of scores, (K,), as plain numbers."""
-    k, mean, sd = moments(x)
-    return int(k), float(mean), float(sd)
-
-
-def moments(x: Array) -> tuple[NDArray[np.int64], Array, Array]:
-    """Count, mean and standard deviation (ddof 1) of the finite entries on the last axis; NaN where undefined."""
-    present = np.isfinite(x)
-    k = present.sum(axis=-1)
-    mean = mean_where(x, present)
-    squares = np.where(present, (x - np.where(k > 0, mean, 0.0)[..., None]) ** 2, 0.0).sum(axis=-1)
-    sd = np.sqrt(np.divide(squares, k - 1, out=np.full(k.shape, np.nan), where=k > 1))
-    return k, mean, sd
-
-
 def boundary_tests(k: NDArray[np.int64], mean: Array, sd: Array, k_min: int = 2) -> Tests:
     """The four one-sided p-values of step 5 from count, mean and standard deviation."""
     enough = k >= max(k_min, 2)
@@ -73,20 +59,32 @@ def boundary_tests(k: NDArray[np.int64], mean: Array, sd: Array, k_min: int = 2)
     return Tests(k, mean, sd, supported=tail(-upper), excluded=tail(upper), reversed=tail(lower), above=tail(-lower))
 
 
-def t_interval(k: int, mean: float, sd: float, level: float = 0.95) -> tuple[float, float]:
-    """Two-sided t interval of a mean; NaN for fewer than two values."""
-    if k < 2:
-        return math.nan, math.nan
-    half = float(special.stdtrit(k - 1, 0.5 + level / 2)) * sd / math.sqrt(k)
-    return mean - half, mean + half
+class Average(NamedTuple):
+    """Of k values: mean, SD, 95 % t interval of the mean, and 95 % prediction interval of one further value.
+
+    Numbers or arrays, one entry a list of values; NaN where there are fewer than two.
+    """
+
+    k: Any
+    mean: Any
+    sd: Any
+    ci_low: Any
+    ci_high: Any
+    prediction_low: Any
+    prediction_high: Any
+
+    @property
+    def intervals(self) -> dict[str, Any]:
+        """The ends of both intervals by name."""
+        return dict(list(self._asdict().items())[3:])
 
 
-def prediction_interval(k: int, mean: float, sd: float, level: float = 0.95) -> tuple[float, float]:
-    """Interval for the score of one further dataset: m +- t_{K-1} SD sqrt(1 + 1/K)."""
-    if k < 2:
-        return math.nan, math.nan
-    half = float(special.stdtrit(k - 1, 0.5 + level / 2)) * sd * math.sqrt(1 + 1 / k)
-    return mean - half, mean + half
+def average(x: Array) -> Average:
+    """The average of the finite entries on the last axis."""
+    k, mean, sd = (np.asarray(value)[()] for value in moments(x))
+    spread = special.stdtrit(np.maximum(k - 1, 1), 0.975) * sd  # sd is NaN for fewer than two
+    half, ahead = spread / np.sqrt(np.maximum(k, 1)), spread * np.sqrt(1 + 1 / np.maximum(k, 1))
+    return Average(k, mean, sd, mean - half, mean + half, mean - ahead, mean + ahead)
 
 
 def holm(p: Array, size: NDArray[np.int64] | int | None = None) -> Array:
@@ -113,8 +111,8 @@ def decisive(series: Array, size: NDArray[np.int64], alpha: float) -> tuple[Mask
 def between_datasets(scored: Array, series: Array) -> float:
     """tau: SD of the true scores over datasets, by the method of moments (Hedges 1983).
 
-    tau^2 = max(0, var(x) - mean over datasets of var(seeds)/n). The unweighted form, because the judged mean is
-    unweighted (DerSimonian and Laird's is not).
+    tau^2 is var(x) minus the mean over datasets of var(seeds)/n, at least 0. The form is unweighted, as the judged mean
+    is; that of DerSimonian and Laird is not.
     scored: (K,); series: (K, R), as from `Scores.settled`. NaN for fewer than two datasets.
     """
     k, _, sd = moments(scored)

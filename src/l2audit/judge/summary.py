@@ -1,13 +1,13 @@
 """Step 9: what is reported beside a verdict. Nothing here decides anything.
 
-A row of the rule becomes a dictionary in units of delta, in which it was judged, and in plain units per task: test
-error and nRMSE have no common unit, so each task has its own mean and interval.
+A row of the rule becomes a dictionary. Its figures are in units of delta, in which it was judged, and in plain units
+per task. Test error and nRMSE have no common unit, so each task has its own mean and interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,31 +15,23 @@ import numpy as np
 
 from l2audit.config.claims import Claim, Constants, Part
 from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.grid import Array
-from l2audit.effects.layout import ClaimTable
+from l2audit.effects.grid import Array, Mask
+from l2audit.effects.layout import ALL, ClaimTable
+from l2audit.effects.means import moments
 from l2audit.judge import rule
-from l2audit.judge.bootstrap import intervals
-from l2audit.judge.rule import VERDICT_CODES, Decision, Evidence
-from l2audit.judge.scores import RowScores, Scores, scores
-from l2audit.judge.statistics import (
-    between_datasets,
-    decisive,
-    detectable_effect,
-    missed_share,
-    moments,
-    prediction_interval,
-    summary,
-    t_interval,
-)
-from l2audit.seeds import generator
+from l2audit.judge.rule import VERDICT_CODES, Decision, RowTests
+from l2audit.judge.scores import Scores, scores
+from l2audit.judge.statistics import average, between_datasets, decisive, detectable_effect, missed_share
 
 DIGITS = 10
 """Significant digits of published figures: fewer than a float has, so that no last bit of a processor shows."""
-
-
-def row_of(found: Scores, row: int) -> RowScores:
-    """Scores of one row, 0 for "all"."""
-    return found.pooled() if row == 0 else found.stratum(row - 1)
+P_VALUES = {
+    rule.SUPPORTED: "supported",
+    rule.REVERSED: "reversed",
+    rule.NEGLIGIBLE: "equivalent",
+    rule.EXCLUDED: "excluded",
+}
+"""Verdict -> the p-value that gives it, in the order in which they are read."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +46,7 @@ class Judged:
     @property
     def row_names(self) -> tuple[str, ...]:
         """The names of the rows, "all" first."""
-        return ("all", *self.table.strata) if len(self.table.strata) > 1 else ("all",)
-
-    def view(self, part: int, row: int) -> RowScores:
-        """Scores of one part in one row, leading axis B = 1 kept."""
-        return row_of(self.scores[part], row)
-
-    def columns(self, row: int) -> slice:
-        """The strata that a row is made of."""
-        return slice(None) if row == 0 else slice(row - 1, row)
+        return (ALL, *self.table.strata) if len(self.table.strata) > 1 else (ALL,)
 
 
 def rounded(value: Any) -> Any:
@@ -78,22 +62,27 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def row_summary(judged: Judged, row: int, decision: Decision, constants: Constants, resamples: int) -> dict[str, Any]:
+def row_summary(judged: Judged, row: int, decision: Decision, constants: Constants) -> dict[str, Any]:
     """Everything published about one row but its sentence and its labels."""
     case = judged.case
-    evidence = decision.evidence[case][row]
-    code = int(decision.verdicts[case][row][0])
+    tests = decision.tests[case][row]
+    code, reading = (int(codes[case][row][0]) for codes in (decision.verdicts, decision.readings))
     members = decision.rows_in(case, row)
-    parts = [
-        _part_summary(judged, index, row, evidence, members, constants, resamples)
-        for index in range(len(judged.claim.parts))
-    ]
-    deciding = parts[deciding_part(code, evidence)]
-    n_datasets = int(evidence.k[0])
+    parts = [_part_summary(judged, index, row, tests, members, constants) for index in range(len(judged.claim.parts))]
+    deciding = parts[deciding_part(code, tests)]
+    means = [part["m"] for part in parts]
+    n_datasets = int(tests.k[0])
+    mixed_by = ""
+    if code == rule.MIXED:
+        strata = {int(codes[0]) for codes in decision.readings[case][1:]} if row == 0 else set()
+        mixed_by = "kind" if {rule.SUPPORTED, rule.REVERSED} <= strata else "dataset"
+    leans = ""
+    if not np.isnan(means).any():
+        leans = "supported" if min(means) > 1 else "refuted" if min(means) < -1 else "small"
     return {
         "stratum": judged.row_names[row],
         "verdict": VERDICT_CODES[code],
-        "mixed_by": mixed_by(decision, case, row),
+        "mixed_by": mixed_by,  # strata apart (step 8 a), or datasets (step 8 b)
         "deciding_part": deciding["id"],
         "estimate": deciding["m"],
         "ci_low": deciding["ci_low"],
@@ -102,98 +91,66 @@ def row_summary(judged: Judged, row: int, decision: Decision, constants: Constan
         "n_planned_datasets": min(part["n_planned_datasets"] for part in parts),
         "n_contrasts": sum(part["n_contrasts"] for part in parts),
         "rows_in_family": members,
-        "reading": VERDICT_CODES[int(decision.readings[case][row][0])],
-        "p": {name: float(getattr(evidence, name)[0]) for name in ("supported", "reversed", "excluded", "equivalent")},
+        "reading": VERDICT_CODES[reading],
+        "p": {name: float(getattr(tests, name)[0]) for name in P_VALUES.values()},
         "p_adjusted": [float(p) for p in decision.adjusted[case][row][0]],
-        "alone": VERDICT_CODES[int(rule.alone(evidence, constants.alpha)[0])],
-        "leans": leaning(parts),
-        "datasets_to_settle": rule.sooner(evidence, members, constants.alpha) if evidence.judged[0] else None,
+        "alone": VERDICT_CODES[int(rule.alone(tests, constants.alpha)[0])],
+        "leans": leans,  # where the weakest part's estimate lies
+        "datasets_to_settle": rule.sooner(tests, members, constants.alpha) if tests.judged[0] else None,
         "missed_share": missed_share(n_datasets) if n_datasets else None,
         "mde": float(np.max([part["mde"] for part in parts])),  # not known where it is not known of every part
         "parts": parts,
     }
 
 
-def mixed_by(decision: Decision, case: int, row: int) -> str:
-    """Why a row is "mixed": "kind" (strata apart, step 8 a), "dataset" (step 8 b), "" if it is not."""
-    if int(decision.verdicts[case][row][0]) != rule.MIXED:
-        return ""
-    readings = {int(reading[0]) for reading in decision.readings[case][1:]} if row == 0 else set()
-    return "kind" if {rule.SUPPORTED, rule.REVERSED} <= readings else "dataset"
-
-
-def deciding_part(code: int, evidence: Evidence, study: int = 0) -> int:
+def deciding_part(code: int, tests: RowTests, study: int = 0) -> int:
     """The part whose estimate is shown for the row: the one that decides it, or the weakest if none does."""
-    tests = evidence.parts
-    by_verdict: dict[int, Array] = {
-        rule.SUPPORTED: -tests.supported,
-        rule.REVERSED: -tests.reversed,
-        rule.NEGLIGIBLE: -tests.equivalent,
-        rule.EXCLUDED: tests.excluded,
-    }
-    rank = by_verdict.get(code, tests.mean)[study]
+    rank = tests.parts.mean[study]
+    if code in P_VALUES:
+        p: Array = getattr(tests.parts, P_VALUES[code])[study]
+        rank = p if code == rule.EXCLUDED else -p
     return int(np.argmin(np.where(np.isnan(rank), np.inf, rank)))
 
 
-def leaning(parts: list[dict[str, Any]]) -> str:
-    """Where the weakest part's estimate lies: "supported", "refuted" or "small"; "" without an estimate."""
-    means = [part["m"] for part in parts]
-    if any(math.isnan(mean) for mean in means):
-        return ""
-    weakest = min(means)
-    return "supported" if weakest > 1 else "refuted" if weakest < -1 else "small"
-
-
 def _part_summary(
-    judged: Judged, index: int, row: int, evidence: Evidence, members: int, constants: Constants, resamples: int
+    judged: Judged, index: int, row: int, tests: RowTests, members: int, constants: Constants
 ) -> dict[str, Any]:
-    part, table = judged.claim.parts[index], judged.table.parts[index]
-    view = judged.view(index, row)
+    """One part of a row; its `verdict` is that of the part alone, two-sided, Bonferroni over the family."""
+    part, table, scored = judged.claim.parts[index], judged.table.parts[index], judged.scores[index]
+    view = scored.row(row)
     x, raw = view.clipped[0], view.raw[0]
-    k, mean, sd = summary(x)
-    low, high = t_interval(k, mean, sd)
-    ahead = prediction_interval(k, mean, sd)
-    without = np.array([moments(np.delete(x, i))[1] for i in np.flatnonzero(np.isfinite(x))]) if k > 1 else np.array([])
-    name = judged.row_names[row]
-    columns = judged.columns(row)
-    fixed, both = intervals(
-        judged.scores[index].series[0][:, columns],
-        constants.clip,
-        generator("bootstrap", judged.claim.id, part.id, name),
-        resamples,
-    )
-    planned = table.planned_datasets[:, columns].any(axis=-1)
-    judged_cells = judged.scores[index].judged[0][:, columns]
-    used = np.isfinite(table.u[:, columns]) & judged_cells[..., None]
-    cut = _sides(judged.scores[index].raw[0][:, columns], constants.clip)
+    found = average(x)
+    without = moments(np.where(np.eye(len(x), dtype=bool), np.nan, x))[1][np.isfinite(x)]
+    strata = slice(row - 1, row) if row else slice(None)
+    planned = np.asarray(table.planned_datasets[:, strata].any(axis=-1))
+    used = np.isfinite(table.u[:, strata]) & scored.judged[0][:, strata, ..., None]
+    unclipped = scored.raw[0][:, strata]
+    sides = np.sign(unclipped) * (np.abs(unclipped) > constants.clip)
+    level = constants.alpha / members / 2
+    codes = [code for code, name in P_VALUES.items() if getattr(tests.parts, name)[0, index] <= level]
     return {
         "id": part.id,
         "statement": part.statement,
         "estimand": part.estimand,
         "reason": part.reason,
-        "verdict": part_reading(evidence, index, constants.alpha / members),
-        "m": mean,
-        "ci_low": low,
-        "ci_high": high,
-        "sd": sd,
-        "tau": between_datasets(x, row_of(judged.scores[index].settled(), row).series[0]),
-        "prediction_low": ahead[0],
-        "prediction_high": ahead[1],
-        "leave_one_out_low": float(without.min()) if without.size else math.nan,
-        "leave_one_out_high": float(without.max()) if without.size else math.nan,
-        "bootstrap_fixed_datasets": list(fixed),
-        "bootstrap_two_level": list(both),
+        "verdict": VERDICT_CODES[[*codes, rule.INCONCLUSIVE][0] if tests.judged[0] else rule.TOO_FEW],
+        "m": found.mean,
+        "sd": found.sd,
+        **found.intervals,
+        "tau": between_datasets(x, scored.settled().row(row).series[0]),
+        "leave_one_out_low": min(without, default=math.nan),
+        "leave_one_out_high": max(without, default=math.nan),
         "slope": _slope(judged, index, row, constants),
-        "mde": detectable_effect(k, sd, members, constants.alpha) if k > 1 else math.nan,
-        "n_datasets": k,
+        "mde": detectable_effect(int(found.k), found.sd, members, constants.alpha),
+        "n_datasets": found.k,
         "n_planned_datasets": int(planned.sum()),
         "n_contrasts": int(used.sum()),
-        **_cut(cut),
+        **_cut(sides),
         "tasks": {
-            task: _task_summary(part, task, np.array([t == task for t in judged.table.tasks], dtype=bool), x, raw, cut)
+            task: _task_summary(part, task, np.array([one == task for one in judged.table.tasks], bool), x, raw, sides)
             for task in sorted(part.delta)
         },
-        "datasets": _dataset_summaries(judged, part, view, planned, constants),
+        "datasets": _dataset_summaries(judged, index, row, planned, constants),
     }
 
 
@@ -204,106 +161,74 @@ def _slope(judged: Judged, index: int, row: int, constants: Constants) -> dict[s
     """
     table = judged.table.parts[index]
     everything = replace(constants, seed_share=0.0, cell_share=0.0, clip=math.inf)
-    found = scores(table.slope[None], np.zeros_like(table.slope)[None], table.planned, everything)
-    slopes = row_of(found, row).raw[0]
-    k, mean, sd = summary(slopes)
-    low, high = t_interval(k, mean, sd)
-    with np.errstate(invalid="ignore"):
-        rising, falling = int((slopes > 0).sum()), int((slopes < 0).sum())
-    return {"mean": mean, "ci_low": low, "ci_high": high, "n_datasets": k, "rising": rising, "falling": falling}
-
-
-def part_reading(evidence: Evidence, index: int, level: float) -> str:
-    """One part of a conjunction read alone at `level`, two-sided (Bonferroni over the family), for the sentence."""
-    if not evidence.judged[0]:
-        return VERDICT_CODES[rule.TOO_FEW]
-    tests = evidence.parts
-    found = [
-        (tests.supported, rule.SUPPORTED),
-        (tests.reversed, rule.REVERSED),
-        (tests.equivalent, rule.NEGLIGIBLE),
-        (tests.excluded, rule.EXCLUDED),
-    ]
-    for p, code in found:
-        if float(p[0, index]) <= level / 2:
-            return VERDICT_CODES[code]
-    return VERDICT_CODES[rule.INCONCLUSIVE]
-
-
-def _sides(raw: Array, clip: float) -> Array:
-    """(K, S), of scores before they are cut: 1 or -1 where one was cut on that side, 0 where not, NaN for no score."""
-    with np.errstate(invalid="ignore"):
-        return np.where(np.isnan(raw), np.nan, np.sign(raw) * (np.abs(raw) > clip))
+    slopes = scores(table.slope, np.zeros_like(table.slope), table.planned, everything).row(row).raw
+    found = average(slopes)
+    return {
+        "mean": found.mean,
+        "ci_low": found.ci_low,
+        "ci_high": found.ci_high,
+        "n_datasets": found.k,
+        "rising": int((slopes > 0).sum()),
+        "falling": int((slopes < 0).sum()),
+    }
 
 
 def _cut(sides: Array) -> dict[str, Any]:
-    """Of (K, S) `sides`: the datasets with a score that was cut, and whether all scores were, and on one side.
+    """The datasets with a score that was cut, and whether all scores were, and on one side.
 
-    The score of a dataset in the row "all" is a mean over strata, each cut before: that mean itself is never beyond.
+    sides: (K, S), 1 or -1 where a score was cut on that side, 0 where not, NaN for no score. The score of a dataset in
+    the row "all" is a mean over strata, each cut before: that mean itself is never beyond.
     """
     found = sides[np.isfinite(sides)]
     return {
-        "n_clipped": int((np.abs(np.nan_to_num(sides)) > 0).any(axis=-1).sum()),
+        "n_clipped": int((np.nan_to_num(sides) != 0).any(axis=-1).sum()),
         "all_cut": bool(found.size and found[0] != 0 and (found == found[0]).all()),
     }
 
 
-def _task_summary(part: Part, task: str, where: Any, x: Array, raw: Array, cut: Array) -> dict[str, Any]:
+def _task_summary(part: Part, task: str, where: Mask, x: Array, raw: Array, sides: Array) -> dict[str, Any]:
     """One task in plain units: judged (clipped) mean, interval, outlook for a new dataset; unclipped mean beside."""
     unit = part.delta[task] * part.scale[task]
-    k, mean, sd = summary(x[where])
-    low, high = t_interval(k, mean, sd)
-    ahead = prediction_interval(k, mean, sd)
-    k_raw, mean_raw, sd_raw = summary(raw[where])
-    low_raw, high_raw = t_interval(k_raw, mean_raw, sd_raw)
+    found, unclipped = average(x[where]), average(raw[where])
     return {
         "unit": part.unit[task],
         "display": ESTIMANDS[part.estimand].told(part.parameters),
         "scale": part.scale[task],
         "delta": unit,
-        "n_datasets": k,
-        **_cut(cut[where]),
-        "estimate": mean * unit,
-        "ci_low": low * unit,
-        "ci_high": high * unit,
-        "prediction_low": ahead[0] * unit,
-        "prediction_high": ahead[1] * unit,
-        "unclipped_estimate": mean_raw * unit,
-        "unclipped_ci_low": low_raw * unit,
-        "unclipped_ci_high": high_raw * unit,
+        "n_datasets": found.k,
+        **_cut(sides[where]),
+        "estimate": found.mean * unit,
+        **{name: value * unit for name, value in found.intervals.items()},
+        "unclipped_estimate": unclipped.mean * unit,
+        "unclipped_ci_low": unclipped.ci_low * unit,
+        "unclipped_ci_high": unclipped.ci_high * unit,
     }
 
 
 def _dataset_summaries(
-    judged: Judged, part: Part, view: RowScores, planned: Any, constants: Constants
+    judged: Judged, index: int, row: int, planned: Mask, constants: Constants
 ) -> list[dict[str, Any]]:
     """One entry per planned dataset: its score in units of delta with an interval over seeds ("for this file")."""
-    raw, series = view.raw[0], view.series[0]
-    size = np.isfinite(raw).sum()
-    above, below = decisive(series, size, constants.alpha)
-    n, mean, sd = moments(series)
-    found = []
-    for i in np.flatnonzero(planned):
-        task = judged.table.tasks[i]
-        low, high = t_interval(int(n[i]), float(mean[i]), float(sd[i]))
-        found.append(
-            {
-                "dataset": judged.table.datasets[i],
-                "task": task,
-                "score": view.clipped[0][i],
-                "unclipped_score": raw[i],
-                "ci_low": low,
-                "ci_high": high,
-                "value": raw[i] * part.delta[task] * part.scale[task],
-                "n_seeds": int(n[i]),
-                "active": None if math.isnan(view.active[0][i]) else bool(view.active[0][i] >= 0.5),
-                "decisive": "above" if above[i] else "below" if below[i] else "",
-            }
-        )
-    return found
+    part, tasks, view = judged.claim.parts[index], judged.table.tasks, judged.scores[index].row(row)
+    raw, active, over_seeds = view.raw[0], view.active[0], average(view.series[0])
+    above, below = decisive(view.series[0], np.isfinite(raw).sum(), constants.alpha)
+    columns = {
+        "dataset": judged.table.datasets,
+        "task": tasks,
+        "score": view.clipped[0],
+        "unclipped_score": raw,
+        "ci_low": over_seeds.ci_low,
+        "ci_high": over_seeds.ci_high,
+        "value": raw * np.array([part.delta[task] * part.scale[task] for task in tasks]),
+        "n_seeds": over_seeds.k,
+        "active": [None if np.isnan(share) else bool(share >= 0.5) for share in active],
+        "decisive": np.select([above, below], ["above", "below"], ""),
+    }
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row, wanted in zip(rows, planned, strict=True) if wanted]
 
 
-def labels(judged: Judged, row: int, decision: Decision, rests: list[Any], constants: Constants) -> list[str]:
+def labels(judged: Judged, row: int, decision: Decision, rests: Sequence[Mask], constants: Constants) -> list[str]:
     """Labels of step 9 for one row; a label qualifies a verdict and never changes it."""
     case = judged.case
     code = int(decision.verdicts[case][row][0])
@@ -312,7 +237,7 @@ def labels(judged: Judged, row: int, decision: Decision, rests: list[Any], const
     zeros = rule.with_zeros(decision.cases[case].rows, judged.scores, planned)
     if int(rule.redecide(decision, case, zeros, np.zeros(1, dtype=np.int64), constants)[row][0]) != code:
         found.append("depends on excluded runs")
-    alone = int(rule.alone(decision.evidence[case][row], constants.alpha)[0])
+    alone = int(rule.alone(decision.tests[case][row], constants.alpha)[0])
     if code == rule.INCONCLUSIVE and alone not in (rule.INCONCLUSIVE, rule.INACTIVE):
         found.append(f"would be {VERDICT_CODES[alone]} as the only claim")
     return found

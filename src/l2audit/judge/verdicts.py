@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from l2audit.config import claims as names
-from l2audit.config.claims import AGAINST, IDENTITIES, MEASURED, Claim, Constants, Part, Registration, matches
+from l2audit.config.claims import AGAINST, IDENTITIES, MEASURED, Claim, Part, Registration, matches
 from l2audit.effects.counts import entered
-from l2audit.effects.layout import claim_table
+from l2audit.effects.layout import ALL, COLUMNS, claim_table
+from l2audit.errors import UserError
 from l2audit.judge import rule
-from l2audit.judge.bootstrap import RESAMPLES
-from l2audit.judge.ranks import evenness_and_damage
+from l2audit.judge.correlation import evenness_and_damage
 from l2audit.judge.rule import Case, Decision, decide, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
@@ -35,15 +35,12 @@ def judge(
     identities: Sequence[Mapping[str, Any]] | None = None,
     *,
     n_runs: Mapping[str, int] | None = None,
-    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Steps 1-9 of the rule (docs/statistics.md) for every registered claim.
 
-    effects     one row a planned contrast: claim, part, role, dataset, task, stratum, architecture, level, seed,
-                theta (NaN where not ok), ok, reason, active
-    identities  exact checks: claim, check, statement, expected, obtained, tolerance, holds, source
-    n_runs      trained models behind each claim, by id: printed, never used
-    resamples   of the two bootstraps, which are printed and never decide
+    effects     One row per planned contrast; see `effects.layout.COLUMNS`. theta is NaN where not ok.
+    identities  Exact checks: claim, check, statement, expected, obtained, tolerance, holds, source.
+    n_runs      Trained models behind each claim, by id. Printed, never used.
 
     Estimates are in multiples of delta (`estimate`, `ci_low`, `ci_high`) and, per task, in plain units (`tasks`).
     UserError: the table lacks a column, holds a contrast twice, or has a task without a delta.
@@ -53,13 +50,13 @@ def judge(
     runs = dict(n_runs or {})
     entries = {
         one.claim.id: {
-            **_measured_entry(one, decision, registration, runs.get(one.claim.id), resamples),
+            **_measured_entry(one, decision, registration, runs.get(one.claim.id)),
             "entered": entered(effects, one.claim),
         }
         for one in measured
     }
     for claim in registration.family(*IDENTITIES):
-        entries[claim.id] = _identity_entry(claim, registration, identities or (), runs.get(claim.id))
+        entries[claim.id] = _identity_entry(claim, registration, identities or (), runs.get(claim.id, 0))
 
     def of(*families: str) -> list[dict[str, Any]]:
         return [entries[claim.id] for claim in registration.family(*families)]
@@ -84,24 +81,18 @@ def judge(
 
 def decided(effects: pd.DataFrame, registration: Registration) -> tuple[list[Judged], Decision]:
     """Steps 1-8 for every measured claim and every control, in the order of registration, controls last."""
+    absent = [column for column in COLUMNS if column not in effects.columns]
+    if absent:
+        raise UserError(f"the effects table lacks the column '{absent[0]}'", fix="make it again with this version")
     constants = registration.constants
-    measured = [_prepare(effects, claim, index, constants) for index, claim in enumerate(_measured(registration))]
-    cases = [Case(one.claim.id, one.claim.family, _rows(one), one.claim.gate) for one in measured]
+    measured: list[Judged] = []
+    cases: list[Case] = []
+    for claim in registration.family(*MEASURED):
+        table = claim_table(effects, claim)
+        scored = tuple(scores(part.u[None], part.active[None], part.planned, constants) for part in table.parts)
+        measured.append(Judged(claim, table, scored, len(cases)))
+        cases.append(Case(claim.id, claim.family, rows_of(scored, len(table.strata)), claim.gate))
     return measured, decide(cases, constants)
-
-
-def _measured(registration: Registration) -> tuple[Claim, ...]:
-    return registration.family(*MEASURED)
-
-
-def _prepare(effects: pd.DataFrame, claim: Claim, index: int, constants: Constants) -> Judged:
-    table = claim_table(effects, claim)
-    scored = tuple(scores(part.u[None], part.active[None], part.planned, constants) for part in table.parts)
-    return Judged(claim, table, scored, index)
-
-
-def _rows(judged: Judged) -> tuple[rule.Row, ...]:
-    return rows_of(judged.scores, len(judged.table.strata))
 
 
 def _header(claim: Claim, registration: Registration) -> dict[str, Any]:
@@ -120,13 +111,14 @@ def _header(claim: Claim, registration: Registration) -> dict[str, Any]:
 
 
 def _measured_entry(
-    judged: Judged, decision: Decision, registration: Registration, n_runs: int | None, resamples: int
+    judged: Judged, decision: Decision, registration: Registration, n_runs: int | None
 ) -> dict[str, Any]:
     claim, constants = judged.claim, registration.constants
     rests = rule.rests_on(decision, judged.case, constants)
-    rows = [row_summary(judged, row, decision, constants, resamples) for row in range(len(judged.row_names))]
+    rows = [row_summary(judged, row, decision, constants) for row in range(len(judged.row_names))]
+    rivals = dict.fromkeys(part.parameters[AGAINST] for part in claim.parts if AGAINST in part.parameters)
     for index, row in enumerate(rows):
-        row["arms"] = _arms(claim)
+        row["arms"] = {"own": list(claim.arms), AGAINST: list(rivals)}
         row["uncertified"] = list(claim.uncertified)
         row["unplanned"] = unplanned(row, claim)
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
@@ -134,6 +126,12 @@ def _measured_entry(
         row["labels"] = labels(judged, index, decision, rests, constants)
     overall, *strata = rows
     first = claim.parts[0]
+    dropped: Counter[str] = Counter()  # contrasts that failed, by reason
+    unused: Counter[str] = Counter()  # those that are whole but for the map only
+    for table, scored in zip(judged.table.parts, judged.scores, strict=True):
+        dropped += table.dropped
+        unused += table.unused
+        unused += Counter({TOO_THIN: int((np.isfinite(table.u) & ~scored.judged[0][..., None]).sum())})
     entry = {
         **_header(claim, registration),
         **overall,
@@ -141,41 +139,18 @@ def _measured_entry(
         "delta": dict(first.delta),
         "unit": dict(first.unit),
         "scale": dict(first.scale),
-        "architectures": list(claim.architectures),
-        **_accounts(judged),
+        "dropped": dict(sorted(dropped.items())),
+        "unused": dict(sorted(unused.items())),
         "strata": strata,
         "checks": [],
     }
     if claim.family == "control":
-        entry |= _control(entry, claim)
+        verdict = entry["verdict"]
+        planned = entry["n_planned_datasets"] > 0
+        entry |= {"expects": list(claim.expects), "outcome": outcome(verdict, claim.expects) if planned else NOT_RUN}
+        if claim.expects[0] == names.NEGLIGIBLE and verdict in (names.INCONCLUSIVE, names.EXCLUDED):
+            entry["sentence"] = control_sentence(entry)
     return entry
-
-
-def _arms(claim: Claim) -> dict[str, list[str]]:
-    """The arms that a claim is about, any of them, and those that they are compared with on the same datasets."""
-    rivals = [part.parameters[AGAINST] for part in claim.parts if AGAINST in part.parameters]
-    return {"own": list(claim.architectures), AGAINST: list(dict.fromkeys(rivals))}
-
-
-def _control(entry: Mapping[str, Any], claim: Claim) -> dict[str, Any]:
-    """What a control's entry says beside that of a claim."""
-    planned = entry["n_planned_datasets"] > 0
-    came_out = outcome(entry["verdict"], claim.expects) if planned else NOT_RUN
-    wide = claim.expects[0] == names.NEGLIGIBLE and entry["verdict"] in (names.INCONCLUSIVE, names.EXCLUDED)
-    told = {"sentence": control_sentence(entry)} if wide else {}
-    return {"expects": list(claim.expects), "outcome": came_out, **told}
-
-
-def _accounts(judged: Judged) -> dict[str, Any]:
-    """Contrasts that did not enter, by reason: `dropped` failed, `unused` are whole but for the map only."""
-    dropped: Counter[str] = Counter()
-    unused: Counter[str] = Counter()
-    for table, scored in zip(judged.table.parts, judged.scores, strict=True):
-        dropped += table.dropped
-        unused += table.unused
-        thin = int((np.isfinite(table.u) & ~scored.judged[0][..., None]).sum())
-        unused += Counter({TOO_THIN: thin})
-    return {"dropped": dict(sorted(dropped.items())), "unused": dict(sorted(unused.items()))}
 
 
 def outcome(verdict: str, expects: Sequence[str]) -> str:
@@ -190,32 +165,26 @@ def outcome(verdict: str, expects: Sequence[str]) -> str:
 
 
 def _identity_entry(
-    claim: Claim, registration: Registration, identities: Sequence[Mapping[str, Any]], n_runs: int | None
+    claim: Claim, registration: Registration, identities: Sequence[Mapping[str, Any]], n_runs: int
 ) -> dict[str, Any]:
-    """A claim that calculation settles. Unlike a measured one it has no estimate and no interval."""
+    """A claim that calculation settles: a conjunction of its parts. It has no estimate and no interval."""
     found = {check["check"]: dict(check) for check in identities if check["claim"] == claim.id}
     parts = [
         {"id": part.id, "statement": part.statement, "verdict": identity_verdict(part, found)} for part in claim.parts
     ]
-    verdict = _joint([part["verdict"] for part in parts])
+    came_out = {part["verdict"] for part in parts}
+    verdict = next((one for one in (names.REFUTED, names.INCONCLUSIVE) if one in came_out), names.SUPPORTED)
     checks = [found[check] for part in claim.parts for check in part.checks if check in found]
-    empty = dict.fromkeys(("estimate", "ci_low", "ci_high"))
     return {
         **_header(claim, registration),
-        "stratum": "all",
+        "stratum": ALL,
         "verdict": verdict,
         "sentence": identity_sentence(claim, verdict, checks),
-        **empty,
-        "n_datasets": 0,
-        "n_planned_datasets": 0,
-        "n_contrasts": 0,
-        "n_runs": n_runs or 0,
-        "delta": {},
-        "unit": {},
-        "scale": {},
+        **dict.fromkeys(("estimate", "ci_low", "ci_high")),
+        **dict.fromkeys(("n_datasets", "n_planned_datasets", "n_contrasts"), 0),
+        "n_runs": n_runs,
         "parts": parts,
-        "dropped": {},
-        "unused": {},
+        **{name: {} for name in ("delta", "unit", "scale", "dropped", "unused")},
         "labels": [],
         "strata": [],
         "checks": checks,
@@ -233,11 +202,3 @@ def identity_verdict(part: Part, found: Mapping[str, Mapping[str, Any]]) -> str:
     if all(found[check]["holds"] for check in part.checks):
         return part.holds_means
     return names.REFUTED if part.holds_means == names.SUPPORTED else names.INCONCLUSIVE
-
-
-def _joint(verdicts: Sequence[str]) -> str:
-    """A conjunction: one refuted part refutes, one that is open leaves it open."""
-    for verdict in (names.REFUTED, names.INCONCLUSIVE):
-        if verdict in verdicts:
-            return verdict
-    return names.SUPPORTED

@@ -14,8 +14,9 @@ from l2audit.config.schema import schema_faults
 from l2audit.config.study import PRIMARY_LOSS, Config
 from l2audit.effects.estimands import ESTIMANDS, parameter_faults
 from l2audit.effects.estimands.base import KINDS
+from l2audit.effects.evidence import stratum_of
 from l2audit.effects.grid import Block
-from l2audit.effects.table import arms_of, levels_of, stratum_of
+from l2audit.effects.table import arms_of, levels_of
 from l2audit.files import sha256_of
 from l2audit.pipeline.feasible import check_faults, layer_faults, source_faults, training_faults
 from l2audit.plan import plan
@@ -123,8 +124,8 @@ class _Planned:
             ("dataset that they name", lambda block: not claim.datasets or block.dataset in claim.datasets),
             (f"dataset for {' or '.join(part.delta)}", lambda block: block.task in part.delta),
             (
-                f"arm {' or '.join(claim.architectures)} on their datasets",
-                lambda block: block.arm in claim.architectures,
+                f"arm {' or '.join(claim.arms)} on their datasets",
+                lambda block: block.arm in claim.arms,
             ),
             (f"arm {against} on their datasets", lambda block: block._replace(arm=against or block.arm) in self.shards),
             (f"loss {' and '.join(further)} in their arms", lambda block: self._has_losses(block, part, further)),

@@ -75,11 +75,11 @@ def trust(entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenanc
 
 
 def _certified(summary: pd.DataFrame) -> Table:
-    """Share of finished penalised runs that carry the certificate of convergence, per beta and architecture."""
+    """Share of finished penalised runs that carry the certificate of convergence, per beta and arm."""
     penalised = summary[summary["beta"] > 0]
     weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
-    sums = weights.groupby(["beta", "architecture"])[["certified", "n_ok"]].sum()
-    share = (sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)).unstack("architecture")
+    sums = weights.groupby(["beta", "arm"])[["certified", "n_ok"]].sum()
+    share = (sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)).unstack("arm")
     rows = [
         [power_of_ten(float(beta)), *(percent(value) for value in row)]
         for beta, row in zip(share.index, share.to_numpy(float), strict=True)

@@ -35,10 +35,8 @@ GALLERY = (
     "features; the line in a third panel is that fit."
 )
 BESIDE = (
-    "In units of δ: the range of the average when each dataset is left out; 95\u202f% bootstrap intervals with the "
-    "seeds within each dataset drawn again, and with the datasets drawn again, too; τ, the spread of true effects "
-    "between datasets; and the change of the effect per tenfold beta over the judged band, one slope a dataset "
-    "(exploratory)."
+    "In units of δ: the range of the average when each dataset is left out; τ, the spread of true effects between "
+    "datasets; and the change of the effect per tenfold beta over the judged band, one slope a dataset (exploratory)."
 )
 TABLE = (
     "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "

@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 
 from l2audit.config.claims import Constants
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
-from l2audit.effects.estimands import PRIMARY_LOSS
-from l2audit.judge.statistics import boundary_tests, holm, moments
+from l2audit.effects.means import moments
+from l2audit.judge.statistics import boundary_tests, holm
 from l2audit.report import words
 from l2audit.report.digits import plain
 from l2audit.report.figures import Curve, Damage
 
-CELL = ["dataset", "task", "architecture", "stratum", "level"]
+CELL = ["dataset", "task", "arm", "stratum", "level"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class MapRow:
 
 @dataclass(frozen=True)
 class MapGroup:
-    """One architecture over its columns."""
+    """One arm over its columns."""
 
     name: str
     span: int
@@ -50,7 +51,7 @@ class MapGroup:
 
 @dataclass(frozen=True)
 class Map:
-    """Datasets by (architecture, contamination level), for one part of a claim and one task."""
+    """Datasets by (arm, contamination level), for one part of a claim and one task."""
 
     caption: str
     groups: Sequence[MapGroup]
@@ -109,29 +110,29 @@ def maps(
 
 def _map(table: pd.DataFrame, caption: str, levels: Mapping[str, str]) -> Map:
     columns = sorted(
-        table[["architecture", "level"]].drop_duplicates().itertuples(index=False, name=None),
-        key=lambda pair: (_architecture_order(pair[0]), pair[1]),
+        table[["arm", "level"]].drop_duplicates().itertuples(index=False, name=None),
+        key=lambda pair: (_arm_order(pair[0]), pair[1]),
     )
-    architectures = list(dict.fromkeys(architecture for architecture, _ in columns))
-    found = {(row.dataset, row.architecture, row.level): row for row in table.itertuples()}
+    arms = list(dict.fromkeys(arm for arm, _ in columns))
+    found = {(row.dataset, row.arm, row.level): row for row in table.itertuples()}
     order = table.groupby("dataset")["mean"].mean().sort_values(kind="stable").index
     rows = [MapRow(str(name), [_map_cell(found.get((name, *column)), levels) for column in columns]) for name in order]
     return Map(
         caption=caption,
-        groups=[MapGroup(name, sum(a == name for a, _ in columns)) for name in architectures],
+        groups=[MapGroup(name, sum(a == name for a, _ in columns)) for name in arms],
         columns=[levels.get(level, level) for _, level in columns],
         rows=rows,
     )
 
 
-def _architecture_order(name: str) -> tuple[bool, str]:
+def _arm_order(name: str) -> tuple[bool, str]:
     return name != "linear", name
 
 
 def _map_cell(row: Any, levels: Mapping[str, str]) -> MapCell:
     if row is None:
         return MapCell("", "none", "")
-    where = f"{row.dataset}, {row.architecture}, {levels.get(row.level, row.level)}"
+    where = f"{row.dataset}, {row.arm}, {levels.get(row.level, row.level)}"
     if not row.judged:
         return MapCell("–", "hatch", f"{where}: not judged, {row.n} of {row.planned} seeds usable ({row.why})")
     glyph, word = {1.0: ("▲", "as claimed"), -1.0: ("▼", "the opposite"), 0.0: ("●", "smaller than δ")}.get(
@@ -162,13 +163,13 @@ def curve(summary: pd.DataFrame, cell: Any, scale: float, levels: Mapping[str, s
     """Clean and contaminated test risk times `scale` against beta in one cell, under the task's primary loss."""
     here = summary[
         (summary["dataset"] == cell.dataset)
-        & (summary["architecture"] == cell.architecture)
+        & (summary["arm"] == cell.arm)
         & (summary["loss"] == PRIMARY_LOSS[cell.task])
     ]
     clean = here[here["level"] == CLEAN].sort_values("beta")
     dirty = here[here["level"] == cell.level].sort_values("beta")
     return Curve(
-        title=f"{cell.dataset}, {cell.architecture}",
+        title=f"{cell.dataset}, {cell.arm}",
         subtitle=levels.get(cell.level, cell.level),
         unit="test error, %" if cell.task == "classification" else "test nRMSE",
         beta=clean["beta"].tolist(),
@@ -183,7 +184,7 @@ def curve(summary: pd.DataFrame, cell: Any, scale: float, levels: Mapping[str, s
 
 def damages(summary: pd.DataFrame, effects: pd.DataFrame, levels: Mapping[str, str]) -> list[tuple[str, list[Damage]]]:
     """Per contamination level: D against beta of each dataset of `effects` under each loss, and their mean."""
-    axes = ["dataset", "architecture"]
+    axes = ["dataset", "arm"]
     wanted = effects.loc[effects["ok"], axes].drop_duplicates()
     here = summary.merge(wanted, on=axes)
     key = [*axes, "loss", "beta"]

@@ -156,7 +156,7 @@ def _facts(
 
 def _levels(entered: Mapping[str, Any], summary: pd.DataFrame) -> set[str]:
     """The levels behind a verdict; all of its arms, where a part reads every level."""
-    arms = summary["architecture"].isin(entered["arms"]) & summary["dataset"].isin(entered["datasets"])
+    arms = summary["arm"].isin(entered["arms"]) & summary["dataset"].isin(entered["datasets"])
     return {*entered["levels"], *(summary.loc[arms, "level"] if entered["every_level"] else ())}
 
 

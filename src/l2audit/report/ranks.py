@@ -53,7 +53,7 @@ def _ranks(found: Entry) -> Ranks:
 def _picture(found: Entry, question: str) -> Picture | None:
     overall = found["rows"][0]["stratum"]
     drawn = [row for row in found["rows"] if row["stratum"] == overall and row["rho"] is not None]
-    panels = [row for row in drawn if row["architecture"] != ALL]
+    panels = [row for row in drawn if row["arm"] != ALL]
     if not panels:
         return None
     name = f"{anchor(found['damage']['claim'])}-ranks"
@@ -74,7 +74,7 @@ def _table(rows: Sequence[Entry]) -> Table:
 
 
 def _name(row: Entry) -> str:
-    return EVERY_ARCHITECTURE if row["architecture"] == ALL else str(row["architecture"])
+    return EVERY_ARCHITECTURE if row["arm"] == ALL else str(row["arm"])
 
 
 def _figures(row: Entry) -> str:

@@ -232,7 +232,7 @@ def _in_plain_units(task: Entry | None) -> str:
     return words.figures(task)
 
 
-BESIDE = ("Contamination", "Part", "One left out", "Seeds drawn again", "Datasets, too", "τ", "Per tenfold beta")
+BESIDE = ("Contamination", "Part", "One left out", "τ", "Per tenfold beta")
 
 
 def beside(entry: Entry) -> Table:
@@ -247,12 +247,9 @@ def beside(entry: Entry) -> Table:
 
 def _beside(part: Entry) -> list[str]:
     slope = part["slope"]
-    seeds, datasets = part["bootstrap_fixed_datasets"], part["bootstrap_two_level"]
     tenfold = f"{plain(slope['mean'], 1, sign=True)} {interval(slope['ci_low'], slope['ci_high'], 1)}"
     return [
         interval(part["leave_one_out_low"], part["leave_one_out_high"], 1),
-        interval(seeds[0], seeds[1], 1),
-        interval(datasets[0], datasets[1], 1),
         plain(part["tau"], 1),
         f"{tenfold}, rises in {slope['rising']} of {slope['n_datasets']}" if slope["n_datasets"] else NONE,
     ]

@@ -1,22 +1,23 @@
 """Effects under every reading of the runs at once: a reading is a copy of all seeds, side by side on one axis.
 
-An estimand works on all seeds of a grid and on each by itself, so a grid with V times as many seeds, whose thresholds,
-choices of beta and test measure differ from copy to copy, gives the effects of V readings by the very code that gives
-the registered ones.
+An estimand works on all seeds of a grid, each seed by itself. So a grid may hold V copies of its seeds, each copy with
+its own thresholds, choice of beta and test measure. The code of the registered effects then gives those of V readings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from l2audit.config.claims import Claim, Registration
-from l2audit.effects.grid import Array, Block, ByLoss, Columns, Grid, Grids, Mask, at_common_seeds, grids_of
-from l2audit.effects.table import EFFECT_KEY, arms_of, concerns, measured, thresholds_of
+from l2audit.config.claims import Claim
+from l2audit.effects.evidence import Evidence
+from l2audit.effects.grid import Array, ByLoss, Grid, Mask, at_common_seeds
+from l2audit.effects.table import EFFECT_KEY, arms_of, concerns, measured
 from l2audit.specifications.choices import RULES, UNLIMITED, Reading
 
 RISK = "test_risk"
@@ -28,7 +29,7 @@ STRIDE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Effects:
+class WideEffects:
     """The effects of one claim under V readings: N rows.
 
     keys: EFFECT_KEY of each row; theta: (V, N); usable: (V, N), whether the judge would use it; active: (V, N).
@@ -40,65 +41,35 @@ class Effects:
     active: Mask
 
 
-def read_all(
-    plan: pd.DataFrame,
-    runs: pd.DataFrame,
-    registration: Registration,
-    strata: Mapping[str, str],
-    collinear: Mapping[str, bool],
-    readings: Sequence[Reading],
-    claims: Sequence[Claim],
-) -> dict[str, Effects]:
-    """Claim -> its effects under each of `readings`, over all arms that `claims` list; the rest as for `estimate`."""
-    kinds = dict(zip(plan["level"], plan["kind"], strict=True))
-    thresholds = {task: thresholds_of(registration, task) for task in plan["task"].unique()}
-    grids = grids_of(plan, runs, thresholds)
-    found: dict[str, list[_Piece]] = {claim.id: [] for claim in claims}
-    for block in sorted({block for claim in claims for block in _blocks(grids, claim)}):
-        arms = grids.beside(block)
+def read_all(evidence: Evidence, readings: Sequence[Reading], claims: Sequence[Claim]) -> dict[str, WideEffects]:
+    """Claim -> its effects under each of `readings`, over all arms that `claims` list."""
+    keys: dict[str, list[tuple[object, ...]]] = {}
+    values: dict[str, list[tuple[Array, Mask, Mask]]] = {}
+    for block in sorted(evidence.grids):
         copies: dict[tuple[str, str], Mapping[str, ByLoss]] = {}
-        for claim in claims:
-            for part in claim.parts:
-                if block.arm not in claim.architectures or not concerns(claim, part, block, arms):
-                    continue
-                own = arms_of(part, block.arm)
-                if own not in copies:
-                    common = at_common_seeds({name: arms[name] for name in own})
-                    copies[own] = {
-                        name: {loss: side_by_side(grid, readings) for loss, grid in by_loss.items()}
-                        for name, by_loss in common.items()
-                    }
-                contrasts = measured(claim, part, block, copies[own], kinds, strata, collinear)
-                for level, stratum, contrast, theta, reason, active in contrasts:
-                    seeds = contrast.primary.seeds[: len(theta) // len(readings)]
-                    key = (claim.id, part.id, block.role, block.dataset, block.task, stratum, block.arm, level)
-                    shape = (len(readings), len(seeds))
-                    piece = (theta.reshape(shape), (reason == "").reshape(shape), active.reshape(shape))
-                    found[claim.id].append(_Piece([(*key, seed) for seed in seeds], *piece))
-    return {claim: _together(pieces) for claim, pieces in found.items() if pieces}
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Rows of one contrast: keys (S), values (V, S)."""
-
-    keys: list[tuple[object, ...]]
-    theta: Array
-    usable: Mask
-    active: Mask
-
-
-def _together(pieces: Sequence[_Piece]) -> Effects:
-    return Effects(
-        pd.DataFrame([key for piece in pieces for key in piece.keys], columns=EFFECT_KEY),
-        np.concatenate([piece.theta for piece in pieces], axis=1),
-        np.concatenate([piece.usable for piece in pieces], axis=1),
-        np.concatenate([piece.active for piece in pieces], axis=1),
-    )
-
-
-def _blocks(grids: Grids, claim: Claim) -> Iterator[Block]:
-    return (block for block in grids.blocks(claim.architectures) if block.role == claim.role)
+        for claim, part in ((one, part) for one in claims for part in one.parts):
+            if block.arm not in claim.arms or not concerns(evidence, claim, part, block):
+                continue
+            pair = arms_of(part, block.arm)
+            if pair not in copies:
+                common = at_common_seeds({name: evidence.arms[block[:3]][name] for name in pair})
+                copies[pair] = {
+                    name: {loss: side_by_side(grid, readings) for loss, grid in by_loss.items()}
+                    for name, by_loss in common.items()
+                }
+            for one in measured(evidence, claim, part, block, copies[pair]):
+                shape = (len(readings), len(one.theta) // len(readings))
+                seeds = one.contrast.primary.seeds[: shape[1]]
+                keys.setdefault(claim.id, []).extend((*one.place, seed) for seed in seeds)
+                wide = (one.theta.reshape(shape), (one.reason == "").reshape(shape), one.active.reshape(shape))
+                values.setdefault(claim.id, []).append(wide)
+    return {
+        claim: WideEffects(
+            pd.DataFrame(keys[claim], columns=EFFECT_KEY),
+            *(np.concatenate(pieces, axis=1) for pieces in zip(*found, strict=True)),
+        )
+        for claim, found in values.items()
+    }
 
 
 def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
@@ -108,10 +79,13 @@ def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
     def each(values: Sequence[float]) -> Array:
         return np.repeat(np.asarray(values, dtype=float), seeds)
 
-    def arrange(name: str) -> Array:
-        if name == RISK:
-            return np.concatenate([_risk(grid, reading) for reading in readings], axis=-1)
-        tiled = np.tile(grid.columns[name], copies)
+    def column(name: str) -> Array:
+        if name == RISK:  # the reading's measure on clean test rows, in units of the registered risk
+            says = [reading.metric.says for reading in readings]
+            return np.concatenate(
+                [grid.column(one["column"][grid.task]) / one["worth"][grid.task] for one in says], axis=-1
+            )
+        tiled = np.tile(grid.column(name), copies)
         other = each([reading.metric.says["column"][grid.task] != RISK for reading in readings])
         return np.where(other, np.nan, tiled) if name in PERTURBED else tiled
 
@@ -130,7 +104,7 @@ def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
     return replace(
         grid,
         seeds=[copy * STRIDE + seed for copy in range(copies) for seed in grid.seeds],
-        columns=Columns(arrange),
+        column=cache(column),
         status=np.tile(grid.status, copies),
         thresholds=replace(
             grid.thresholds,
@@ -140,10 +114,3 @@ def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
         ),
         choose=choose,
     )
-
-
-def _risk(grid: Grid, reading: Reading) -> Array:
-    """The reading's measure on clean test rows, in units of the registered risk."""
-    says = reading.metric.says
-    values: Array = grid.columns[says["column"][grid.task]] / says["worth"][grid.task]
-    return values

@@ -114,7 +114,7 @@ def _labels(decision: Decision, target: Sequence[Scores], scenario: Scenario, co
     planned = [np.ones((1, scenario.k, KINDS), dtype=bool)] * len(target)
     zeros = rule.with_zeros(decision.cases[0].rows, target, planned)
     with_zeros = rule.redecide(decision, 0, zeros, np.arange(len(first)), constants)[0]
-    alone = rule.alone(decision.evidence[0][0], constants.alpha)
+    alone = rule.alone(decision.tests[0][0], constants.alpha)
     found = {
         "rests on a dataset": np.asarray(rule.rests_on(decision, 0, constants)[0].any(axis=-1)),
         "depends on excluded runs": with_zeros != first,

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from l2audit.config.claims import MEASURED, Constants, Registration
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.layout import claim_table
 from l2audit.effects.table import estimate
 from l2audit.judge.statistics import detectable_effect
@@ -57,7 +58,8 @@ def planned_effects(
     claim of one leverage stratum alone.
     """
     nothing = pd.DataFrame({name: pd.Series(dtype=object) for name in schema().names})
-    return estimate(plan, nothing, registration, strata, dict.fromkeys(plan["dataset"], False) | dict(collinear))
+    flags = dict.fromkeys(plan["dataset"], False) | dict(collinear)
+    return estimate(Evidence(plan, nothing, registration, strata, flags))
 
 
 def outlooks(

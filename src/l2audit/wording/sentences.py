@@ -213,7 +213,7 @@ def unplanned(row: Entry, claim: Claim) -> str:
     task = next(iter(part.delta)) if len(part.delta) == 1 else ""
     what = " ".join(word for word in ("control" if claim.role == "control" else "", task, "dataset") if word)
     whose = " that the claim names" if claim.datasets else ""
-    own, rival = " or ".join(claim.architectures), part.parameters.get(AGAINST)
+    own, rival = " or ".join(claim.arms), part.parameters.get(AGAINST)
     arms = f"both {own} and {rival}" if rival else own
     read = ((PRIMARY_LOSS[task], *estimand.losses) for task in part.delta)
     losses = " or ".join(" and ".join(LOSS_NAMES.get(loss, loss) for loss in some) for some in read)

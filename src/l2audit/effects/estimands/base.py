@@ -9,7 +9,7 @@ from typing import Any
 from l2audit.config.faults import nearest
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.grid import Array
-from l2audit.measures import MEASURES
+from l2audit.measures import MEASURES, UNPENALISED_RUN
 from l2audit.registry import Registry
 
 CLEAN_ROWS, CONTAMINATED, BOTH, ACROSS = "clean", "contaminated", "both", "across"
@@ -31,24 +31,26 @@ Theta = Callable[[Contrast], Array]
 class Estimand:
     """A registered estimand: theta as a function of a contrast, where it lives and what it asks of a run.
 
-    levels        clean | contaminated | both | across
-    judged_band   the chosen beta must lie in the judged band
-    losses        beside the primary one
-    takes         parameters that a part must give
-    display       how an effect is told: a name in l2audit.wording.display
-    has_slope     theta can be taken at any beta in place of the chosen one
-    falls         theta is by how much the measure that a part gives is lower with the penalty
+    levels        clean | contaminated | both | across.
+    judged_band   The chosen beta must lie in the judged band.
+    losses        Those needed beside the primary one.
+    takes         Parameters that a part must give.
+    display       How an effect is shown: a name in l2audit.wording.display.
+    has_slope     Theta can be taken at any beta in place of the chosen one.
+    falls         Theta is the fall of the measure that the part names.
+    from_zero     That measure is read at beta = 0, too.
     """
 
     theta: Theta
     formula: str
     levels: str
-    judged_band: bool
+    judged_band: bool = True
     losses: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     display: str = "plain"
     has_slope: bool = True
     falls: bool = False
+    from_zero: bool = False
 
     def told(self, parameters: Mapping[str, Any]) -> str:
         """The display of an effect of a part with these parameters."""
@@ -58,22 +60,11 @@ class Estimand:
 ESTIMANDS: Registry[Estimand] = Registry("estimand")
 
 
-def estimand(
-    name: str,
-    *,
-    formula: str,
-    levels: str,
-    judged_band: bool,
-    losses: tuple[str, ...] = (),
-    takes: tuple[str, ...] = (),
-    display: str = "plain",
-    has_slope: bool = True,
-    falls: bool = False,
-) -> Callable[[Theta], Theta]:
-    """Register a function as the estimand `name`."""
+def estimand(name: str, **says: Any) -> Callable[[Theta], Theta]:
+    """Register a function as the estimand `name`; `says`: the other fields of `Estimand`."""
 
     def register(theta: Theta) -> Theta:
-        ESTIMANDS.add(name, Estimand(theta, formula, levels, judged_band, losses, takes, display, has_slope, falls))
+        ESTIMANDS.add(name, Estimand(theta, **says))
         return theta
 
     return register
@@ -91,3 +82,6 @@ def parameter_faults(name: str, parameters: Mapping[str, Any]) -> Iterator[tuple
     measure = parameters.get(MEASURE)
     if MEASURE in known.takes and measure is not None and measure not in MEASURES:
         yield MEASURE, f"unknown measure '{measure}'", nearest(str(measure), MEASURES.names())
+    elif known.from_zero and measure is not None and UNPENALISED_RUN in MEASURES[measure].rests_on:
+        problem = f"'{measure}' compares a run with beta = 0, where it has no value, but '{name}' needs one"
+        yield MEASURE, problem, "name another measure, or an estimand that reads it at the chosen beta alone"

@@ -1,32 +1,37 @@
-"""The difference that the penalty makes to any measure: for claims of one's own, which name the measure in YAML.
+"""The difference that the penalty makes to any measure, which the claim names in YAML.
 
-The estimands of the other modules are what registered claims mean; some of them are cases of these.
+Your own claims can use these estimands. Registered claims use the other modules, some of which are special cases.
 """
 
 from __future__ import annotations
 
 from l2audit.effects.contrast import Contrast
-from l2audit.effects.estimands.base import CLEAN_ROWS, CONTAMINATED, MEASURE, estimand
+from l2audit.effects.estimands.base import CLEAN_ROWS, CONTAMINATED, MEASURE, Theta, estimand
 from l2audit.effects.grid import Array
 
-
-@estimand("clean_fall", formula="m(0) - m(b), clean", levels=CLEAN_ROWS, judged_band=True, takes=(MEASURE,), falls=True)
-@estimand(
-    "contaminated_fall",
-    formula="m(0, c) - m(b, c)",
-    levels=CONTAMINATED,
-    judged_band=True,
-    takes=(MEASURE,),
-    falls=True,
-)
-def fall(runs: Contrast) -> Array:
-    """By how much the measure is lower with the penalty than without it, both models trained at the same level."""
-    measure = runs.parameters[MEASURE]
-    return runs.unpenalised(measure) - runs.penalised(measure)
+CLEAN = {"levels": CLEAN_ROWS, "takes": (MEASURE,), "from_zero": True}
+DIRTY = {**CLEAN, "levels": CONTAMINATED}
 
 
-@estimand("clean_rise", formula="m(b) - m(0), clean", levels=CLEAN_ROWS, judged_band=True, takes=(MEASURE,))
-@estimand("contaminated_rise", formula="m(b, c) - m(0, c)", levels=CONTAMINATED, judged_band=True, takes=(MEASURE,))
-def rise(runs: Contrast) -> Array:
-    """By how much it is higher: `fall`, claimed the other way round."""
-    return -fall(runs)
+def fall_of(measure: str = "") -> Theta:
+    """By how much `measure`, or the one that the part names, is lower with the penalty than without it.
+
+    Both models are trained at the same level.
+    """
+
+    def fall(runs: Contrast) -> Array:
+        name = measure or runs.parameters[MEASURE]
+        return runs.unpenalised(name) - runs.penalised(name)
+
+    return fall
+
+
+def opposite(of: Theta) -> Theta:
+    """The same, claimed the other way round."""
+    return lambda runs: 0.0 - of(runs)  # not -0.0 where nothing changes
+
+
+estimand("contaminated_fall", formula="m(0, c) - m(b, c)", falls=True, **DIRTY)(fall_of())
+estimand("clean_fall", formula="m(0) - m(b), clean", falls=True, **CLEAN)(fall_of())
+estimand("contaminated_rise", formula="m(b, c) - m(0, c)", **DIRTY)(opposite(fall_of()))
+estimand("clean_rise", formula="m(b) - m(0), clean", **CLEAN)(opposite(fall_of()))

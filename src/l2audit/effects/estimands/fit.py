@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from l2audit.contamination import CLEAN
@@ -37,13 +39,15 @@ def benefit(runs: Contrast) -> Array:
 def interaction(runs: Contrast) -> Array:
     """How much of each further unit of overfitting the penalty wins back: least squares over the levels of a dataset.
 
-    The gap is the risk on the level's own validation rows (contaminated as the training rows are) minus the training
-    risk, at beta = 0; the benefit is on clean test rows, so that the two share no noise of test rows.
+    The gap is validation risk minus training risk at beta = 0; its validation rows are contaminated like the training
+    rows. The benefit is measured on clean test rows, so gap and benefit share no noise.
     """
-    without = [runs.unpenalised("test_risk", level) for level in runs.levels]
-    benefit = np.array(without) - np.array([runs.penalised("test_risk", level) for level in runs.levels])
-    validation = np.array([runs.unpenalised("validation_risk_contaminated", level) for level in runs.levels])
-    gap = validation - np.array([runs.unpenalised("train_risk", level) for level in runs.levels])
+
+    def over_levels(read: Callable[..., Array], measure: str) -> Array:
+        return np.array([read(measure, level) for level in runs.primary.levels])
+
+    benefit = over_levels(runs.unpenalised, "test_risk") - over_levels(runs.penalised, "test_risk")
+    gap = over_levels(runs.unpenalised, "validation_risk_contaminated") - over_levels(runs.unpenalised, "train_risk")
     runs.require("the gap does not vary over the levels", np.ptp(gap, axis=0) > 0)
     away = gap - gap.mean(axis=0)  # a level that is missing makes the seed's slope NaN: it is not the planned one
     return np.asarray((away * benefit).sum(axis=0) / (away**2).sum(axis=0))
@@ -66,7 +70,6 @@ def optimal_beta(runs: Contrast) -> Array:
     "input_gradient",
     formula="log(g(0) / g(b)), g the mean norm of the loss's gradient in the features, clean",
     levels=CLEAN_ROWS,
-    judged_band=True,
     display="gradient left",
 )
 def input_gradient(runs: Contrast) -> Array:
@@ -78,7 +81,6 @@ def input_gradient(runs: Contrast) -> Array:
     "perturbed_risk",
     formula="P(0) - P(b), P = R on perturbed test rows - R on clean ones, clean",
     levels=CLEAN_ROWS,
-    judged_band=True,
 )
 def perturbed_risk(runs: Contrast) -> Array:
     """Fall of the damage that rows moved against the model do at test time."""

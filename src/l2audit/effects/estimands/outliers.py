@@ -9,50 +9,32 @@ import numpy as np
 from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands.base import CONTAMINATED, estimand
+from l2audit.effects.estimands.differences import fall_of, opposite
 from l2audit.effects.grid import Array
 
 
-@estimand(
-    "sensitivity",
-    formula="D(b, c) - D(0, c) with D(b, c) = R(b, c) - R(b, clean)",
-    levels=CONTAMINATED,
-    judged_band=True,
-)
+@estimand("sensitivity", formula="D(b, c) - D(0, c) with D(b, c) = R(b, c) - R(b, clean)", levels=CONTAMINATED)
 def sensitivity(runs: Contrast) -> Array:
     """How much more the outliers cost in clean test risk with the penalty than without it."""
     without = runs.unpenalised("test_risk") - runs.unpenalised("test_risk", CLEAN)
     return _damage(runs) - without
 
 
-@estimand("insensitivity", formula="D(0, c) - D(b, c)", levels=CONTAMINATED, judged_band=True)
-def insensitivity(runs: Contrast) -> Array:
-    """How much less the outliers cost with the penalty: `sensitivity`, claimed the other way round."""
-    return -sensitivity(runs)
-
-
-@estimand("robustness", formula="R(b, c) - R(0, c)", levels=CONTAMINATED, judged_band=True)
-def robustness(runs: Contrast) -> Array:
-    """Clean test risk after training on outliers, with the penalty against without it."""
-    return runs.penalised("test_risk") - runs.unpenalised("test_risk")
-
-
-@estimand("shift", formula="S(b, c) - S(0, c), S the shift of predictions", levels=CONTAMINATED, judged_band=True)
-def shift(runs: Contrast) -> Array:
-    """How much further the outliers move the predictions on clean test rows with the penalty than without it."""
-    return runs.penalised("prediction_shift") - runs.unpenalised("prediction_shift")
-
-
-@estimand("steadiness", formula="S(0, c) - S(b, c)", levels=CONTAMINATED, judged_band=True)
-def steadiness(runs: Contrast) -> Array:
-    """How much less far they are moved with the penalty: `shift`, claimed the other way round."""
-    return -shift(runs)
+# How much less the outliers cost with the penalty.
+estimand("insensitivity", formula="D(0, c) - D(b, c)", levels=CONTAMINATED)(opposite(sensitivity))
+# Clean test risk after training on outliers, with the penalty against without it.
+estimand("robustness", formula="R(b, c) - R(0, c)", levels=CONTAMINATED)(opposite(fall_of("test_risk")))
+# How much further the outliers move the predictions on clean test rows with the penalty, and how much less far.
+estimand("shift", formula="S(b, c) - S(0, c), S the shift of predictions", levels=CONTAMINATED)(
+    opposite(fall_of("prediction_shift"))
+)
+estimand("steadiness", formula="S(0, c) - S(b, c)", levels=CONTAMINATED)(fall_of("prediction_shift"))
 
 
 @estimand(
     "loss_against_penalty",
     formula="log(D(squared, 0) / D(huber, 0)) - log(D(squared, 0) / D(squared, b)), each D at least the floor",
     levels=CONTAMINATED,
-    judged_band=True,
     losses=("huber",),
     takes=("floor",),
     display="times the damage",
@@ -74,7 +56,6 @@ def loss_against_penalty(runs: Contrast) -> Array:
     "sensitivity_against",
     formula="D(b, c) - D(other arm, b', c), each arm at its own beta",
     levels=CONTAMINATED,
-    judged_band=True,
     takes=("against",),
 )
 def sensitivity_against(runs: Contrast) -> Array:
@@ -86,7 +67,6 @@ def sensitivity_against(runs: Contrast) -> Array:
     "omission",
     formula="M(other arm, b, c) - M(b, c), M the memorised share of flipped labels, both at the same beta",
     levels=CONTAMINATED,
-    judged_band=True,
     takes=("against",),
 )
 def omission(runs: Contrast) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands.base import BOTH, CLEAN_ROWS, estimand
+from l2audit.effects.estimands.differences import CLEAN, fall_of, opposite
 from l2audit.effects.grid import Array
 
 
@@ -33,18 +34,13 @@ def selectivity(runs: Contrast) -> Array:
     return runs.penalised("selectivity")
 
 
-@estimand("evenness", formula="m(0) - m(b), clean", levels=CLEAN_ROWS, judged_band=True, takes=("measure",), falls=True)
-def evenness(runs: Contrast) -> Array:
-    """Fall of a measure of unevenness."""
-    measure = runs.parameters["measure"]
-    return runs.unpenalised(measure) - runs.penalised(measure)
+estimand("evenness", formula="m(0) - m(b), clean", falls=True, **CLEAN)(fall_of())
 
 
 @estimand(
     "matched_evenness",
     formula="m(other arm) - m(b), clean, the other arm at the beta that fits the training rows as well",
     levels=CLEAN_ROWS,
-    judged_band=True,
     takes=("against", "match", "measure"),
     falls=True,
 )
@@ -58,23 +54,18 @@ def matched_evenness(runs: Contrast) -> Array:
     return other.penalised(measure) - runs.penalised(measure)
 
 
-@estimand("effective_neurons", formula="N(b, c) - N(0, c), N the effective share", levels=BOTH, judged_band=True)
-def effective_neurons(runs: Contrast) -> Array:
-    """Rise of the effective share of the hidden units."""
-    return runs.penalised("effective_neurons") - runs.unpenalised("effective_neurons")
-
-
-@estimand("ablation_share", formula="A(0, c) - A(b, c), A the top tenth's share", levels=BOTH, judged_band=True)
-def ablation_share(runs: Contrast) -> Array:
-    """Fall of the share of explanatory power (loss that silencing a unit costs) that the top tenth of units holds."""
-    return runs.unpenalised("ablation_share") - runs.penalised("ablation_share")
+# Rise of the effective share of the hidden units.
+estimand("effective_neurons", formula="N(b, c) - N(0, c), N the effective share", levels=BOTH)(
+    opposite(fall_of("effective_neurons"))
+)
+# Fall of the share of explanatory power (loss that silencing a unit costs) that the top tenth of units holds.
+estimand("ablation_share", formula="A(0, c) - A(b, c), A the top tenth's share", levels=BOTH)(fall_of("ablation_share"))
 
 
 @estimand(
     "sparsity_against",
     formula="m(b) - m(other arm, b'), clean, each arm at its own beta",
     levels=CLEAN_ROWS,
-    judged_band=True,
     takes=("against", "measure"),
 )
 def sparsity_against(runs: Contrast) -> Array:

@@ -16,8 +16,18 @@ from scipy import stats
 
 from judging import arm_plan, claim, drawn_runs, effects, fail, part, registration, together
 from l2audit.config.claims import Registration
+from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
-from l2audit.judge.ranks import CHANGES, NO_REASON, PEERS, cells, correlate, evenness_and_damage, interval, standings
+from l2audit.judge.correlation import (
+    CHANGES,
+    NO_REASON,
+    PEERS,
+    cells,
+    correlate,
+    evenness_and_damage,
+    interval,
+    standings,
+)
 from l2audit.judge.verdicts import judge
 
 K_MIN = 5
@@ -40,8 +50,8 @@ def table(even: list[float], less: list[float], **where: Any) -> pd.DataFrame:
 
 
 def block(even: list[float], less: list[float], **axes: str) -> pd.DataFrame:
-    """Cells of one architecture, task, stratum and level, a dataset each."""
-    place = {"architecture": "linear", "task": "regression", "stratum": "target", "level": "a", **axes}
+    """Cells of one arm, task, stratum and level, a dataset each."""
+    place = {"arm": "linear", "task": "regression", "stratum": "target", "level": "a", **axes}
     names = [f"{place['task'][0]}{k:02d}" for k in range(len(even))]
     return pd.DataFrame({"dataset": names, **place, "evenness": even, "damage": less})
 
@@ -129,9 +139,7 @@ def slowly(rows: list[dict[str, Any]]) -> tuple[int, float]:
 def test_a_slow_second_implementation_agrees_where_cells_are_missing(drawn: list[tuple[int, int, bool]]) -> None:
     places = [(task, arm, level) for task in ("a", "b") for arm in ("linear", "net") for level in ("mild", "harsh")]
     blocks = [
-        block(
-            [float(even) for even, _, _ in own], [float(less) for _, less, _ in own], task=t, architecture=a, level=lv
-        )
+        block([float(even) for even, _, _ in own], [float(less) for _, less, _ in own], task=t, arm=a, level=lv)
         for (t, a, lv), own in zip(places, (drawn[k : k + 5] for k in range(0, 40, 5)), strict=True)
     ]
     kept = together(*blocks)[[there for _, _, there in drawn]]
@@ -228,10 +236,10 @@ def test_positive_is_where_gini_falls_and_damage_falls() -> None:
     runs["test_risk"] = 1.0 + (runs["level"] != "clean") * (2.0 - 0.1 * k * penalised)
     own = {"architectures": ["net"]}
     settled = registration(claim("d1", [EVEN], **own), claim("h3", [LESS], **own))
-    found = estimate(plan, runs, settled, {"vert": "target"}, dict.fromkeys(names, False))
+    found = estimate(Evidence(plan, runs, settled, {"vert": "target"}, dict.fromkeys(names, False)))
     assert overall(evenness_and_damage(found, settled))["rho"] == pytest.approx(1)
     risen = runs.assign(gini_live_inputs=0.5 + 0.01 * k * penalised)
-    found = estimate(plan, risen, settled, {"vert": "target"}, dict.fromkeys(names, False))
+    found = estimate(Evidence(plan, risen, settled, {"vert": "target"}, dict.fromkeys(names, False)))
     assert overall(evenness_and_damage(found, settled))["rho"] == pytest.approx(-1)
 
 
@@ -258,7 +266,7 @@ def test_without_the_two_claims_there_is_nothing() -> None:
 
 def values(even: pd.Series[float], less: pd.Series[float]) -> pd.DataFrame:
     """Two parts of one cell, a seed each."""
-    place = {"dataset": "one", "architecture": "linear", "task": "regression", "stratum": "target", "level": "a"}
+    place = {"dataset": "one", "arm": "linear", "task": "regression", "stratum": "target", "level": "a"}
     first, second = (
         pd.DataFrame({**place, "seed": range(len(one)), "theta": one.to_numpy(float)}) for one in (even, less)
     )
@@ -296,10 +304,10 @@ def test_planted_designs_of_controls_are_left_out() -> None:
 
 def test_rows_are_of_the_registered_arms_and_strata_and_all_of_them_first() -> None:
     arms, strata = ("linear", "net"), ("label", "target")
-    own = [table(SCORES, SWAPPED, architectures=arms, stratum=stratum) for stratum in strata]
-    further = table(SCORES, SCORES[::-1], architectures=("conv",), stratum="label")
+    own = [table(SCORES, SWAPPED, arms=arms, stratum=stratum) for stratum in strata]
+    further = table(SCORES, SCORES[::-1], arms=("conv",), stratum="label")
     found = evenness_and_damage(together(*own, further).drop_duplicates(), registered(arms, strata))
-    shown = [(row["architecture"], row["stratum"], row["n_cells"]) for row in found["rows"]]
+    shown = [(row["arm"], row["stratum"], row["n_cells"]) for row in found["rows"]]
     each = [("all", 1), ("label", 2), ("target", 2)]
     assert [(a, s) for a, s, _ in shown] == [(a, s) for a in ("all", *arms) for s, _ in each]
     assert [n for _, _, n in shown] == [24, 12, 12, 12, 6, 6, 12, 6, 6]
@@ -307,17 +315,17 @@ def test_rows_are_of_the_registered_arms_and_strata_and_all_of_them_first() -> N
 
 def test_it_stands_in_the_verdicts_and_decides_nothing() -> None:
     both, settled = table(SCORES, SWAPPED), registered()
-    found = judge(both, settled, resamples=20)
-    again = judge(both.sample(frac=1, random_state=3), settled, resamples=20)
+    found = judge(both, settled)
+    again = judge(both.sample(frac=1, random_state=3), settled)
     assert json.dumps(found) == json.dumps(again)
     told = found["exploratory"]["evenness_and_damage"]
     assert overall(told)["rho"] == pytest.approx(stats.spearmanr(SCORES, SWAPPED).statistic)
     assert (told["evenness"], told["damage"]) == ({"claim": "d1", "part": "d1"}, {"claim": "h3", "part": "h3a"})
-    turned = judge(table(SCORES[::-1], SWAPPED), settled, resamples=20)  # the same scores of d1, on other datasets
+    turned = judge(table(SCORES[::-1], SWAPPED), settled)  # the same scores of d1, on other datasets
     assert overall(turned["exploratory"]["evenness_and_damage"])["rho"] == -overall(told)["rho"]
     assert turned["claims"][1] == found["claims"][1]
 
 
-def test_an_architecture_that_is_alone_needs_no_row_for_all() -> None:
+def test_an_arm_that_is_alone_needs_no_row_for_all() -> None:
     rows = evenness_and_damage(table(SCORES, SWAPPED, stratum="label"), registered(strata=("label",)))["rows"]
-    assert [(row["architecture"], row["stratum"]) for row in rows] == [("linear", "label")]
+    assert [(row["arm"], row["stratum"]) for row in rows] == [("linear", "label")]

@@ -4,10 +4,10 @@ The thread says that weights become more equal "and therefore" outliers do less 
 other cannot be had from runs in which one beta moves both; whether the two go together over datasets can. Nothing here
 decides anything.
 
-A cell of one dataset is no independent witness: its change of evenness is measured once an architecture, on clean rows,
+A cell of one dataset is no independent witness: its change of evenness is measured once an arm, on clean rows,
 and all its cells come from the same data. So a dataset gives one pair, and datasets are what the interval counts.
-Cells have no common scale either: another architecture, task or level of contamination has other changes for reasons of
-its own. So a cell is ranked among its peers alone (same architecture, task, stratum and level, another dataset), and
+Cells have no common scale either: another arm, task or level of contamination has other changes for reasons of
+its own. So a cell is ranked among its peers alone (same arm, task, stratum and level, another dataset), and
 the pair of a dataset is its mean rank in either change. No unit and no delta enters, and a dataset that lacks a level
 is not credited with its mildness.
 """
@@ -15,26 +15,25 @@ is not credited with its mildness.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from l2audit.config.claims import Claim, Part, Registration
-from l2audit.effects.grid import Array
 from l2audit.effects.layout import ALL
 from l2audit.judge.scores import SLACK
 from l2audit.wording.display import number
 from l2audit.wording.phrases import plural
 
-EVENNESS = ("d1", "evenness")
-DAMAGE = ("h3", "insensitivity")
-"""The two changes: claim, and the estimand that its part must have; theta > 0 is "more even" and "less damage"."""
+EVENNESS = ("evenness", {"measure": "gini_live_inputs"})
+DAMAGE: tuple[str, dict[str, str]] = ("insensitivity", {})
+"""The two changes: estimand and parameters of the parts that measure them; theta > 0: "more even", "less damage"."""
 
-PAIR = ["dataset", "architecture", "seed"]
-PEERS = ["architecture", "task", "stratum", "level"]
+PAIR = ["dataset", "arm", "seed"]
+PEERS = ["arm", "task", "stratum", "level"]
 CELL = ["dataset", *PEERS]
 CHANGES = ["evenness", "damage"]
 STEP = 0.1
@@ -45,21 +44,23 @@ DECIMALS = 12
 
 
 def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> dict[str, Any]:
-    """The rank correlation of d1 (evenness) with h3 (damage taken away), as verdicts.json has it.
+    """The rank correlation of evenness (d1) with damage taken away (h3a), as verdicts.json has it.
 
-    effects: as for `verdicts.judge`, in any order of rows. Empty where the registration has not both claims with the
-    estimands of `EVENNESS` and `DAMAGE`. `rows`: one an architecture ("all" first) and stratum ("all" first), see
-    `correlate`; `sentence`: the first of them in words.
+    effects: as for `verdicts.judge`, in any order of rows. Empty where no claim has a part about `EVENNESS`, or none
+    about `DAMAGE`. `rows`: one an arm ("all" first) and stratum ("all" first), see `correlate`; `sentence`:
+    the first of them in words.
     """
-    even, less = _registered(registration, *EVENNESS), _registered(registration, *DAMAGE)
+    even, less = (_about(registration, *change) for change in (EVENNESS, DAMAGE))
     if even is None or less is None:
         return {}
     constants = registration.constants
     found = cells(_effects_of(effects, *even), _effects_of(effects, *less), constants.seed_share)
-    rows = [
-        {"architecture": architecture, "stratum": stratum, **correlate(part, constants.k_min)}
-        for architecture, stratum, part in _views(found, even[0], less[0])
-    ]
+    rows = []
+    for arm in _with_all([name for name in less[0].arms if name in even[0].arms]):
+        own = found if arm == ALL else found[found["arm"] == arm]
+        for stratum in _with_all(less[0].strata):
+            shown = own if stratum == ALL else own[own["stratum"] == stratum]
+            rows.append({"arm": arm, "stratum": stratum, **correlate(shown, constants.k_min)})
     return {
         "evenness": {"claim": even[0].id, "part": even[1].id},
         "damage": {"claim": less[0].id, "part": less[1].id},
@@ -68,29 +69,22 @@ def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> di
     }
 
 
-def _registered(registration: Registration, claim_id: str, estimand: str) -> tuple[Claim, Part] | None:
-    pairs = ((claim, part) for claim in registration.claims if claim.id == claim_id for part in claim.parts)
-    return next(((claim, part) for claim, part in pairs if part.estimand == estimand), None)
+def _about(registration: Registration, estimand: str, parameters: Mapping[str, Any]) -> tuple[Claim, Part] | None:
+    """The first claim about the study's own datasets, with its part that is about this."""
+    claims = (claim for claim in registration.family("claims", "added") if claim.role == "study")
+    parts = ((claim, part) for claim in claims for part in claim.parts)
+    return next((one for one in parts if (one[1].estimand, one[1].parameters) == (estimand, parameters)), None)
 
 
 def _effects_of(effects: pd.DataFrame, claim: Claim, part: Part) -> pd.DataFrame:
     """The effects of one part, on the arms and datasets that it is judged on, theta in multiples of delta."""
     mine = (effects["claim"] == claim.id) & (effects["part"] == part.id) & (effects["role"] == claim.role)
-    mine &= effects["architecture"].isin(claim.architectures)
-    mine &= effects["dataset"].isin(claim.datasets) if claim.datasets else True
-    mine &= effects["stratum"].isin(claim.strata) if claim.strata else True
+    mine &= effects["arm"].isin(claim.arms)
+    for column, names in (("dataset", claim.datasets), ("stratum", claim.strata)):
+        mine &= effects[column].isin(names) if names else True
     rows = effects[mine]
     u = pd.to_numeric(rows["theta"]) / rows["task"].map(dict(part.delta)).astype(float)
     return rows.assign(theta=u.where(rows["ok"].astype(bool) & np.isfinite(u)))
-
-
-def _views(found: pd.DataFrame, even: Claim, less: Claim) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """The cells of every row: each architecture of both claims and each stratum, all of them together first."""
-    common = [name for name in less.architectures if name in even.architectures]
-    for architecture in _with_all(common):
-        own = found if architecture == ALL else found[found["architecture"] == architecture]
-        for stratum in _with_all(less.strata):
-            yield architecture, stratum, own if stratum == ALL else own[own["stratum"] == stratum]
 
 
 def _with_all(names: Sequence[str]) -> list[str]:
@@ -98,11 +92,10 @@ def _with_all(names: Sequence[str]) -> list[str]:
 
 
 def cells(even: pd.DataFrame, less: pd.DataFrame, seed_share: float) -> pd.DataFrame:
-    """One row a cell of `less` (dataset, architecture, task, stratum, level): the mean of both changes over seeds.
+    """One row per cell of `less` (dataset, arm, task, stratum, level): the mean of both changes over seeds.
 
-    even, less: effects of the two parts with theta NaN where it cannot be used. Only seeds that are usable in both
-    enter, the same ones in both means; a cell stands where they are at least `seed_share` of those planned in both
-    (step 2 of the rule). Sorted by cell.
+    even, less: effects of the two parts, theta NaN where it cannot be used. Both means are over the seeds that are
+    usable in both. A cell needs at least `seed_share` of its planned seeds, as in step 2 of the rule. Sorted by cell.
     """
     other = even[[*PAIR, "theta"]].rename(columns={"theta": "evenness"})
     both = less.rename(columns={"theta": "damage"}).merge(other, on=PAIR).sort_values([*CELL, "seed"])
@@ -116,9 +109,9 @@ def cells(even: pd.DataFrame, less: pd.DataFrame, seed_share: float) -> pd.DataF
 def standings(found: pd.DataFrame) -> pd.DataFrame:
     """One row a dataset: its task and its mean relative rank among peers in `evenness` and in `damage`.
 
-    found: as from `cells`. A rank among n peers counts as r / (n + 1) - 1/2, ties sharing the middle one (the ridit of
-    Bross 1958 with the table itself as the standard), so that 0 is the middle of peers of any number. A cell without a
-    peer ranks nowhere. Sorted by dataset; values within (-1/2, 1/2).
+    found: as from `cells`. A rank r among n peers counts as r / (n + 1) - 1/2, so 0 is the middle; ties share the mean
+    rank. This is the ridit of Bross (1958), with the table itself as the standard. A cell without a peer has no rank.
+    Sorted by dataset; values within (-1/2, 1/2).
     """
     peers = found.groupby(PEERS)["dataset"].transform("size")
     ranked = found[peers > 1]
@@ -130,16 +123,16 @@ def standings(found: pd.DataFrame) -> pd.DataFrame:
 def correlate(found: pd.DataFrame, k_min: int) -> dict[str, Any]:
     """Spearman's correlation of the two changes over the datasets of `found` (as from `cells`), with its interval.
 
-    `rho` is that of the mean relative ranks, within tasks; with one level, one architecture and one task it is
+    `rho` is that of the mean relative ranks, within tasks; with one level, one arm and one task it is
     Spearman's own. `across_cells`: plain Spearman of all `n_cells` cells in multiples of delta, whatever they are cells
     of; they are not independent, so it has no interval. `datasets`: the pairs. NaN for fewer datasets than `k_min`, and
     where nothing varies.
     """
     ranked = standings(found)
     k, tasks = len(ranked), int(ranked["task"].nunique())
-    within = ranked[CHANGES] - ranked.groupby("task")[CHANGES].transform("mean")
-    enough = k >= k_min
-    rho = _pearson(*within.to_numpy(float).T) if enough else math.nan
+    within = (ranked[CHANGES] - ranked.groupby("task")[CHANGES].transform("mean")).round(DECIMALS)
+    matrices = (within.corr(), found[CHANGES].corr("spearman"))
+    rho, across = (float(one.to_numpy()[0, 1]) if k >= k_min else math.nan for one in matrices)
     low, high = interval(rho, k, tasks)
     return {
         "rho": rho,
@@ -147,25 +140,18 @@ def correlate(found: pd.DataFrame, k_min: int) -> dict[str, Any]:
         "ci_high": high,
         "n_datasets": k,
         "n_cells": len(found),
-        "across_cells": _pearson(*(stats.rankdata(found[name]) for name in CHANGES)) if enough else math.nan,
+        "across_cells": across,
         "datasets": ranked.to_dict("records"),
     }
-
-
-def _pearson(x: Array, y: Array) -> float:
-    """The correlation of two lists of ranks, (K,) each; NaN where one of them does not vary."""
-    if len(x) < 2 or min(np.ptp(x), np.ptp(y)) < SLACK:
-        return math.nan
-    return float(stats.pearsonr(x, y).statistic)
 
 
 def interval(rho: float, k: int, tasks: int = 1, level: float = 0.95) -> tuple[float, float]:
     """Interval of Spearman's correlation over k datasets: Fisher's z with the standard error of Bonett and Wright.
 
-    tanh(atanh rho +- z sqrt((1 + rho^2/2) / (k - 3))) (Bonett and Wright 2000, Psychometrika 65, 23-28); every task
-    beyond the first costs a further degree of freedom, as in a partial correlation. It keeps its level where
-    distributions are not normal (Bishara and Hittner 2017, Behav. Res. Methods 49, 294-309). NaN where rho is, where it
-    is 1 or -1 (the formula would make it certain), and without a degree of freedom.
+    The half width of atanh(rho) is z times the root of (1 + rho^2/2) / (k - 3). Source: Bonett and Wright 2000,
+    Psychometrika 65, 23-28. Every task beyond the first costs a degree of freedom, as in a partial correlation. The
+    level holds for distributions that are not normal: Bishara and Hittner 2017, Behav. Res. Methods 49, 294-309. NaN
+    where rho is NaN, 1 or -1, and without a degree of freedom.
     """
     freedom = k - 2 - tasks
     if not abs(rho) < 1 - SLACK or freedom < 1:
