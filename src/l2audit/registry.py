@@ -7,7 +7,7 @@ class, registered by name. Looking a name up never falls through an if-chain, an
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, ItemsView, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -61,6 +61,10 @@ class Registry(Generic[T]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
+
+    def items(self) -> ItemsView[str, T]:
+        """Names and items, in the order of registration."""
+        return self._items.items()
 
     def __len__(self) -> int:
         return len(self._items)

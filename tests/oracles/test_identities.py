@@ -12,17 +12,9 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from l2audit.facts.identities import (
-    Identity,
-    gaussian_prior,
-    growth,
-    identities,
-    intercept,
-    normalisation,
-    outliers,
-    quoted_code,
-    weight_decay,
-)
+from l2audit.facts import code, normalisation, prior, ridge
+from l2audit.facts.fact import Check
+from l2audit.facts.identities import identities
 from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.models import layers
@@ -33,21 +25,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def entries() -> dict[str, Identity]:
+def entries() -> dict[str, Check]:
     found = identities()
     assert len({entry["check"] for entry in found}) == len(found)
     return {entry["check"]: entry for entry in found}
 
 
-def test_the_checker_knows_every_check_and_its_claim(entries: dict[str, Identity]) -> None:
+def test_the_checker_knows_every_check_and_its_claim(entries: dict[str, Check]) -> None:
     assert exact_checks() == {name: entry["claim"] for name, entry in entries.items()}
 
 
-def test_what_holds_and_what_does_not(entries: dict[str, Identity]) -> None:
+def test_what_holds_and_what_does_not(entries: dict[str, Check]) -> None:
     assert [name for name, entry in entries.items() if not entry["holds"]] == ["penalty_is_exponential"]
 
 
-def test_every_registered_check_is_made(entries: dict[str, Identity]) -> None:
+def test_every_registered_check_is_made(entries: dict[str, Check]) -> None:
     registration = yaml.safe_load((ROOT / "config" / "claims.yaml").read_text(encoding="utf-8"))
     registered = {
         check: claim["id"]
@@ -59,14 +51,14 @@ def test_every_registered_check_is_made(entries: dict[str, Identity]) -> None:
     assert registered == {check: entries[check]["claim"] for check in registered}
 
 
-def test_entries_have_the_published_form(entries: dict[str, Identity]) -> None:
+def test_entries_have_the_published_form(entries: dict[str, Check]) -> None:
     needed = {"claim", "check", "statement", "expected", "obtained", "tolerance", "holds", "source"}
     for entry in entries.values():
         assert needed <= set(entry) <= needed | {"points", "trace"}
     assert json.loads(json.dumps(list(entries.values()), allow_nan=False)) == list(entries.values())
 
 
-def test_they_are_the_same_every_time(entries: dict[str, Identity]) -> None:
+def test_they_are_the_same_every_time(entries: dict[str, Check]) -> None:
     assert identities() == list(entries.values())
 
 
@@ -106,38 +98,38 @@ def evaluated_in_place(w: Any) -> Any:
 @pytest.mark.parametrize(
     "spoilt",
     [
-        lambda: quoted_code.l2_loss_is_half_the_sum_of_squares(whole),
-        lambda: quoted_code.gradient_is_the_weight(whole),
-        lambda: quoted_code.penalty_adds_to_a_vector_loss(summed),
-        lambda: quoted_code.penalty_adds_to_a_vector_loss(doubled),
-        lambda: quoted_code.penalty_adds_to_a_scalar_loss(doubled),
-        lambda: quoted_code.evaluating_leaves_the_weights(evaluated_in_place),
-        lambda: weight_decay.plain_sgd_equals_weight_decay(whole),
-        lambda: quoted_code.quoted_code_step_by_step(whole),
-        lambda: quoted_code.quoted_code_step_by_step(absolute),
-        lambda: growth.penalty_is_quadratic(cubed),
-        lambda: growth.penalty_is_quadratic(exponential),
-        lambda: growth.pull_is_linear(cubed),
-        lambda: gaussian_prior.bayesian_ridge_is_ridge(lambda prior, noise: noise / prior),
-        lambda: gaussian_prior.ridge_maximises_the_posterior(lambda rows, beta: beta),
-        lambda: gaussian_prior.ridge_maximises_the_posterior(lambda rows, beta: rows * keras_l2(beta)),
+        lambda: code.l2_loss_is_half_the_sum_of_squares(whole),
+        lambda: code.gradient_is_the_weight(whole),
+        lambda: code.penalty_adds_to_a_vector_loss(summed),
+        lambda: code.penalty_adds_to_a_vector_loss(doubled),
+        lambda: code.penalty_adds_to_a_scalar_loss(doubled),
+        lambda: code.evaluating_leaves_the_weights(evaluated_in_place),
+        lambda: code.plain_sgd_equals_weight_decay(whole),
+        lambda: code.quoted_code_step_by_step(whole),
+        lambda: code.quoted_code_step_by_step(absolute),
+        lambda: code.penalty_is_quadratic(cubed),
+        lambda: code.penalty_is_quadratic(exponential),
+        lambda: code.pull_is_linear(cubed),
+        lambda: prior.bayesian_ridge_is_ridge(lambda prior, noise: noise / prior),
+        lambda: prior.ridge_maximises_the_posterior(lambda rows, beta: beta),
+        lambda: prior.ridge_maximises_the_posterior(lambda rows, beta: rows * keras_l2(beta)),
         lambda: normalisation.batch_norm_ignores_scale("relu"),
         lambda: normalisation.layer_norm_ignores_scale("relu"),
         lambda: normalisation.scaled_kernel_gets_the_inverse_gradient([("relu", ("kernel",))]),
-        lambda: outliers.ridge_shift_is_unbounded_at_every_beta(solve_huber),
-        lambda: outliers.huber_shift_is_bounded(solve_squared),
-        lambda: intercept.penalised_intercept_is_biased("l2"),
-        lambda: intercept.free_intercept_is_not("l2 with biases"),
+        lambda: ridge.ridge_shift_is_unbounded_at_every_beta(solve_huber),
+        lambda: ridge.huber_shift_is_bounded(solve_squared),
+        lambda: prior.penalised_intercept_is_biased("l2"),
+        lambda: prior.free_intercept_is_not("l2 with biases"),
     ],
 )
-def test_a_spoilt_subject_fails(spoilt: Callable[[], Identity]) -> None:
+def test_a_spoilt_subject_fails(spoilt: Callable[[], Check]) -> None:
     assert spoilt()["holds"] is False
 
 
 def test_boundaries_fail_where_there_is_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weight_decay, "l2_against_decay", lambda *_: 1e-9)
-    assert weight_decay.momentum_departs_from_weight_decay()["holds"] is False
-    assert weight_decay.adam_departs_from_weight_decay()["holds"] is False
+    monkeypatch.setattr(code, "l2_against_decay", lambda *_: 1e-9)
+    assert code.momentum_departs_from_weight_decay()["holds"] is False
+    assert code.adam_departs_from_weight_decay()["holds"] is False
 
 
 def test_layer_norm_needs_the_bias_to_be_scaled_along() -> None:
@@ -160,20 +152,20 @@ def test_the_shortfall_by_the_normal_equations() -> None:
     X -= X.mean(axis=0)
     y = rng.normal(size=30)
     design = np.column_stack([X, np.ones(30)])
-    for beta, told in zip(intercept.BETAS, intercept.shortfall("l2 with biases"), strict=True):
+    for beta, told in zip(prior.BETAS, prior.shortfall("l2 with biases"), strict=True):
         base = np.linalg.solve(design.T @ design + 30 * beta * np.eye(5), design.T @ y)[-1]
-        assert 1 - base / y.mean() == pytest.approx(told, abs=intercept.SINGLE)
+        assert 1 - base / y.mean() == pytest.approx(told, abs=prior.SINGLE)
 
 
 def test_an_exponential_penalty_would_be_recognised() -> None:
     def of_scale(w: Any) -> Any:
         return tf.exp(tf.linalg.norm(tf.reshape(w, [-1])) * 1e-3)
 
-    found = growth.penalty_is_exponential(lambda w: of_scale(w) if tf.size(w) == 36 else tf.zeros([], tf.float64))
+    found = code.penalty_is_exponential(lambda w: of_scale(w) if tf.size(w) == 36 else tf.zeros([], tf.float64))
     assert found["holds"] is True
 
 
-def test_the_trace_adds_up(entries: dict[str, Identity]) -> None:
+def test_the_trace_adds_up(entries: dict[str, Check]) -> None:
     trace = entries["quoted_code_step_by_step"]["trace"]
     assert list(trace["weights"]) == ["w_conv1", "w_conv2", "w_conv3", "w_conv4", "w_conv5", "w_fc1"]
     for name, weights in trace["weights"].items():
@@ -189,12 +181,12 @@ def test_the_trace_adds_up(entries: dict[str, Identity]) -> None:
     assert trace["objective"] == pytest.approx(trace["mean_loss"] + trace["beta"] * trace["reg"], rel=1e-12)
 
 
-def test_the_data_part_of_the_trace_is_the_derivative_of_the_loss(entries: dict[str, Identity]) -> None:
+def test_the_data_part_of_the_trace_is_the_derivative_of_the_loss(entries: dict[str, Check]) -> None:
     trace = entries["quoted_code_step_by_step"]["trace"]
 
     def mean_loss(weights: dict[str, list[float]]) -> float:
         """The traced network by hand: one pixel, so that a convolution is a product of matrices."""
-        hidden = np.array(quoted_code.TRACED_INPUTS)[:, None]
+        hidden = np.array(code.TRACED_INPUTS)[:, None]
         for name, shape in (
             ("w_conv1", (1, 2)),
             ("w_conv2", (2, 1)),
@@ -204,7 +196,7 @@ def test_the_data_part_of_the_trace_is_the_derivative_of_the_loss(entries: dict[
         ):
             hidden = np.maximum(hidden @ np.reshape(weights[name], shape), 0)
         logits = hidden @ np.reshape(weights["w_fc1"], (1, 2))
-        chosen = logits[[0, 1], quoted_code.TRACED_LABELS]
+        chosen = logits[[0, 1], code.TRACED_LABELS]
         return float(np.mean(np.log(np.exp(logits).sum(axis=1)) - chosen))
 
     assert mean_loss(trace["weights"]) == pytest.approx(trace["mean_loss"], rel=1e-12)

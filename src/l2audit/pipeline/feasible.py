@@ -104,9 +104,9 @@ def check_faults(document: Document) -> Iterator[Fault]:
 def exact_checks() -> dict[str, str]:
     """Name of an exact check -> its claim.
 
-    Read off the decorators of `l2audit.facts.identities`, whose import would cost that of TensorFlow.
+    Read off the decorators of `l2audit.facts`, whose import would cost that of TensorFlow.
     """
-    folder = Path(__file__).parents[1] / "facts/identities"
+    folder = Path(__file__).parents[1] / "facts"
     trees = (ast.parse(path.read_bytes()) for path in sorted(folder.glob("*.py")))
     return {
         function.name: str(ast.literal_eval(decorator.args[0]))

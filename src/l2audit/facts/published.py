@@ -9,9 +9,8 @@ from importlib import resources
 import numpy as np
 import statsmodels.api as sm
 
-from l2audit.facts.checks import agrees
-from l2audit.facts.oracles.entries import ORACLES, Oracle
-from l2audit.facts.oracles.ridge import Ridge
+from l2audit.facts.fact import Check, agrees, oracle
+from l2audit.facts.ridge import Ridge
 from l2audit.linear.basis import Array
 from l2audit.linear.huber import residual_scale, solve_huber
 from l2audit.linear.squared import solve_squared
@@ -49,7 +48,7 @@ def longley() -> tuple[Array, Array]:
 @cache
 def stars() -> tuple[Array, Array]:
     """The Hertzsprung-Russell diagram of CYG OB1, 47 stars: log temperature (47, 1), log light (47,)."""
-    with resources.files("l2audit.facts.oracles").joinpath("stars_cyg.csv").open(encoding="utf-8") as lines:
+    with resources.files("l2audit.facts").joinpath("stars_cyg.csv").open(encoding="utf-8") as lines:
         table = np.loadtxt(lines, delimiter=",", comments="#", skiprows=3)
     return table[:, :1], table[:, 1]
 
@@ -64,16 +63,16 @@ def _line(solve: Ridge | Robust, X: Array, y: Array, alpha: float = 0.0) -> Arra
     return np.append(intercept, weights[0])
 
 
-@ORACLES.register("stackloss_least_squares")
-def stackloss_least_squares(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stackloss_least_squares(solve: Ridge = solve_squared) -> Check:
     """Intercept and three coefficients."""
     statement = "Least squares on the stack loss data: intercept and coefficients"
     expected = [-39.9197, 0.7156, 1.2953, -0.1521]
     return agrees(statement, BROWNLEE, expected=expected, obtained=_line(solve, *stackloss()), tolerance=5e-5)
 
 
-@ORACLES.register("stackloss_residual_error")
-def stackloss_residual_error(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stackloss_residual_error(solve: Ridge = solve_squared) -> Check:
     """Residual standard error on 17 degrees of freedom."""
     X, y = stackloss()
     line = _line(solve, X, y)
@@ -82,16 +81,16 @@ def stackloss_residual_error(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, BROWNLEE, expected=3.243, obtained=obtained, tolerance=5e-4)
 
 
-@ORACLES.register("stackloss_huber")
-def stackloss_huber(solve: Robust = solve_huber) -> Oracle:
+@oracle
+def stackloss_huber(solve: Robust = solve_huber) -> Check:
     """Huber's M-estimator with k = 1.345 and a re-estimated scale."""
     statement = "Huber regression on the stack loss data: intercept and coefficients"
     expected = [-41.0265, 0.8294, 0.9261, -0.1278]
     return agrees(statement, MASS, expected=expected, obtained=_line(solve, *stackloss()), tolerance=5e-5)
 
 
-@ORACLES.register("stackloss_huber_scale")
-def stackloss_huber_scale(solve: Robust = solve_huber) -> Oracle:
+@oracle
+def stackloss_huber_scale(solve: Robust = solve_huber) -> Check:
     """The residual scale at its fixed point."""
     X, y = stackloss()
     line = _line(solve, X, y)
@@ -99,8 +98,8 @@ def stackloss_huber_scale(solve: Robust = solve_huber) -> Oracle:
     return agrees("Residual scale of that fit", MASS, expected=2.441, obtained=obtained, tolerance=5e-4)
 
 
-@ORACLES.register("stackloss_without_outliers")
-def stackloss_without_outliers(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stackloss_without_outliers(solve: Ridge = solve_squared) -> Check:
     """The final step of reweighted LTS is least squares without the outliers."""
     X, y = stackloss()
     kept = np.setdiff1d(np.arange(21), [0, 2, 3, 20])
@@ -109,16 +108,16 @@ def stackloss_without_outliers(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, ROBUSTBASE, expected=expected, obtained=_line(solve, X[kept], y[kept]), tolerance=5e-4)
 
 
-@ORACLES.register("longley_ridge")
-def longley_ridge(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def longley_ridge(solve: Ridge = solve_squared) -> Check:
     """Coefficients of the scaled columns at lambda = n * beta = 0.03."""
     statement = "Ridge regression on the Longley data, λ = n·beta = 0.03: coefficients"
     expected = [0.2200, 0.7694, -1.1894, -0.5223, -0.6862, 4.0064]
     return agrees(statement, LONGLEY, expected=expected, obtained=_line(solve, *longley(), 0.03)[1:], tolerance=5e-5)
 
 
-@ORACLES.register("longley_lambda")
-def longley_lambda(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def longley_lambda(solve: Ridge = solve_squared) -> Check:
     """The choices of lambda by Hoerl, Kennard & Baldwin (1975) and by Lawless & Wang (1976)."""
     X, y = longley()
     n, p = X.shape
@@ -130,8 +129,8 @@ def longley_lambda(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, LONGLEY, expected=[0.004275357, 0.03229531], obtained=obtained, tolerance=1e-8)
 
 
-@ORACLES.register("longley_cross_validation")
-def longley_cross_validation(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def longley_cross_validation(solve: Ridge = solve_squared) -> Check:
     """Generalised cross-validation over lambda = 0, 0.0001, ..., 0.0999."""
     X, y = longley()
     lambdas = np.arange(0, 0.1, 1e-4)
@@ -144,8 +143,8 @@ def longley_cross_validation(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, LONGLEY, expected=0.0028, obtained=obtained, tolerance=1e-9)
 
 
-@ORACLES.register("ridge_of_the_user_guide")
-def ridge_of_the_user_guide(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def ridge_of_the_user_guide(solve: Ridge = solve_squared) -> Check:
     """Ridge(alpha=0.5) on three rows: intercept and two equal coefficients."""
     X, y = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0]]), np.array([0.0, 0.1, 1.0])
     statement = "Ridge(alpha=0.5) of three rows: intercept and coefficients"
@@ -153,15 +152,15 @@ def ridge_of_the_user_guide(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, SKLEARN, expected=expected, obtained=_line(solve, X, y, 0.5), tolerance=5e-6)
 
 
-@ORACLES.register("stars_least_squares")
-def stars_least_squares(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stars_least_squares(solve: Ridge = solve_squared) -> Check:
     """Four giants turn the line of 47 stars round."""
     statement = "Light against temperature of 47 stars, four of them giants: intercept and slope of least squares"
     return agrees(statement, STARS, expected=[6.7935, -0.4133], obtained=_line(solve, *stars()), tolerance=5e-5)
 
 
-@ORACLES.register("stars_main_sequence")
-def stars_main_sequence(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stars_main_sequence(solve: Ridge = solve_squared) -> Check:
     """The final step of reweighted LTS is least squares without the six stars that it leaves out."""
     X, y = stars()
     kept = np.setdiff1d(np.arange(47), NOT_MAIN_SEQUENCE)
@@ -169,16 +168,16 @@ def stars_main_sequence(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, STARS, expected=[-8.500, 3.046], obtained=_line(solve, X[kept], y[kept]), tolerance=5e-4)
 
 
-@ORACLES.register("stars_ridge_does_not_resist")
-def stars_ridge_does_not_resist(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stars_ridge_does_not_resist(solve: Ridge = solve_squared) -> Check:
     """Ridge pulls the slope to zero and never towards the main sequence's."""
     slopes = [_line(solve, *stars(), alpha)[1] for alpha in (0.0, 1.0, 10.0)]
     statement = "The slope with the giants under L2, λ = n·beta = 0, 1, 10: it goes to 0, never towards +3.046"
     return agrees(statement, STARS_RIDGE, expected=[-0.413, -0.329, -0.116], obtained=slopes, tolerance=5e-4)
 
 
-@ORACLES.register("stars_two_readings_of_sensitivity")
-def stars_two_readings_of_sensitivity(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def stars_two_readings_of_sensitivity(solve: Ridge = solve_squared) -> Check:
     """Absolute shift of the slope by the six stars, then relative to the clean slope, at lambda = 0 and 10."""
     X, y = stars()
     kept = np.setdiff1d(np.arange(47), NOT_MAIN_SEQUENCE)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from l2audit.facts.checks import above, agrees, at_most
-from l2audit.facts.oracles.entries import ORACLES, Oracle
+from l2audit.facts.fact import Check, above, agrees, at_most, oracle
 from l2audit.linear.basis import Array, Labels
 from l2audit.linear.cross_entropy import solve_cross_entropy
 from l2audit.seeds import generator
@@ -59,8 +58,8 @@ def _largest_flip(solve: Logistic, X: Array, y: Labels, mirror: bool) -> Array:
     return share
 
 
-@ORACLES.register("flip_bound")
-def flip_bound(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def flip_bound(solve: Logistic = solve_cross_entropy) -> Check:
     """One flipped label of a unit row moves the weights of a model without intercept by at most 1 / (beta n)."""
     statement = (
         "Without an intercept one flipped label moves logistic weights by at most 1/(beta·n):"
@@ -70,8 +69,8 @@ def flip_bound(solve: Logistic = solve_cross_entropy) -> Oracle:
     return at_most(statement, STABILITY, limit=1.0, obtained=share.max(), tolerance=SLACK)
 
 
-@ORACLES.register("flip_bound_is_tight")
-def flip_bound_is_tight(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def flip_bound_is_tight(solve: Logistic = solve_cross_entropy) -> Check:
     """The bound is nearly reached at strong penalties: a beta wrong by a factor of two would break one of the two."""
     statement = "The same bound is nearly reached at beta = 1: largest share of it there"
     return above(statement, STABILITY, limit=0.8, obtained=_largest_flip(solve, *unit_rows(), mirror=True)[-1])
@@ -84,8 +83,8 @@ def lonely_row() -> tuple[Array, Labels]:
     return X / np.linalg.norm(X, axis=1, keepdims=True), (np.arange(30) % 2).astype(np.int64)
 
 
-@ORACLES.register("flip_bound_free_intercept")
-def flip_bound_free_intercept(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def flip_bound_free_intercept(solve: Logistic = solve_cross_entropy) -> Check:
     """With a free intercept the bound is the diameter of the data over beta n."""
     shares = []
     for X, y in (unit_rows(), lonely_row()):
@@ -98,8 +97,8 @@ def flip_bound_free_intercept(solve: Logistic = solve_cross_entropy) -> Oracle:
     return at_most(statement, FREE, limit=1.0, obtained=max(shares), tolerance=SLACK)
 
 
-@ORACLES.register("flip_bound_needs_no_intercept")
-def flip_bound_needs_no_intercept(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def flip_bound_needs_no_intercept(solve: Logistic = solve_cross_entropy) -> Check:
     """A boundary: the bound for models without intercept is broken where there is one."""
     statement = (
         "With a free intercept the bound 1/(beta·n) itself is broken by a row that stands opposite to all others:"
@@ -108,8 +107,8 @@ def flip_bound_needs_no_intercept(solve: Logistic = solve_cross_entropy) -> Orac
     return above(statement, FREE, limit=1.0, obtained=_largest_flip(solve, *lonely_row(), mirror=False).max())
 
 
-@ORACLES.register("replaced_rows_bound")
-def replaced_rows_bound(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def replaced_rows_bound(solve: Logistic = solve_cross_entropy) -> Check:
     """|w_eps - w_0| <= 2 epsilon kappa / beta for a 1-Lipschitz loss and |x| <= kappa, whatever replaces the rows."""
     X, y = unit_rows()
     rng = generator("oracle", "replaced rows")
@@ -130,8 +129,8 @@ def replaced_rows_bound(solve: Logistic = solve_cross_entropy) -> Oracle:
     return at_most(statement, STABILITY, limit=1.0, obtained=worst, tolerance=SLACK)
 
 
-@ORACLES.register("norm_bound")
-def norm_bound(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def norm_bound(solve: Logistic = solve_cross_entropy) -> Check:
     """beta * 0.5 * ||W||^2 <= ln K, because zero weights cost no more than ln K; random labels, large features."""
     rng = generator("oracle", "norm bound")
     betas = np.array([1e-6, 1e-4, 1e-2, 1.0])
@@ -168,15 +167,15 @@ def _long_servedio_errors(solve: Logistic) -> Array:
     return np.array(errors)
 
 
-@ORACLES.register("long_servedio_weak_l2")
-def long_servedio_weak_l2(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def long_servedio_weak_l2(solve: Logistic = solve_cross_entropy) -> Check:
     """Half of the points are lost to label noise at beta = 1e-6."""
     statement = "Four points on which label noise ruins logistic regression: error at beta = 10⁻⁶, noise 10 to 40 %"
     return agrees(statement, LONG_SERVEDIO, expected=[0.5] * 4, obtained=_long_servedio_errors(solve)[:, 0])
 
 
-@ORACLES.register("long_servedio_strong_l2")
-def long_servedio_strong_l2(solve: Logistic = solve_cross_entropy) -> Oracle:
+@oracle
+def long_servedio_strong_l2(solve: Logistic = solve_cross_entropy) -> Check:
     """None is lost at beta of 0.1 and above."""
     statement = "The same points with strong L2: largest error at beta = 0.1, 1 and 10, noise 10 to 40 %"
     return agrees(

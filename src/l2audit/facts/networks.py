@@ -9,8 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from l2audit.config.study import Schedule
-from l2audit.facts.checks import at_most
-from l2audit.facts.oracles.entries import ORACLES, Oracle
+from l2audit.facts.fact import Check, at_most, oracle
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
 from l2audit.models.problem import Fitted, Problem
@@ -50,8 +49,8 @@ def train() -> Fitted:
     return fit(problem(), network, "cross_entropy", Penalty("l2"), "adam", schedule, len(BETAS))
 
 
-@ORACLES.register("layer_balance")
-def layer_balance(train: Train = train) -> Oracle:
+@oracle
+def layer_balance(train: Train = train) -> Check:
     """|W_l| = |W_l+1| at a stationary point of a network whose kernels are all penalised."""
     norms = np.array([[np.linalg.norm(one) for one in kernel] for kernel in train().kernels])
     gaps = np.abs(np.diff(np.log(norms), axis=0))
@@ -62,8 +61,8 @@ def layer_balance(train: Train = train) -> Oracle:
     return at_most(statement, BALANCE, limit=0.01, obtained=gaps.max(), tolerance=0.0)
 
 
-@ORACLES.register("unit_balance")
-def unit_balance(train: Train = train) -> Oracle:
+@oracle
+def unit_balance(train: Train = train) -> Check:
     """The same unit by unit: the norm of the weights into a hidden unit is that of the weights out of it."""
     kernels = train().kernels
     worst = 0.0
@@ -77,8 +76,8 @@ def unit_balance(train: Train = train) -> Oracle:
     return at_most(statement, BALANCE, limit=0.01, obtained=worst, tolerance=0.0)
 
 
-@ORACLES.register("network_norm_bound")
-def network_norm_bound(train: Train = train) -> Oracle:
+@oracle
+def network_norm_bound(train: Train = train) -> Check:
     """beta * 0.5 * sum |W_l|^2 <= ln K: training never ends above where zero weights are."""
     squares = [np.sum(kernel.astype(np.float64) ** 2, axis=(1, 2)) for kernel in train().kernels]
     energy = 0.5 * BETAS * np.sum(squares, axis=0)

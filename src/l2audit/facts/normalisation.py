@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from l2audit.facts.checks import Check, below
-from l2audit.facts.identities.entries import of_claim
+from l2audit.facts.fact import Check, below, of_claim
 from l2audit.models.architectures import Architecture, Network
 from l2audit.networks.program import mean_loss, tensors, through
 from l2audit.seeds import generator

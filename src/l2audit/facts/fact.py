@@ -1,20 +1,55 @@
-"""The form of an exact check: what was expected, what was obtained, and whether that will do.
+"""A fact: something that must hold exactly or is known from print, and the check that puts our code to it.
 
-Identities (`l2audit.facts.identities`) and oracles (`l2audit.facts.oracles`) are made of these.
+A check compares two numbers that come by different ways. What it puts to the test is an argument with a default, so
+that a test can hand over a wrong thing and see the check fail. Facts that settle a claim are registered with
+`of_claim`, all others with `oracle`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from l2audit.registry import Registry
 
 Check = dict[str, Any]
 """statement, expected, obtained, tolerance, holds, source.
 
 expected is a number, a list of numbers, or a text such as "at most 1" where the check is an inequality.
 """
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A check, and the id of the claim that it settles; "" where it settles none."""
+
+    check: Callable[..., Check]
+    claim: str = ""
+
+    @property
+    def about(self) -> str:
+        """What it is put to: the name of its module."""
+        return self.check.__module__.rpartition(".")[2]
+
+
+FACTS: Registry[Fact] = Registry("fact")
+
+
+def of_claim(claim: str) -> Callable[[Callable[..., Check]], Callable[..., Check]]:
+    """Register a check under its function's name as one that settles `claim`."""
+
+    def register(check: Callable[..., Check]) -> Callable[..., Check]:
+        FACTS.add(check.__name__, Fact(check, claim))
+        return check
+
+    return register
+
+
+oracle = of_claim("")
+"""Register a check under its function's name."""
 
 EXACT = 1e-9
 """Tolerance of an equality in float64 after a factorisation or two."""

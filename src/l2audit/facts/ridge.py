@@ -1,6 +1,7 @@
-"""Exact facts about ridge regression with a free intercept, put to the solver that fits the linear models.
+"""Facts about ridge regression with a free intercept, put to the solver that fits the linear models; claim A3.
 
-Each fixes something that could be wrong unnoticed: the scale of beta, the free intercept, the centring.
+Each fixes something that could be wrong unnoticed: the scale of beta, the free intercept, the centring. Claim A3: no
+penalty bounds what one wild target does to a squared loss; another loss does, whatever the penalty.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import numpy as np
 from scipy import optimize
 
 from l2audit.contamination import Reference, Rows, contaminate
-from l2audit.facts.checks import above, agrees, at_most, below, farthest, largest
-from l2audit.facts.oracles.entries import ORACLES, Oracle
+from l2audit.facts.fact import Check, above, agrees, at_most, below, farthest, largest, of_claim, oracle
 from l2audit.linear.basis import Array
+from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.seeds import generator
 
@@ -54,22 +55,22 @@ def _deletions(solve: Ridge) -> tuple[float, float]:
     return coefficients, residuals
 
 
-@ORACLES.register("ridge_deletion")
-def ridge_deletion(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def ridge_deletion(solve: Ridge = solve_squared) -> Check:
     """w - w without row i = A^-1 x_i e_i / (1 - h_ii), at fixed alpha = n beta."""
     statement = "Leaving a row out moves ridge regression as the closed form says: largest difference, 40 rows, 5 betas"
     return agrees(statement, DELETION, expected=0.0, obtained=_deletions(solve)[0])
 
 
-@ORACLES.register("ridge_leave_one_out")
-def ridge_leave_one_out(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def ridge_leave_one_out(solve: Ridge = solve_squared) -> Check:
     """The residual of a row under the fit without it = e_i / (1 - h_ii)."""
     statement = "The error on a row left out is its residual over one minus its leverage: largest difference"
     return agrees(statement, DELETION, expected=0.0, obtained=_deletions(solve)[1])
 
 
-@ORACLES.register("ridge_influence")
-def ridge_influence(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def ridge_influence(solve: Ridge = solve_squared) -> Check:
     """d w / d epsilon = (S + beta I)^-1 [x0 r0 - beta w], x0 from the mean of X; Richardson step on two epsilons."""
     X, y = sample()
     x0, y0 = X.mean(axis=0) + 3.0, 50.0
@@ -98,19 +99,8 @@ def _gains(solve: Ridge, size: float) -> Array:
     return np.asarray(np.linalg.norm(solve(X, y + np.eye(N)[0] * size, BETAS)[0] - solve(X, y, BETAS)[0], axis=1))
 
 
-@ORACLES.register("ridge_unbounded_in_y")
-def ridge_unbounded_in_y(solve: Ridge = solve_squared) -> Oracle:
-    """No beta bounds the influence of a target: the shift is proportional to the outlier."""
-    slopes = np.log10(_gains(solve, 1e6) / _gains(solve, 1e3)) / 3
-    statement = (
-        "At every beta the shift of the weights grows in proportion to one vertical outlier:"
-        " log-log slope farthest from 1 (0 would mean a bounded influence)"
-    )
-    return agrees(statement, INFLUENCE, expected=1.0, obtained=farthest(slopes, 1.0), tolerance=1e-6)
-
-
-@ORACLES.register("ridge_gain_falls")
-def ridge_gain_falls(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def ridge_gain_falls(solve: Ridge = solve_squared) -> Check:
     """The gain |(S + beta I)^-1 x| falls strictly in beta."""
     gain = _gains(solve, 100.0)
     statement = (
@@ -135,8 +125,8 @@ def _test_roots() -> list[Array]:
     return [rng.normal(size=(P, P)) * rng.exponential(size=P) for _ in range(20)]
 
 
-@ORACLES.register("variance_theorem")
-def variance_theorem(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def variance_theorem(solve: Ridge = solve_squared) -> Check:
     """Zero-mean target noise adds sigma^2/n tr[T (S + beta)^-1 S (S + beta)^-1] to the risk."""
     X, _ = sample()
     S = np.cov(X.T, ddof=0)
@@ -152,8 +142,8 @@ def variance_theorem(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, NOISE, expected=0.0, obtained=worst, tolerance=1e-8)
 
 
-@ORACLES.register("noise_costs_less_with_beta")
-def noise_costs_less_with_beta(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def noise_costs_less_with_beta(solve: Ridge = solve_squared) -> Check:
     """So the first half of claim g is false of ridge regression, squared error and symmetric target noise."""
     risks = np.array([_added_risks(solve, root) for root in _test_roots()])
     statement = (
@@ -163,8 +153,8 @@ def noise_costs_less_with_beta(solve: Ridge = solve_squared) -> Oracle:
     return below(statement, NOISE, limit=1.0, obtained=(risks[:, 1:] / risks[:, :-1]).max())
 
 
-@ORACLES.register("intercept_shift")
-def intercept_shift(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def intercept_shift(solve: Ridge = solve_squared) -> Check:
     """Vertical outliers as the pipeline makes them: 4 of 40 rows, 10 robust SDs."""
     X, y = sample()
     rows = Rows(X, y, None)
@@ -184,8 +174,8 @@ def intercept_shift(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, source, expected=1.0, obtained=farthest(shifts, 1.0))
 
 
-@ORACLES.register("isotropic_optimum")
-def isotropic_optimum(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def isotropic_optimum(solve: Ridge = solve_squared) -> Check:
     """n beta = p sigma^2 / ||w||^2: 200 draws of design, direction and noise; the argmin itself is flat."""
     rows, p, sigma = 100, 50, 1.0
     best = p * sigma**2 / rows
@@ -217,10 +207,10 @@ def _robust_counterpart(solve: Ridge) -> tuple[Array, Array, Array, float]:
     return X, y, w, float(N * beta * np.linalg.norm(w) / np.linalg.norm(y - X @ w))
 
 
-@ORACLES.register("worst_feature_perturbation")
+@oracle
 def worst_feature_perturbation(
     worst_case: Callable[[float, float, float], float] = lambda residual, rho, length: residual + rho * length,
-) -> Oracle:
+) -> Check:
     """max over |D|_F <= rho of |y - (X + D) w| = |y - Xw| + rho |w|, the left side by ascent from a random start."""
     X, y, w, rho = _robust_counterpart(solve_squared)
     D = generator("oracle", "perturbation").normal(size=X.shape)
@@ -233,8 +223,8 @@ def worst_feature_perturbation(
     return agrees(statement, DUALITY, expected=expected, obtained=found, tolerance=1e-8)
 
 
-@ORACLES.register("ridge_is_robust_optimisation")
-def ridge_is_robust_optimisation(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def ridge_is_robust_optimisation(solve: Ridge = solve_squared) -> Check:
     """The minimiser of |y - Xw| + rho |w|, found by a general optimiser, is the ridge solution."""
     X, y, w, rho = _robust_counterpart(solve)
 
@@ -251,8 +241,8 @@ def ridge_is_robust_optimisation(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, DUALITY, expected=0.0, obtained=largest(found - w), tolerance=1e-6)
 
 
-@ORACLES.register("duplicated_column")
-def duplicated_column(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def duplicated_column(solve: Ridge = solve_squared) -> Check:
     """A column given twice shares its weight equally, and the pair acts as one column times sqrt(2)."""
     X, y = sample()
     doubled, _ = solve(np.column_stack([X, X[:, 0]]), y, BETAS)
@@ -262,8 +252,8 @@ def duplicated_column(solve: Ridge = solve_squared) -> Oracle:
     return agrees(statement, "computed; Zou & Hastie (2005)", expected=0.0, obtained=largest(gaps))
 
 
-@ORACLES.register("collinear_leverage")
-def collinear_leverage(solve: Ridge = solve_squared) -> Oracle:
+@oracle
+def collinear_leverage(solve: Ridge = solve_squared) -> Check:
     """The pocket in one line of algebra: an oblique far point in a design of two columns, one of little variance.
 
     X = (z1, 0.01 z2), both of unit variance and uncorrelated; x0 = (3, 3). Least squares reaches the outlier along the
@@ -282,3 +272,53 @@ def collinear_leverage(solve: Ridge = solve_squared) -> Oracle:
     )
     source = "computed; the planted collinear control in two columns"
     return above(statement, source, limit=1.0, obtained=shift[1] / shift[0])
+
+
+# Claim A3.
+
+BOUNDED = "computed; influence functions: Huber (1964), of ridge regression Öllerer, Croux and Alfons (2015)"
+
+OUTLIER_BETAS = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
+SIZES = np.logspace(1, 6, 6)
+"""Of the outlier, in SDs of the noise."""
+
+TOLERANCE = 1e-6
+
+
+def slopes(solve: Ridge) -> Array:
+    """(5, betas): log-log slope of the shift of all coefficients in the size of one outlier, decade by decade.
+
+    The shift is the norm of the difference of weights and intercept to those of the same 40 rows without the outlier,
+    which is added to the target of the first row.
+    """
+    rng = generator("identity outliers")
+    X = rng.normal(size=(40, 4))
+    y = X @ rng.normal(size=4) + 1 + rng.normal(size=40)
+
+    def coefficients(target: Array) -> Array:
+        weights, intercept = solve(X, target, OUTLIER_BETAS)
+        return np.column_stack([weights, intercept])
+
+    clean, wild = coefficients(y), np.eye(len(y))[0]
+    shifts = np.array([np.linalg.norm(coefficients(y + size * wild) - clean, axis=1) for size in SIZES])
+    return np.asarray(np.diff(np.log10(shifts), axis=0) / np.diff(np.log10(SIZES))[:, None])
+
+
+@of_claim("A3")
+def ridge_shift_is_unbounded_at_every_beta(solve: Ridge = solve_squared) -> Check:
+    """Ridge is linear in the targets: the shift is in proportion to the outlier, however large either is."""
+    statement = (
+        "Under squared loss the coefficients shift in proportion to one wild target, from 10 to a million SDs, at every"
+        " beta from 0 to 3: log-log slope farthest from 1"
+    )
+    return agrees(statement, BOUNDED, expected=1.0, obtained=farthest(slopes(solve), 1.0), tolerance=TOLERANCE)
+
+
+@of_claim("A3")
+def huber_shift_is_bounded(solve: Ridge = solve_huber) -> Check:
+    """Beyond the threshold an outlier's pull is constant: the shift stops growing."""
+    statement = (
+        "Under Huber loss with the same penalties the shift stops growing:"
+        " log-log slope farthest from 0, from a hundred thousand to a million SDs"
+    )
+    return agrees(statement, BOUNDED, expected=0.0, obtained=farthest(slopes(solve)[-1], 0.0), tolerance=TOLERANCE)

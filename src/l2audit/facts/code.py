@@ -1,15 +1,15 @@
-"""Claim a: the penalty is a number that is computed from the weights and added to the loss."""
+"""Claims a, b1 and b2: what the code of the thread computes, how its penalty grows, and when it is weight decay."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from l2audit.facts.checks import Check, farthest, largest
-from l2audit.facts.identities.entries import agrees, of_claim
+from l2audit.facts.fact import Check, above, agrees, farthest, largest, of_claim
 from l2audit.seeds import generator
 
 Penalty = Callable[[Any], Any]
@@ -168,3 +168,111 @@ def _traced_logits(weights: Mapping[str, Any]) -> Any:
 
 def _flat(tensors: Mapping[str, Any]) -> dict[str, list[float]]:
     return {name: np.asarray(tensor).ravel().tolist() for name, tensor in tensors.items()}
+
+
+# How the penalty grows with the weights: claims b1 and b2.
+
+HOMOGENEOUS = "computed; the penalty is a sum of squares, so it is homogeneous of degree 2"
+
+SCALES = np.logspace(-2, 2, 81)
+
+
+def _penalties_along_the_scale(l2_loss: Penalty) -> np.ndarray:
+    """P(s * w) for the six kernels of `kernels_of_the_code` together, s in SCALES."""
+    kernels = kernels_of_the_code()
+    return np.array([float(quoted_sum([tf.constant(s * w) for w in kernels], l2_loss)) for s in SCALES])
+
+
+@of_claim("b1")
+def penalty_is_quadratic(l2_loss: Penalty = tf.nn.l2_loss) -> Check:
+    """Log-log slope of P(s * w); the entry carries the curve as `points`: scale and penalty.
+
+    The local slope farthest from 2 is judged, not the fitted one: a curve can have slope 2 on average only.
+    """
+    penalty = _penalties_along_the_scale(l2_loss)
+    slopes = np.diff(np.log(penalty)) / np.diff(np.log(SCALES))
+    statement = "The penalty of s·w grows as s²: its log-log slope is 2 everywhere from s = 0.01 to s = 100"
+    found = agrees(statement, HOMOGENEOUS, expected=2.0, obtained=farthest(slopes, 2.0), tolerance=0.01)
+    return {**found, "points": {"scale": SCALES.tolist(), "penalty": penalty.tolist()}}
+
+
+@of_claim("b1")
+def pull_is_linear(l2_loss: Penalty = tf.nn.l2_loss) -> Check:
+    """Gradient of beta * P at s * w, against beta * s * w: the pull on a weight is in proportion to the weight."""
+    worst = 0.0
+    for s in SCALES[::10]:
+        kernels = [tf.constant(s * w) for w in kernels_of_the_code()]
+        with tf.GradientTape() as tape:
+            tape.watch(kernels)
+            penalty = BETA * quoted_sum(kernels, l2_loss)
+        for kernel, pull in zip(kernels, tape.gradient(penalty, kernels), strict=True):
+            worst = max(worst, largest(pull / (BETA * kernel) - 1))
+    statement = "The penalty pulls on each weight in proportion to it, beta·w: largest relative difference"
+    return agrees(statement, HOMOGENEOUS, expected=0.0, obtained=worst)
+
+
+@of_claim("b2")
+def penalty_is_exponential(l2_loss: Penalty = tf.nn.l2_loss) -> Check:
+    """What an exponential would show: the slope of log P(s * w) against s is the same at every s."""
+    penalty = _penalties_along_the_scale(l2_loss)
+    slopes = np.diff(np.log(penalty)) / np.diff(SCALES)
+    statement = (
+        "The penalty of s·w grows as an exponential: the slope of log P against s is constant"
+        " (smallest slope / largest slope, s from 0.01 to 100)"
+    )
+    return agrees(statement, HOMOGENEOUS, expected=1.0, obtained=slopes.min() / slopes.max(), tolerance=0.01)
+
+
+# L2 in the loss is weight decay for plain gradient descent, and for nothing else.
+
+STEPS = 50
+
+VISIBLE = 1e-3
+"""A difference between two trained weights above this is no round-off."""
+
+DECOUPLED = "computed; Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization, propositions 1 and 2"
+
+
+@of_claim("a")
+def plain_sgd_equals_weight_decay(l2_loss: Penalty = tf.nn.l2_loss) -> Check:
+    """Keras SGD on the penalised loss, against Keras SGD(weight_decay=beta) on the loss alone."""
+    statement = f"Plain gradient descent on the penalised loss is weight decay: largest difference after {STEPS} steps"
+    return agrees(statement, DECOUPLED, expected=0.0, obtained=l2_against_decay(keras.optimizers.SGD, {}, l2_loss))
+
+
+@of_claim("a")
+def momentum_departs_from_weight_decay(l2_loss: Penalty = tf.nn.l2_loss) -> Check:
+    """The same with momentum 0.9: a boundary of the identity, which holds where the two differ."""
+    return _departs("With momentum 0.9", l2_against_decay(keras.optimizers.SGD, {"momentum": 0.9}, l2_loss))
+
+
+@of_claim("a")
+def adam_departs_from_weight_decay(l2_loss: Penalty = tf.nn.l2_loss) -> Check:
+    """The same with Adam, whose decoupled form is AdamW: a boundary of the identity."""
+    return _departs("With Adam", l2_against_decay(keras.optimizers.Adam, {}, l2_loss))
+
+
+def _departs(condition: str, obtained: float) -> Check:
+    """A check that holds where two things that might have been the same are visibly not."""
+    statement = f"{condition} the two differ visibly: largest difference of a weight after {STEPS} steps"
+    return above(statement, DECOUPLED, limit=VISIBLE, obtained=obtained)
+
+
+def l2_against_decay(optimizer: Callable[..., Any], settings: Mapping[str, float], l2_loss: Penalty) -> float:
+    """Largest difference of a weight between L2 in the loss and decay by the optimizer, after the same full batches."""
+    penalised = _trained(optimizer(learning_rate=LEARNING_RATE, **settings), lambda w: BETA * l2_loss(w))
+    decayed = _trained(optimizer(learning_rate=LEARNING_RATE, weight_decay=BETA, **settings), lambda w: 0.0)
+    return largest(penalised - decayed)
+
+
+def _trained(optimizer: Any, penalty: Penalty) -> np.ndarray:
+    """Kernel (5, 3) of a softmax model after STEPS full-batch steps on 40 rows of noise, in float64."""
+    rng = generator("identity training")
+    X, labels = tf.constant(rng.normal(size=(40, 5))), tf.constant(rng.integers(3, size=40))
+    kernel = keras.Variable(rng.normal(size=(5, 3)), dtype="float64")
+    for _ in range(STEPS):
+        with tf.GradientTape() as tape:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, X @ kernel.value)
+            objective = tf.reduce_mean(losses) + penalty(kernel.value)
+        optimizer.apply([tape.gradient(objective, kernel.value)], [kernel])
+    return np.asarray(kernel.value)

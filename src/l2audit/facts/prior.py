@@ -1,0 +1,117 @@
+"""Claim h1: L2 as a Gaussian prior on the weights. Claim A7: a penalised intercept biases every prediction.
+
+With features of mean 0 the derivative of mean(1/2 (y - b - X w)^2) + beta * 1/2 (|w|^2 + b^2) in b is
+b - mean(y) + beta b, so b = mean(y) / (1 + beta). Where y has mean s, the predictions, whose mean is b, are too small
+by s - s / (1 + beta) = s beta / (1 + beta). Without beta b^2 they are right on average at every beta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from sklearn.linear_model import BayesianRidge, Ridge
+
+from l2audit.facts.fact import Check, agrees, largest, of_claim
+from l2audit.linear import fit_linear
+from l2audit.linear.basis import Array
+from l2audit.models.beta import ridge_alpha
+from l2audit.models.penalties import read_penalty
+from l2audit.models.problem import Problem
+from l2audit.seeds import generator
+
+POSTERIOR = "computed; Bishop (2006), Pattern Recognition and Machine Learning, 3.3.1"
+
+
+def _regression() -> tuple[np.ndarray, np.ndarray]:
+    """Centred X (80, 6) with correlated columns, and centred y."""
+    rng = generator("identity regression")
+    X = rng.normal(size=(80, 6)) @ (np.eye(6) + 0.5)
+    y = X @ rng.normal(size=6) + rng.normal(size=80)
+    return X - X.mean(axis=0), y - y.mean()
+
+
+@of_claim("h1")
+def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prior, noise: prior / noise) -> Check:
+    """Posterior mean of scikit-learn's BayesianRidge, against its Ridge at prior precision / noise precision."""
+    X, y = _regression()
+    bayes = BayesianRidge(tol=1e-12, max_iter=10_000).fit(X, y)
+    ridge = Ridge(alpha=alpha(bayes.lambda_, bayes.alpha_)).fit(X, y)
+    statement = "BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference"
+    return agrees(statement, POSTERIOR, expected=0.0, obtained=largest(bayes.coef_ - ridge.coef_))
+
+
+@of_claim("h1")
+def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_alpha) -> Check:
+    """Gradient of the Gaussian log posterior at the ridge solution.
+
+    y ~ N(X w, noise^2), w ~ N(0, prior^2), beta = noise^2 / (rows * prior^2).
+    """
+    X, y = _regression()
+    noise, prior = 1.5, 0.7
+    ridge = Ridge(alpha=alpha(len(y), noise**2 / (len(y) * prior**2)), fit_intercept=False).fit(X, y)
+    w = tf.constant(ridge.coef_)
+    with tf.GradientTape() as tape:
+        tape.watch(w)
+        log_likelihood = tf.reduce_sum(_log_gaussian(y - tf.linalg.matvec(X, w), noise))
+        log_posterior = log_likelihood + tf.reduce_sum(_log_gaussian(w, prior))
+    slope = tape.gradient(log_posterior, w)
+    statement = (
+        "The penalised solution maximises the posterior under a Gaussian prior:"
+        " largest slope of the log posterior there, relative to the prior's own"
+    )
+    return agrees(statement, POSTERIOR, expected=0.0, obtained=largest(slope) / largest(ridge.coef_ / prior**2))
+
+
+def _log_gaussian(deviation: Any, scale: float) -> Any:
+    """Log density of a centred Gaussian of standard deviation `scale`."""
+    return -0.5 * (deviation / scale) ** 2 - np.log(scale * np.sqrt(2 * np.pi))
+
+
+# Claim A7.
+
+INTERCEPT = "computed; Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 3.4.1"
+
+BETAS = np.array([0.0, 0.01, 0.1, 1.0, 10.0])
+SHIFT = 4.0
+SINGLE = 1e-6
+"""Models are handed over in float32, about seven digits."""
+
+
+def shortfall(penalty: str) -> Array:
+    """(betas,): by how much the mean prediction falls short of the mean target, as a share of it.
+
+    40 rows, of which the second 20 mirror the first: means are exactly 0, for y before it is shifted to mean 4.
+    """
+    rng = generator("identity intercept")
+    half = np.round(rng.normal(size=(20, 3)) * 256) / 256  # few binary digits: float32 holds them all
+    target = np.round((half @ [1.0, -2.0, 0.5] + rng.normal(size=20)) * 256) / 256
+    X = np.concatenate([half, -half]).astype(np.float32)[None]
+    y = (np.concatenate([target, -target]) + SHIFT).astype(np.float32)[None]
+    each = np.zeros(len(BETAS), dtype=np.int64)
+    problem = Problem("regression", 1, X, y, data=each, beta=BETAS, seed=each, dataset="identity-intercept")
+    predicted = fit_linear(problem, "squared", read_penalty(penalty)).predict(X, each)
+    return np.asarray(1 - predicted[:, :, 0].mean(axis=1, dtype=np.float64) / SHIFT)
+
+
+@of_claim("A7")
+def penalised_intercept_is_biased(penalty: str = "l2 with biases") -> Check:
+    """Shortfall of the mean prediction where the intercept is penalised, against beta / (1 + beta)."""
+    statement = (
+        "With a penalised intercept a target of mean s is predicted too small by s·beta/(1 + beta) on average:"
+        " largest difference over five betas, as a share of s"
+    )
+    obtained = largest(shortfall(penalty) - BETAS / (1 + BETAS))
+    return agrees(statement, INTERCEPT, expected=0.0, obtained=obtained, tolerance=SINGLE)
+
+
+@of_claim("A7")
+def free_intercept_is_not(penalty: str = "l2") -> Check:
+    """The same where the intercept is free, against 0."""
+    statement = (
+        "With a free intercept the mean prediction is the mean target at every beta:"
+        " largest difference over five betas, as a share of it"
+    )
+    return agrees(statement, INTERCEPT, expected=0.0, obtained=largest(shortfall(penalty)), tolerance=SINGLE)
