@@ -1,12 +1,12 @@
-"""A fact: something that must hold exactly or is known from print, and the check that puts our code to it.
+"""A fact: a statement that must hold exactly or is known from print, and the numbers by which our code is held to it.
 
-A check compares two numbers that come by different ways. What it puts to the test is an argument with a default, so
-that a test can hand over a wrong thing and see the check fail. Facts that settle a claim are registered with
-`of_claim`, all others with `oracle`.
+A fact compares two numbers that come by different ways. What it puts to the test is an argument with a default, so
+that a test can hand over a wrong thing and see the fact fail. Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,93 +15,106 @@ import numpy as np
 
 from l2audit.registry import Registry
 
-Check = dict[str, Any]
-"""statement, expected, obtained, tolerance, holds, source.
+CLAIMS = {
+    "A2": ("batch_norm_ignores_scale", "layer_norm_ignores_scale", "scaled_kernel_gets_the_inverse_gradient"),
+    "A3": ("ridge_shift_is_unbounded_at_every_beta", "huber_shift_is_bounded"),
+    "A7": ("penalised_intercept_is_biased", "free_intercept_is_not"),
+    "a": (
+        "l2_loss_is_half_the_sum_of_squares",
+        "gradient_is_the_weight",
+        "penalty_adds_to_a_vector_loss",
+        "penalty_adds_to_a_scalar_loss",
+        "evaluating_leaves_the_weights",
+        "quoted_code_step_by_step",
+        "plain_sgd_equals_weight_decay",
+        "momentum_departs_from_weight_decay",
+        "adam_departs_from_weight_decay",
+    ),
+    "b1": ("penalty_is_quadratic", "pull_is_linear"),
+    "b2": ("penalty_is_exponential",),
+    "h1": ("bayesian_ridge_is_ridge", "ridge_maximises_the_posterior"),
+}
+"""Claim -> the facts that settle it by calculation, in the order of `identities.json`."""
 
-expected is a number, a list of numbers, or a text such as "at most 1" where the check is an inequality.
-"""
+EXACT = 1e-9
+"""Tolerance of an equality in float64 after a factorisation or two."""
+
+RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    "at most": operator.le,
+    "below": operator.lt,
+    "above": operator.gt,
+}
+
+Expected = float | Sequence[float] | str
+Check = dict[str, Any]
+"""statement, expected, obtained, tolerance, holds, source, and what the function adds."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A check, and the id of the claim that it settles; "" where it settles none."""
+    """A statement, its source, and what the numbers of a function must be for it to hold.
 
-    check: Callable[..., Check]
-    claim: str = ""
+    expected: a number, a list of numbers, or a bound such as "at most 1"; the function may return it instead.
+    tolerance: how far each number obtained may be from the one expected, or beyond an "at most".
+    function: gives the number or numbers obtained, or a dictionary of `obtained` and other entries of the check.
+    """
+
+    function: Callable[..., Any]
+    statement: str
+    source: str
+    expected: Expected
+    tolerance: float
 
     @property
     def about(self) -> str:
         """What it is put to: the name of its module."""
-        return self.check.__module__.rpartition(".")[2]
+        return self.function.__module__.rpartition(".")[2]
+
+    def __call__(self, *parts: Any, **named: Any) -> Check:
+        """The check of the project's own parts, or of those that are handed over.
+
+        ValueError: not as many numbers as expected.
+        """
+        found = self.function(*parts, **named)
+        given = found if isinstance(found, dict) else {"obtained": found}
+        check = {
+            "statement": self.statement,
+            "expected": self.expected,
+            "obtained": None,
+            "tolerance": self.tolerance,
+            "holds": False,
+            "source": self.source,
+            **given,
+        }
+        obtained = check["obtained"] = np.asarray(check["obtained"], dtype=float).tolist()
+        check["holds"] = holds(check["expected"], obtained, self.tolerance)
+        return check
+
+
+def holds(expected: Expected, obtained: Any, tolerance: float) -> bool:
+    """Whether numbers are as expected; NaN never is. ValueError: not as many numbers as expected."""
+    if isinstance(expected, str):
+        relation, _, limit = expected.rpartition(" ")
+        return RELATIONS[relation](obtained, float(limit) + tolerance)
+    if np.shape(expected) != np.shape(obtained):
+        raise ValueError(f"numbers of shape {np.shape(obtained)} where {np.shape(expected)} is expected")
+    return bool((np.abs(np.subtract(obtained, expected)) <= tolerance).all())
 
 
 FACTS: Registry[Fact] = Registry("fact")
 
 
-def of_claim(claim: str) -> Callable[[Callable[..., Check]], Callable[..., Check]]:
-    """Register a check under its function's name as one that settles `claim`."""
+def fact(source: str, expected: Expected = 0.0, tolerance: float | None = None) -> Callable[[Callable[..., Any]], Fact]:
+    """Register a function under its name as a fact, whose statement is the first paragraph of its docstring."""
+    if tolerance is None:
+        tolerance = 0.0 if isinstance(expected, str) else EXACT
 
-    def register(check: Callable[..., Check]) -> Callable[..., Check]:
-        FACTS.add(check.__name__, Fact(check, claim))
-        return check
+    def register(function: Callable[..., Any]) -> Fact:
+        assert function.__doc__
+        statement = " ".join(function.__doc__.split("\n\n")[0].split()).removesuffix(".")
+        return FACTS.add(function.__name__, Fact(function, statement, source, expected, tolerance))
 
     return register
-
-
-oracle = of_claim("")
-"""Register a check under its function's name."""
-
-EXACT = 1e-9
-"""Tolerance of an equality in float64 after a factorisation or two."""
-
-
-def agrees(
-    statement: str, source: str, *, expected: float | Sequence[float], obtained: Any, tolerance: float = EXACT
-) -> Check:
-    """Holds where every number obtained is within `tolerance` (absolute) of the one expected.
-
-    ValueError: not as many numbers as expected.
-    """
-    wanted, found = np.atleast_1d(np.asarray(expected, float)), np.atleast_1d(np.asarray(obtained, float))
-    if wanted.shape != found.shape:
-        raise ValueError(f"{found.shape} numbers for {wanted.shape} expected")
-    single = np.ndim(expected) == 0
-    return {
-        "statement": statement,
-        "expected": float(wanted[0]) if single else wanted.tolist(),
-        "obtained": float(found[0]) if single else found.tolist(),
-        "tolerance": tolerance,
-        "holds": bool((np.abs(found - wanted) <= tolerance).all()),
-        "source": source,
-    }
-
-
-def at_most(statement: str, source: str, *, limit: float, obtained: float, tolerance: float = EXACT) -> Check:
-    """Holds where the number obtained does not exceed `limit`, round-off aside."""
-    return _inequality(statement, source, f"at most {limit:g}", obtained, tolerance, obtained <= limit + tolerance)
-
-
-def below(statement: str, source: str, *, limit: float, obtained: float) -> Check:
-    """Holds where the number obtained is less than `limit`."""
-    return _inequality(statement, source, f"below {limit:g}", obtained, 0.0, obtained < limit)
-
-
-def above(statement: str, source: str, *, limit: float, obtained: float) -> Check:
-    """Holds where the number obtained is more than `limit`."""
-    return _inequality(statement, source, f"above {limit:g}", obtained, 0.0, obtained > limit)
-
-
-def _inequality(
-    statement: str, source: str, expected: str, obtained: float, tolerance: float, holds: bool | np.bool_
-) -> Check:
-    return {
-        "statement": statement,
-        "expected": expected,
-        "obtained": float(obtained),
-        "tolerance": tolerance,
-        "holds": bool(holds),
-        "source": source,
-    }
 
 
 def largest(difference: Any) -> float:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from l2audit.config.study import Schedule
-from l2audit.facts.fact import Check, at_most, oracle
+from l2audit.facts.fact import fact, largest
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty
 from l2audit.models.problem import Fitted, Problem
@@ -49,40 +50,26 @@ def train() -> Fitted:
     return fit(problem(), network, "cross_entropy", Penalty("l2"), "adam", schedule, len(BETAS))
 
 
-@oracle
-def layer_balance(train: Train = train) -> Check:
-    """|W_l| = |W_l+1| at a stationary point of a network whose kernels are all penalised."""
+@fact(BALANCE, "at most 0.01")
+def layer_balance(train: Train = train) -> Any:
+    """In a trained ReLU network with every kernel penalised neighbouring layers have the same norm: largest log ratio,
+    3 betas.
+    """
     norms = np.array([[np.linalg.norm(one) for one in kernel] for kernel in train().kernels])
-    gaps = np.abs(np.diff(np.log(norms), axis=0))
-    statement = (
-        "In a trained ReLU network with every kernel penalised neighbouring layers have the same norm:"
-        " largest log ratio, 3 betas"
-    )
-    return at_most(statement, BALANCE, limit=0.01, obtained=gaps.max(), tolerance=0.0)
+    return largest(np.diff(np.log(norms), axis=0))
 
 
-@oracle
-def unit_balance(train: Train = train) -> Check:
-    """The same unit by unit: the norm of the weights into a hidden unit is that of the weights out of it."""
-    kernels = train().kernels
-    worst = 0.0
-    for before, after in pairwise(kernels):
-        into, out = np.linalg.norm(before, axis=1), np.linalg.norm(after, axis=2)
-        worst = max(worst, float((np.abs(into - out) / into.max(axis=1, keepdims=True)).max()))
-    statement = (
-        "Each hidden unit receives as much weight as it passes on:"
-        " largest difference, relative to the largest unit of the layer"
-    )
-    return at_most(statement, BALANCE, limit=0.01, obtained=worst, tolerance=0.0)
+@fact(BALANCE, "at most 0.01")
+def unit_balance(train: Train = train) -> Any:
+    """Each hidden unit receives as much weight as it passes on: largest difference, relative to the largest unit of the
+    layer.
+    """
+    ends = [(np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=2)) for one, other in pairwise(train().kernels)]
+    return max(largest((into - out) / into.max(axis=1, keepdims=True)) for into, out in ends)
 
 
-@oracle
-def network_norm_bound(train: Train = train) -> Check:
-    """beta * 0.5 * sum |W_l|^2 <= ln K: training never ends above where zero weights are."""
+@fact("trained; the objective at zero weights is ln K", "at most 1")
+def network_norm_bound(train: Train = train) -> Any:
+    """Trained on random labels, a network's penalty is at most the loss of guessing, ln K: largest share of it."""
     squares = [np.sum(kernel.astype(np.float64) ** 2, axis=(1, 2)) for kernel in train().kernels]
-    energy = 0.5 * BETAS * np.sum(squares, axis=0)
-    statement = (
-        "Trained on random labels, a network's penalty is at most the loss of guessing, ln K: largest share of it"
-    )
-    source = "trained; the objective at zero weights is ln K"
-    return at_most(statement, source, limit=1.0, obtained=float(energy.max()) / np.log(CLASSES), tolerance=0.0)
+    return float((0.5 * BETAS * np.sum(squares, axis=0)).max()) / np.log(CLASSES)

@@ -14,8 +14,8 @@ def oracles() -> list[Check]:
     Deterministic on one machine; about ten seconds of one core, most of it the import of TensorFlow and one network.
     """
     return [
-        {"name": name, "about": fact.about, **fact.check()}
+        {"name": name, "about": fact.about, **fact()}
         for module in MODULES
         for name, fact in FACTS.items()
-        if fact.check.__module__ == module.__name__
+        if fact.function.__module__ == module.__name__
     ]

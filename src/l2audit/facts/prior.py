@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import BayesianRidge, Ridge
 
-from l2audit.facts.fact import Check, agrees, largest, of_claim
+from l2audit.facts.fact import fact, largest
 from l2audit.linear import fit_linear
 from l2audit.linear.basis import Array
 from l2audit.models.beta import ridge_alpha
@@ -25,7 +25,7 @@ from l2audit.seeds import generator
 POSTERIOR = "computed; Bishop (2006), Pattern Recognition and Machine Learning, 3.3.1"
 
 
-def _regression() -> tuple[np.ndarray, np.ndarray]:
+def regression() -> tuple[np.ndarray, np.ndarray]:
     """Centred X (80, 6) with correlated columns, and centred y."""
     rng = generator("identity regression")
     X = rng.normal(size=(80, 6)) @ (np.eye(6) + 0.5)
@@ -33,41 +33,32 @@ def _regression() -> tuple[np.ndarray, np.ndarray]:
     return X - X.mean(axis=0), y - y.mean()
 
 
-@of_claim("h1")
-def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prior, noise: prior / noise) -> Check:
-    """Posterior mean of scikit-learn's BayesianRidge, against its Ridge at prior precision / noise precision."""
-    X, y = _regression()
+@fact(POSTERIOR)
+def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prior, noise: prior / noise) -> Any:
+    """BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference.
+
+    Posterior mean of scikit-learn's BayesianRidge, against its Ridge at prior precision / noise precision.
+    """
+    X, y = regression()
     bayes = BayesianRidge(tol=1e-12, max_iter=10_000).fit(X, y)
     ridge = Ridge(alpha=alpha(bayes.lambda_, bayes.alpha_)).fit(X, y)
-    statement = "BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference"
-    return agrees(statement, POSTERIOR, expected=0.0, obtained=largest(bayes.coef_ - ridge.coef_))
+    return largest(bayes.coef_ - ridge.coef_)
 
 
-@of_claim("h1")
-def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_alpha) -> Check:
-    """Gradient of the Gaussian log posterior at the ridge solution.
-
-    y ~ N(X w, noise^2), w ~ N(0, prior^2), beta = noise^2 / (rows * prior^2).
+@fact(POSTERIOR)
+def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_alpha) -> Any:
+    """The penalised solution maximises the posterior under a Gaussian prior: largest slope of the log posterior there,
+    relative to the prior's own.
     """
-    X, y = _regression()
+    X, y = regression()
     noise, prior = 1.5, 0.7
     ridge = Ridge(alpha=alpha(len(y), noise**2 / (len(y) * prior**2)), fit_intercept=False).fit(X, y)
     w = tf.constant(ridge.coef_)
     with tf.GradientTape() as tape:
         tape.watch(w)
-        log_likelihood = tf.reduce_sum(_log_gaussian(y - tf.linalg.matvec(X, w), noise))
-        log_posterior = log_likelihood + tf.reduce_sum(_log_gaussian(w, prior))
-    slope = tape.gradient(log_posterior, w)
-    statement = (
-        "The penalised solution maximises the posterior under a Gaussian prior:"
-        " largest slope of the log posterior there, relative to the prior's own"
-    )
-    return agrees(statement, POSTERIOR, expected=0.0, obtained=largest(slope) / largest(ridge.coef_ / prior**2))
-
-
-def _log_gaussian(deviation: Any, scale: float) -> Any:
-    """Log density of a centred Gaussian of standard deviation `scale`."""
-    return -0.5 * (deviation / scale) ** 2 - np.log(scale * np.sqrt(2 * np.pi))
+        deviations = (y - tf.linalg.matvec(X, w)) / noise, w / prior
+        log_posterior = tf.add_n([tf.reduce_sum(-0.5 * one**2) for one in deviations])  # but for a constant
+    return largest(tape.gradient(log_posterior, w)) / largest(ridge.coef_ / prior**2)
 
 
 # Claim A7.
@@ -96,22 +87,17 @@ def shortfall(penalty: str) -> Array:
     return np.asarray(1 - predicted[:, :, 0].mean(axis=1, dtype=np.float64) / SHIFT)
 
 
-@of_claim("A7")
-def penalised_intercept_is_biased(penalty: str = "l2 with biases") -> Check:
-    """Shortfall of the mean prediction where the intercept is penalised, against beta / (1 + beta)."""
-    statement = (
-        "With a penalised intercept a target of mean s is predicted too small by s·beta/(1 + beta) on average:"
-        " largest difference over five betas, as a share of s"
-    )
-    obtained = largest(shortfall(penalty) - BETAS / (1 + BETAS))
-    return agrees(statement, INTERCEPT, expected=0.0, obtained=obtained, tolerance=SINGLE)
+@fact(INTERCEPT, tolerance=SINGLE)
+def penalised_intercept_is_biased(penalty: str = "l2 with biases") -> Any:
+    """With a penalised intercept a target of mean s is predicted too small by s·beta/(1 + beta) on average: largest
+    difference over five betas, as a share of s.
+    """
+    return largest(shortfall(penalty) - BETAS / (1 + BETAS))
 
 
-@of_claim("A7")
-def free_intercept_is_not(penalty: str = "l2") -> Check:
-    """The same where the intercept is free, against 0."""
-    statement = (
-        "With a free intercept the mean prediction is the mean target at every beta:"
-        " largest difference over five betas, as a share of it"
-    )
-    return agrees(statement, INTERCEPT, expected=0.0, obtained=largest(shortfall(penalty)), tolerance=SINGLE)
+@fact(INTERCEPT, tolerance=SINGLE)
+def free_intercept_is_not(penalty: str = "l2") -> Any:
+    """With a free intercept the mean prediction is the mean target at every beta: largest difference over five betas,
+    as a share of it.
+    """
+    return largest(shortfall(penalty))

@@ -7,9 +7,7 @@ every job of the workflow asks, and it is told in a fraction of a second.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from l2audit.config.faults import ConfigError, Fault, Key, key_of, nearest
@@ -20,6 +18,7 @@ from l2audit.data.entries import Entry, entry_faults, local_file, read_entry
 from l2audit.data.split import Sizes, sizes_for
 from l2audit.data.synthetic import recipe_of
 from l2audit.errors import UserError
+from l2audit.facts.fact import CLAIMS
 from l2audit.linear.fit import supports
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import Penalty, read_penalty
@@ -88,7 +87,7 @@ def layer_faults(document: Document, names: Iterable[str]) -> Iterator[Fault]:
 
 def check_faults(document: Document) -> Iterator[Fault]:
     """Exact checks that claims of a registration name and that nothing computes for that claim."""
-    known = exact_checks()
+    known = {name: claim for claim, names in CLAIMS.items() for name in names}
     for index, claim in enumerate(document.data["claims"]):
         for number, part in enumerate(claim["parts"]):
             for place, name in enumerate(part.get("checks", ())):
@@ -97,25 +96,8 @@ def check_faults(document: Document) -> Iterator[Fault]:
                 if own is None:
                     yield document.fault(key, f"unknown check '{name}'", nearest(name, known))
                 elif own != claim["id"]:
-                    fix = f'name a check that is registered by `of_claim("{claim["id"]}")`'
+                    fix = f"checks of claim {claim['id']} are: {', '.join(CLAIMS.get(claim['id'], ())) or 'none'}"
                     yield document.fault(key, f"'{name}' is a check of claim {own}", fix)
-
-
-def exact_checks() -> dict[str, str]:
-    """Name of an exact check -> its claim.
-
-    Read off the decorators of `l2audit.facts`, whose import would cost that of TensorFlow.
-    """
-    folder = Path(__file__).parents[1] / "facts"
-    trees = (ast.parse(path.read_bytes()) for path in sorted(folder.glob("*.py")))
-    return {
-        function.name: str(ast.literal_eval(decorator.args[0]))
-        for tree in trees
-        for function in tree.body
-        if isinstance(function, ast.FunctionDef)
-        for decorator in function.decorator_list
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "of_claim"
-    }
 
 
 def _fault(document: Document, key: Key, error: UserError) -> Fault:
