@@ -54,7 +54,7 @@ def test_the_table_is_the_one_that_is_pinned(server: FaultServer, tmp_path: Path
     assert sha256_of(tmp_path / "table.csv") == ZOO["sha256"]
     assert "https://www.openml.org/d/62" in manifest.read_text()
     assert visible(tmp_path) == ["manifest.json", "table.csv"]
-    assert {request.path.partition("/")[2].partition("/")[0] for request in server.requests} == {"www.openml.org"}
+    assert {path.partition("/")[2].partition("/")[0] for path in server.requests} == {"www.openml.org"}
 
 
 @pytest.mark.parametrize(

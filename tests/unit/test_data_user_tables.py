@@ -15,7 +15,7 @@ from l2audit.data.download import download_dataset, local_path, network_settings
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.readers import parse_idx
-from l2audit.data.remote import missing_files
+from l2audit.data.remote import require_files
 from l2audit.errors import UserError
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
@@ -221,8 +221,8 @@ def test_a_network_setting_that_is_neither_yes_nor_no_is_told() -> None:
 
 def test_missing_files_are_listed_before_anything_runs(tmp_path: Path) -> None:
     entry = read_entry("abalone", examples()["abalone"])
-    (line,) = missing_files(entry.files, tmp_path)
-    assert line.startswith(f"{tmp_path}/abalone.data: 191873 bytes, SHA-256 de37cdcd")
+    with pytest.raises(UserError, match=f"{tmp_path}/abalone.data: 191873 bytes, SHA-256 de37cdcd"):
+        require_files(entry.files, tmp_path)
 
 
 def test_local_path_is_that_of_a_file_source_alone() -> None:

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from l2audit.data.entries import Entry
-from l2audit.data.locks import exclusive
-from l2audit.data.remote import RemoteFile, is_whole, mirrored
+from l2audit.data.remote import RemoteFile, exclusive, is_whole, mirrored
 from l2audit.errors import UserError
 from l2audit.files import atomic, sha256_of
 
