@@ -32,8 +32,8 @@ from faults.fault_server import (
     whole,
     wrong,
 )
-from l2audit.data import remote as remote_module
-from l2audit.data.remote import RemoteFile, download, mirrored, require_files
+from l2audit.data import raw as raw_module
+from l2audit.data.raw import RemoteFile, download, mirrored, require_files
 from l2audit.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -43,8 +43,8 @@ CONTENT = np.random.Generator(np.random.PCG64(1)).bytes(300_000)
 @pytest.fixture(autouse=True)
 def near_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(remote_module, "PAUSE", 0.01)
-    monkeypatch.setattr(remote_module, "TIMEOUTS", (2, 0.5))
+    monkeypatch.setattr(raw_module, "PAUSE", 0.01)
+    monkeypatch.setattr(raw_module, "TIMEOUTS", (2, 0.5))
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_a_password_in_an_address_is_used_and_never_told(
 def test_an_address_that_is_none_is_not_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(remote_module.time, "sleep", None)
+    monkeypatch.setattr(raw_module.time, "sleep", None)
     with pytest.raises(UserError, match="cannot be downloaded"):
         get(RemoteFile(address, "0" * 64, kept_as="a.bin"), tmp_path)
 
@@ -238,7 +238,7 @@ def test_an_address_that_is_none_is_not_tried_again(
 CHILD = """
 import sys
 from pathlib import Path
-from l2audit.data.remote import RemoteFile, download
+from l2audit.data.raw import RemoteFile, download
 download(RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3])), Path(sys.argv[4]), "some_dataset")
 """
 

@@ -13,7 +13,7 @@ import yaml
 
 import loopback
 from faults.fault_server import Behaviour, FaultServer, cut, silent, status, whole, wrong
-from l2audit.data import openml
+from l2audit.data import sources
 from l2audit.data.download import download_dataset
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(loopback.unavailable(ZOO) is not None, reason=lo
 def near_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("sklearn.datasets._openml.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.setattr(openml, "SILENCE", 0.5)
+    monkeypatch.setattr(sources, "SILENCE", 0.5)
 
 
 @pytest.fixture

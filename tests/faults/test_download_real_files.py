@@ -30,7 +30,7 @@ from faults.fault_server import (
     whole,
     wrong,
 )
-from l2audit.data import remote
+from l2audit.data import raw
 from l2audit.data.download import download_dataset
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
@@ -49,8 +49,8 @@ pytestmark = pytest.mark.skipif(not loopback.manifest(), reason=loopback.NO_MIRR
 @pytest.fixture(autouse=True)
 def near_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(remote, "PAUSE", 0.01)
-    monkeypatch.setattr(remote, "TIMEOUTS", (2, 0.5))
+    monkeypatch.setattr(raw, "PAUSE", 0.01)
+    monkeypatch.setattr(raw, "TIMEOUTS", (2, 0.5))
 
 
 @pytest.fixture

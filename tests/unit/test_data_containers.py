@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from l2audit.data.containers import containers, parts_of
 from l2audit.data.entries import read_entry
-from l2audit.data.readers import read_raw
+from l2audit.data.readers import containers, parts_of, read_raw
 from l2audit.errors import UserError
 from xls_example import workbook
 

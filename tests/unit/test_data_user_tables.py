@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
-from l2audit.data.containers import Part
 from l2audit.data.download import download_dataset, local_path, network_settings
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
-from l2audit.data.readers import parse_idx
-from l2audit.data.remote import require_files
+from l2audit.data.raw import require_files
+from l2audit.data.readers import Part, parse_idx
 from l2audit.errors import UserError
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"

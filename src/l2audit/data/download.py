@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2audit.data.entries import Entry, local_file, read_entry
-from l2audit.data.manifest import write_manifest
-from l2audit.data.remote import RemoteFile, download, require_files
+from l2audit.data.raw import RemoteFile, download, require_files, write_manifest
 from l2audit.errors import UserError
 from l2audit.files import atomic
 from l2audit.registry import Registry
@@ -65,14 +64,14 @@ def download_dataset(
 
 @sources.register("bundled")
 def _from_package(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.bundled import load_bundled, package_of
+    from l2audit.data.sources import load_bundled, package_of
 
     return Obtained([_write_table(load_bundled(entry), folder)], {}, package_of(entry))
 
 
 @sources.register("synthetic")
 def _from_generator(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.synthetic import generate
+    from l2audit.data.sources import generate
 
     return Obtained([_write_table(generate(entry), folder)], {})
 
@@ -95,7 +94,7 @@ def _from_web(entry: Entry, folder: Path, network: Network) -> Obtained:
 
 @sources.register("openml")
 def _from_openml(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.openml import fetch_table, page_of
+    from l2audit.data.sources import fetch_table, page_of
 
     table = RemoteFile(page_of(entry), str(entry.sha256), kept_as=TABLE)
     if network.offline:

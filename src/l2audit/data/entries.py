@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
-from l2audit.data.remote import RemoteFile
+from l2audit.data.raw import RemoteFile
 from l2audit.errors import UserError
 
 CONFIG = "config/datasets.yaml"

@@ -1,31 +1,151 @@
-"""Datasets drawn from a known distribution.
+"""Tables that are no files of their own: shipped inside a package, drawn from a known distribution, or OpenML's.
 
-Each generator takes a `numpy.random.Generator` and its declared parameters and returns a table of `rows` independent
-rows with the columns x1..xp and `target`. Values are rounded to six decimals: the last bits of a matrix product differ
-between linear-algebra libraries, and the raw bytes should not.
+A loader returns a table as scikit-learn or statsmodels ships it, columns named, with one target column. It changes
+nothing but what its docstring says.
+
+A generator draws a table from a `numpy.random.Generator` and its declared parameters: `rows` independent rows with the
+columns x1..xp and `target`. Values are rounded to six decimals: the last bits of a matrix product differ between
+linear-algebra libraries, and the raw bytes should not.
+
+OpenML's answers are not the same to the byte from one day to the next. So what is pinned, and kept, is the CSV form of
+the table in them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable
+import shutil
+import socket
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import gammaincinv, ndtr
 
 from l2audit.data.entries import Entry
+from l2audit.data.raw import PAUSE, ROUNDS, RemoteFile, exclusive, is_whole, mirrored
+from l2audit.errors import UserError
+from l2audit.files import atomic, sha256_of
 from l2audit.registry import Registry, UnknownName
 from l2audit.seeds import generator
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Load = Callable[[], "pd.DataFrame"]
 Generate = Callable[..., "pd.DataFrame"]
+loaders: Registry[Load] = Registry("bundled source")
 generators: Registry[Generate] = Registry("synthetic source")
-
 DECIMALS = 6
+SILENCE = 30.0
+"""Seconds that OpenML may stay silent."""
+_DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
+
+
+def load_bundled(entry: Entry) -> pd.DataFrame:
+    """The table of a `bundled:` entry."""
+    return loader_of(entry)()
+
+
+def loader_of(entry: Entry) -> Load:
+    """What loads the table of a `bundled:` entry; UserError: nothing has that name."""
+    try:
+        return loaders[entry.locator]
+    except UnknownName as error:
+        raise entry.fault(str(error), key="source", fix="use one of the known names") from None
+
+
+def package_of(entry: Entry) -> str:
+    """The package and version that a `bundled:` entry comes from, as `scikit-learn 1.9.1`."""
+    package = entry.locator.partition("/")[0]
+    distribution = _DISTRIBUTIONS.get(package, package)
+    return f"{distribution} {version(distribution)}"
+
+
+def _sklearn(name: str) -> Load:
+    def load() -> pd.DataFrame:
+        import pandas as pd
+        from sklearn import datasets
+
+        frame = pd.DataFrame(getattr(datasets, f"load_{name}")(as_frame=True).frame)
+        return frame.rename(columns=lambda column: str(column).replace(" ", "_"))
+
+    return load
+
+
+for _name in ("digits", "breast_cancer", "wine", "iris", "diabetes"):
+    loaders.add(f"sklearn/{_name}", _sklearn(_name))
+
+
+def _statsmodels(name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    module = import_module(f"statsmodels.datasets.{name}")  # `statsmodels.api` would load all of statsmodels
+    return pd.DataFrame(module.load_pandas().data)
+
+
+@loaders.register("statsmodels/anes96")
+def anes96() -> pd.DataFrame:
+    """American National Election Study of 1996: 944 respondents; `vote` is 0 (Clinton) or 1 (Dole)."""
+    return _statsmodels("anes96")
+
+
+@loaders.register("statsmodels/fair")
+def fair() -> pd.DataFrame:
+    """Fair (1978): 6366 women; `affairs` is a measure of time spent in extramarital affairs, 0 for 68 %."""
+    return _statsmodels("fair")
+
+
+@loaders.register("statsmodels/randhie")
+def randhie() -> pd.DataFrame:
+    """RAND Health Insurance Experiment: 20190 person-years; `mdvis` counts visits to a doctor."""
+    return _statsmodels("randhie")
+
+
+@loaders.register("statsmodels/engel")
+def engel() -> pd.DataFrame:
+    """Engel (1857): 235 Belgian households; `foodexp` and `income` in francs a year."""
+    return _statsmodels("engel")
+
+
+@loaders.register("statsmodels/star98")
+def star98() -> pd.DataFrame:
+    """Gill (2000): 303 Californian school districts in 1998.
+
+    `share_above` replaces the two counts it is made of: NABOVE / (NABOVE + NBELOW), the share of ninth-graders above
+    the national median in mathematics. The other 20 columns, eight of them interactions, are as shipped.
+    """
+    table = _statsmodels("star98")
+    share = table["NABOVE"] / (table["NABOVE"] + table["NBELOW"])
+    return table.drop(columns=["NABOVE", "NBELOW"]).assign(share_above=share)
+
+
+# World Bank rows that are sums over countries, hence not exchangeable with the countries.
+_AGGREGATES = (
+    "Latin America & Caribbean (all income levels)",
+    "OECD members",
+    "Other small states",
+    "Pacific island small states",
+    "Sub-Saharan Africa (IFC classification)",
+)
+
+
+@loaders.register("statsmodels/fertility")
+def fertility() -> pd.DataFrame:
+    """World Bank: births per woman in 1960, 1970, 1980, 1990 and 2010 (the target), one row a country or territory.
+
+    Left out: the five rows that aggregate countries, the other years, and the columns of names. Cells are missing.
+    """
+    table = _statsmodels("fertility")
+    countries = table[~table["Country Name"].isin(_AGGREGATES)]
+    return countries[["1960", "1970", "1980", "1990", "2010"]].reset_index(drop=True)
 
 
 def generate(entry: Entry) -> pd.DataFrame:
@@ -190,3 +310,83 @@ def _linear_table(rng: np.random.Generator, rows: int, noise: float, S: np.ndarr
     w = rng.standard_normal(len(S))
     X = gaussian_rows(rng, rows, S)
     return _table(X, X @ (w / np.sqrt(w @ S @ w)) + noise * rng.standard_normal(rows))
+
+
+def page_of(entry: Entry) -> str:
+    """The address of the dataset's page, where a reader can check it."""
+    return f"https://www.openml.org/d/{entry.locator}"
+
+
+def fetch_table(entry: Entry, table: RemoteFile, folder: Path, mirror: str | None) -> None:
+    """Put the table of an `openml:` entry into `folder` as CSV unless it is there; UserError if it cannot be had.
+
+    All columns of OpenML's table but those it marks as row ids or to be ignored. `table`: the name to keep it under
+    and the SHA-256 that it must have.
+    """
+    target = folder / table.name
+    with exclusive(target):
+        if is_whole(target, table):
+            return
+        cache = folder / ".openml"
+        try:
+            frame = _ask(entry, cache, mirror)
+            with atomic(target) as temporary:
+                frame.to_csv(temporary, index=False, lineterminator="\n")
+                found = sha256_of(temporary)
+                if found != table.sha256:
+                    raise entry.fault(
+                        f"the table that OpenML sent has the SHA-256 {found}, not {table.sha256}",
+                        key="sha256",
+                        fix="if you have checked the table, write this SHA-256 into the entry, in quotes",
+                    )
+        except Exception:
+            shutil.rmtree(cache, ignore_errors=True)  # a wrong answer must not be asked again
+            raise
+        shutil.rmtree(cache, ignore_errors=True)
+
+
+def _ask(entry: Entry, cache: Path, mirror: str | None) -> Any:
+    from sklearn.datasets import fetch_openml
+
+    try:
+        with _opener(mirror), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scikit-learn warns at each try
+            return fetch_openml(
+                data_id=int(entry.locator),
+                data_home=str(cache),
+                as_frame=True,
+                parser="liac-arff",  # the faster one, pandas, stops at categories that are whole numbers
+                n_retries=ROUNDS - 1,
+                delay=PAUSE,
+            ).frame
+    except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors, OpenMLError a ValueError
+        raise UserError(
+            f"dataset {entry.locator} cannot be had from OpenML: {error}",
+            file=page_of(entry),
+            key=f"{entry.name}.source",
+            fix="check the number and the network and run the same command again, or set L2AUDIT_MIRROR to a server"
+            " that holds HOST/PATH",
+        ) from error
+
+
+@contextlib.contextmanager
+def _opener(mirror: str | None) -> Iterator[None]:
+    """Let urllib, which scikit-learn asks through, use the mirror and give up on a server that stays silent."""
+
+    class Rewritten(urllib.request.BaseHandler):
+        handler_order = 100  # before the handler that reads the host from the address
+
+        def https_request(self, request: urllib.request.Request) -> urllib.request.Request:
+            asked = urllib.request.Request(mirrored(request.full_url, mirror), headers=dict(request.header_items()))
+            asked.timeout = request.timeout
+            return asked
+
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE)
+    if mirror:
+        urllib.request.install_opener(urllib.request.build_opener(Rewritten))
+    try:
+        yield
+    finally:
+        urllib.request.install_opener(None)
+        socket.setdefaulttimeout(before)

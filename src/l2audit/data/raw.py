@@ -1,6 +1,8 @@
-"""Files that come over the network: what their bytes must be, which are missing, and how they are downloaded.
+"""The raw files of a dataset: the manifest that lists them, what their bytes must be, and how they are downloaded.
 
 A file gets its name only once its SHA-256 is right. A download that fails or is killed leaves nothing that counts.
+The manifest is written last: it is what the workflow's download rule makes. Its bytes depend on the entry and the data
+alone. It names neither the server that answered nor the folder that a file lay in.
 
 Known limit: a server that sends one byte now and then is never given up. The time-out counts silence, not slowness.
 """
@@ -9,19 +11,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from l2audit.errors import UserError
-from l2audit.files import atomic, sha256_of
+from l2audit.files import atomic, sha256_of, write_text
+
+if TYPE_CHECKING:
+    from l2audit.data.entries import Entry
 
 log = logging.getLogger(__name__)
 
+MANIFEST = "manifest.json"
 ROUNDS = 4
 """How often every address is tried."""
 PAUSE = 1.0
@@ -206,3 +214,59 @@ def _cause(error: BaseException) -> str:
             return inner.strerror
         inner = getattr(inner, "reason", None) or inner.__cause__ or inner.__context__
     return type(error).__name__
+
+
+def write_manifest(
+    folder: Path, entry: Entry, files: Sequence[Path], origin: dict[str, str], package: str | None
+) -> Path:
+    """List `files` of `folder`, with size and SHA-256; `origin`: file name -> address, where it has one."""
+    listed = [
+        {
+            "name": path.name,
+            "bytes": path.stat().st_size,
+            "sha256": sha256_of(path),
+            "url": origin.get(path.name),
+        }
+        for path in files
+    ]
+    manifest = {"dataset": entry.name, "source": entry.public_source, "package": package, "files": listed}
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    return folder / MANIFEST
+
+
+def listed_files(manifest: Path, dataset: str) -> list[dict[str, Any]]:
+    """Name, bytes, sha256 and url of each raw file, in order; UserError if there is no whole manifest."""
+    try:
+        files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        return [{key: item[key] for key in ("name", "bytes", "sha256", "url")} for item in files]
+    except OSError as error:
+        problem = f"no manifest of dataset '{dataset}' ({error.strerror})"
+        raise UserError(problem, file=manifest, fix="run the workflow again: it downloads the dataset") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"not a whole manifest of dataset '{dataset}' ({type(error).__name__})",
+            file=manifest,
+            fix=f"delete {manifest} and run the workflow again: it downloads the dataset",
+        ) from error
+
+
+def verified_files(manifest: Path, dataset: str) -> dict[Path, str]:
+    """The raw files that the manifest lists, each with its SHA-256, in order; UserError if one is not as recorded."""
+    files = {}
+    for item in listed_files(manifest, dataset):
+        path = manifest.parent / item["name"]
+        if not path.is_file():
+            damage = "it is gone"
+        elif path.stat().st_size != item["bytes"]:
+            damage = f"{path.stat().st_size} bytes, {item['bytes']} are recorded"
+        elif sha256_of(path) != item["sha256"]:
+            damage = "its SHA-256 differs"
+        else:
+            files[path] = str(item["sha256"])
+            continue
+        raise UserError(
+            f"not the file that was downloaded for dataset '{dataset}': {damage}",
+            file=path,
+            fix=f"delete {manifest} and run the workflow again: it downloads the file again",
+        )
+    return files
