@@ -103,15 +103,6 @@ def _from_openml(entry: Entry, folder: Path, network: Network) -> Obtained:
     return Obtained([folder / TABLE], {TABLE: table.url})
 
 
-def local_path(declared: Mapping[str, Any]) -> str | None:
-    """The path in `source: file:PATH`, relative to the working directory; None for any other source.
-
-    The workflow makes it an input of the download rule, so that an edited file is read again.
-    """
-    kind, _, locator = str(declared.get("source", "")).partition(":")
-    return locator if kind == "file" else None
-
-
 def network_settings(environment: Mapping[str, str]) -> tuple[str | None, bool]:
     """(mirror, offline) from L2AUDIT_MIRROR and L2AUDIT_OFFLINE; UserError if the latter is neither yes nor no."""
     told = environment.get("L2AUDIT_OFFLINE", "").strip().lower()
