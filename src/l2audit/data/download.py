@@ -64,9 +64,9 @@ def download_dataset(
 
 @sources.register("bundled")
 def _from_package(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.sources import load_bundled, package_of
+    from l2audit.data.sources import loader_of, package_of
 
-    return Obtained([_write_table(load_bundled(entry), folder)], {}, package_of(entry))
+    return Obtained([_write_table(loader_of(entry)(), folder)], {}, package_of(entry))
 
 
 @sources.register("synthetic")

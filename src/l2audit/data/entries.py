@@ -11,10 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from l2audit.data.raw import RemoteFile
 from l2audit.errors import UserError
+from l2audit.registry import Registry, UnknownName
+
+T = TypeVar("T")
 
 CONFIG = "config/datasets.yaml"
 # Which sources a key goes with; a key that is not listed goes with all.
@@ -78,6 +81,13 @@ class Entry:
     def fault(self, problem: str, *, key: str | None = None, fix: str) -> UserError:
         """A UserError that names this entry (and `key` within it)."""
         return UserError(problem, file=CONFIG, key=self.name if key is None else f"{self.name}.{key}", fix=fix)
+
+    def known(self, registry: Registry[T], name: str, key: str) -> T:
+        """What is registered under `name`, the value of `key`; UserError if nothing is."""
+        try:
+            return registry[name]
+        except UnknownName as error:
+            raise self.fault(str(error), key=key, fix="use one of the known names") from None
 
 
 def read_entry(name: str, declared: Mapping[str, Any]) -> Entry:

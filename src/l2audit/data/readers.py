@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import pandas as pd
 
 from l2audit.data.entries import Entry
 from l2audit.errors import UserError
-from l2audit.registry import Registry, UnknownName
+from l2audit.registry import Registry
 
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
@@ -36,18 +37,6 @@ class Part:
 
     name: str
     content: bytes
-
-
-@dataclass(frozen=True)
-class Container:
-    """An archive format: whether bytes are one, its members' names, and the bytes of a member."""
-
-    recognises: Callable[[bytes], bool]
-    names: Callable[[bytes], list[str]]
-    member: Callable[[bytes, str], bytes]
-
-
-containers: Registry[Container] = Registry("container")
 
 
 def parts_of(paths: list[Path], entry: Entry) -> list[Part]:
@@ -72,64 +61,47 @@ def parts_of(paths: list[Path], entry: Entry) -> list[Part]:
 
 def _unpacked(path: Path, entry: Entry) -> Iterator[tuple[str, bytes]]:
     content = path.read_bytes()
-    container = next((containers[name] for name in containers if containers[name].recognises(content)), None)
-    if container is None:
+    members = _members(content)
+    if members is None:
         if entry.members:
             raise entry.fault(f"'{path.name}' is no archive", key="members", fix="remove the key `members`")
         yield str(path), content
         return
-    known = container.names(content)
-    if not entry.members and _OFFICE not in known:
-        raise entry.fault(f"'{path.name}' is an archive", key="members", fix=_choice(known))
+    fix = f"name under `members` which files to read; it holds {', '.join(list(members)[:20])}"
+    if not entry.members and _OFFICE not in members:
+        raise entry.fault(f"'{path.name}' is an archive", key="members", fix=fix)
     if not entry.members:
         yield str(path), content
     for name in entry.members:
-        if name not in known:
-            raise entry.fault(f"'{path.name}' has no member '{name}'", key="members", fix=_choice(known))
-        yield f"{path}: {name}", container.member(content, name)
+        if name not in members:
+            raise entry.fault(f"'{path.name}' has no member '{name}'", key="members", fix=fix)
+        yield f"{path}: {name}", members[name]()
 
 
-def _choice(known: list[str]) -> str:
-    return f"name under `members` which files to read; it holds {', '.join(known[:20])}"
+def _members(content: bytes) -> dict[str, Callable[[], bytes]] | None:
+    """The files of a zip or tar archive by their names, each to be read when wanted; None: no archive.
+
+    A tar archive may be compressed. A truncated gzip stream is not taken for one, and is told as broken further on.
+    """
+    if content.startswith(_ZIP):
+        zipped = zipfile.ZipFile(io.BytesIO(content))
+        return {item.filename: partial(zipped.read, item.filename) for item in zipped.infolist() if not item.is_dir()}
+    try:
+        tarred = tarfile.open(fileobj=io.BytesIO(content))  # noqa: SIM115 - its members are read later
+    except _BROKEN:
+        return None
+    return {item.name: partial(_extracted, tarred, item.name) for item in tarred if item.isfile()}
+
+
+def _extracted(archive: tarfile.TarFile, name: str) -> bytes:
+    stream = archive.extractfile(name)
+    if stream is None:
+        raise tarfile.TarError(f"'{name}' is no file")
+    return stream.read()
 
 
 def _uncompressed(content: bytes) -> bytes:
     return gzip.decompress(content) if content.startswith(_GZIP) else content
-
-
-def _zip_names(content: bytes) -> list[str]:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return [item.filename for item in archive.infolist() if not item.is_dir()]
-
-
-def _zip_member(content: bytes, name: str) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return archive.read(name)
-
-
-def _is_tar(content: bytes) -> bool:
-    """Plain or compressed. A truncated gzip stream is not taken for one, and is told as broken further on."""
-    try:
-        return tarfile.is_tarfile(io.BytesIO(content))
-    except _BROKEN:
-        return False
-
-
-def _tar_names(content: bytes) -> list[str]:
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        return [item.name for item in archive if item.isfile()]
-
-
-def _tar_member(content: bytes, name: str) -> bytes:
-    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        stream = archive.extractfile(name)
-        if stream is None:
-            raise tarfile.TarError(f"'{name}' is no file")
-        return stream.read()
-
-
-containers.add("zip", Container(lambda content: content.startswith(_ZIP), _zip_names, _zip_member))
-containers.add("tar", Container(_is_tar, _tar_names, _tar_member))
 
 
 Read = Callable[[list[Part], Entry], pd.DataFrame]
@@ -143,11 +115,7 @@ _IDX_IMAGE_DIMENSIONS = 3
 
 def read_raw(paths: list[Path], entry: Entry) -> pd.DataFrame:
     """The table in the raw files of `entry`, by the reader that it declares; its target column is present."""
-    try:
-        read = readers[entry.reader]
-    except UnknownName as error:
-        raise entry.fault(str(error), key="reader", fix="use one of the known readers") from None
-    table = read(parts_of(paths, entry), entry)
+    table = entry.known(readers, entry.reader, "reader")(parts_of(paths, entry), entry)
     if entry.target not in table:
         raise entry.fault(
             f"the table has no column '{entry.target}'",

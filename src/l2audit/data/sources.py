@@ -33,7 +33,7 @@ from l2audit.data.entries import Entry
 from l2audit.data.raw import PAUSE, ROUNDS, RemoteFile, exclusive, is_whole, mirrored
 from l2audit.errors import UserError
 from l2audit.files import atomic, sha256_of
-from l2audit.registry import Registry, UnknownName
+from l2audit.registry import Registry
 from l2audit.seeds import generator
 
 if TYPE_CHECKING:
@@ -49,17 +49,9 @@ SILENCE = 30.0
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
 
 
-def load_bundled(entry: Entry) -> pd.DataFrame:
-    """The table of a `bundled:` entry."""
-    return loader_of(entry)()
-
-
 def loader_of(entry: Entry) -> Load:
     """What loads the table of a `bundled:` entry; UserError: nothing has that name."""
-    try:
-        return loaders[entry.locator]
-    except UnknownName as error:
-        raise entry.fault(str(error), key="source", fix="use one of the known names") from None
+    return entry.known(loaders, entry.locator, "source")
 
 
 def package_of(entry: Entry) -> str:
@@ -162,10 +154,7 @@ def recipe_of(entry: Entry) -> Generate:
 
     UserError: nothing has that name, or it takes other parameters.
     """
-    try:
-        make = generators[entry.locator]
-    except UnknownName as error:
-        raise entry.fault(str(error), key="source", fix="use one of the known names") from None
+    make = entry.known(generators, entry.locator, "source")
     taken = inspect.signature(make).parameters
     try:
         inspect.signature(make).bind(None, **entry.parameters)
