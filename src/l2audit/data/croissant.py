@@ -111,7 +111,7 @@ def _reference(entry: Entry) -> str | None:
 
 
 def unique_ids(names: Iterable[str]) -> dict[str, str]:
-    """Name -> id: letters, digits and `_.-()` as they are, anything else as `_`, then a number if it is taken.
+    """Name -> id: letters, digits and `_.-()` stay, anything else becomes `_`; a number follows if the id is taken.
 
     A name that is its own id keeps it, whatever the others are and in whatever order they come.
     """

@@ -194,7 +194,7 @@ def _receive(address: str, file: RemoteFile, temporary: Path) -> None:
         status = 0 if error.response is None else error.response.status_code
         passes = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _WORTH_ANOTHER_TRY
         raise (_Fault if passes else _LastingFault)(f"answered {status}") from None
-    except (ValueError, exceptions.TooManyRedirects) as error:  # an address that is none is a ValueError
+    except (ValueError, exceptions.TooManyRedirects) as error:  # requests' word for a malformed address
         raise _LastingFault(type(error).__name__) from None
     except exceptions.RequestException as error:
         silent = isinstance(error, exceptions.Timeout) or "timed out" in str(error)

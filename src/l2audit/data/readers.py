@@ -81,7 +81,7 @@ def _unpacked(path: Path, entry: Entry) -> Iterator[tuple[str, bytes]]:
 def _members(content: bytes) -> dict[str, Callable[[], bytes]] | None:
     """The files of a zip or tar archive by their names, each to be read when wanted; None: no archive.
 
-    A tar archive may be compressed. A truncated gzip stream is not taken for one, and is told as broken further on.
+    A tar archive may be compressed. A truncated gzip stream is not taken for one; undoing it fails later.
     """
     if content.startswith(_ZIP):
         zipped = zipfile.ZipFile(io.BytesIO(content))
@@ -126,7 +126,7 @@ def read_raw(paths: list[Path], entry: Entry) -> pd.DataFrame:
 
 
 def joined(read: ReadOne, format_: str, fix: str) -> Read:
-    """A reader of any number of parts, made of one that reads a single part; a part that it cannot read is told."""
+    """A reader of any number of parts, made of one that reads a single part; UserError for one it cannot."""
 
     def read_all(parts: list[Part], entry: Entry) -> pd.DataFrame:
         tables = []

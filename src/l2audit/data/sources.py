@@ -227,7 +227,7 @@ def sparse_logits(
 def waveform(rng: np.random.Generator, rows: int) -> pd.DataFrame:
     """Breiman, Friedman, Olshen & Stone (1984), pages 49-55: mixes of two of three triangular waves at 21 points.
 
-    h1(m) = max(6-|m-11|, 0), h2(m) = h1(m-4), h3(m) = h1(m+4), m = 1..21; class k mixes the k-th of the pairs
+    h1(m) = max(6-|m-11|, 0), h2(m) = h1(m-4), h3(m) = h1(m+4), m = 1..21. Class k mixes the k-th of the pairs
     (h1,h2), (h1,h3), (h2,h3) as u*h + (1-u)*h' + e with u ~ U(0,1), e ~ N(0, I). Bayes error about 0.14.
     """
     m = np.arange(1, 22)
