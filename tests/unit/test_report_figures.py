@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l2audit.config.claims import Constants
-from l2audit.report import digits, evidence, words
+from l2audit.report import evidence, words
 from l2audit.report.figures import Curve, Damage, curves, damage, log_log, positions
 from l2audit.report.forest import Group, Mark, axis_limit, forest
 from l2audit.report.style import AGREE, blank, drawing, to_svg
@@ -20,31 +20,31 @@ from report_example import example, registration
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 4))
 def test_a_printed_number_reads_back_within_half_a_digit(value: float, places: int) -> None:
-    text = digits.plain(value, places)
-    read = float(text.replace(digits.MINUS, "-").replace(digits.THIN, ""))
+    text = words.plain(value, places)
+    read = float(text.replace(words.MINUS, "-").replace(words.THIN, ""))
     assert abs(read - value) <= 0.5 * 10**-places * (1 + 1e-9) + 1e-9
     assert "-" not in text
 
 
 def test_zero_has_no_sign_and_absence_is_a_dash() -> None:
-    assert digits.plain(-0.001, 2, sign=True) == "0.00"
-    assert digits.plain(None, 2) == digits.plain(math.nan, 2) == digits.percent(None) == digits.NONE
-    assert digits.plain(12345.6, 0) == f"12{digits.THIN}346"
-    assert digits.interval(-1.25, 3.0, 1) == f"[{digits.MINUS}1.2, 3.0]"
+    assert words.plain(-0.001, 2, sign=True) == "0.00"
+    assert words.plain(None, 2) == words.plain(math.nan, 2) == words.percent(None) == words.NONE
+    assert words.plain(12345.6, 0) == f"12{words.THIN}346"
+    assert words.interval(-1.25, 3.0, 1) == f"[{words.MINUS}1.2, 3.0]"
 
 
 @pytest.mark.parametrize(
     ("beta", "text"), [(0.0, "0"), (0.003, "0.003"), (0.1, "0.1"), (1e-5, "10⁻⁵"), (3e-5, "3·10⁻⁵"), (10.0, "10")]
 )
 def test_betas_are_written_as_a_reader_expects(beta: float, text: str) -> None:
-    assert digits.power_of_ten(beta) == text
+    assert words.power_of_ten(beta) == text
 
 
 def test_a_level_in_words() -> None:
-    assert words.level("sym", 0.2, 0.0) == f"flipped labels 20{digits.THIN}%"
-    assert words.level("vert", 0.1, 10.0) == f"vertical outliers 10{digits.THIN}%, 10{digits.THIN}s"
-    assert words.level("student", 1.0, 1.5) == f"heavy-tailed noise, ν{digits.THIN}={digits.THIN}1.5"
-    assert words.level("my_kind", 0.05, math.nan) == f"my_kind 5{digits.THIN}%"
+    assert words.level("sym", 0.2, 0.0) == f"flipped labels 20{words.THIN}%"
+    assert words.level("vert", 0.1, 10.0) == f"vertical outliers 10{words.THIN}%, 10{words.THIN}s"
+    assert words.level("student", 1.0, 1.5) == f"heavy-tailed noise, ν{words.THIN}={words.THIN}1.5"
+    assert words.level("my_kind", 0.05, math.nan) == f"my_kind 5{words.THIN}%"
 
 
 def marks(*values: float) -> Group:

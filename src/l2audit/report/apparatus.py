@@ -13,9 +13,9 @@ from l2audit.config.claims import Constants
 from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
 from l2audit.report.backing import registration
-from l2audit.report.digits import NONE, count, digits_for, percent, plain, power_of_ten
 from l2audit.report.pictures import Material, Picture, forest_picture, measured_parts, one_delta
 from l2audit.report.sections import Table
+from l2audit.report.words import NONE, count, digits_for, percent, plain, power_of_ten
 
 
 def controls(controls: Sequence[Mapping[str, Any]], material: Material, *, judged: bool) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from l2audit.config.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED
-from l2audit.report.digits import MINUS, count, exact, interval, percent, plain
 from l2audit.report.sections import Table
+from l2audit.report.words import MINUS, count, exact, interval, percent, plain
 from l2audit.wording.registered import CHANGED, SHOWN, registration_status
 
 Row = Mapping[str, Any]

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from l2audit.report.digits import plain
 from l2audit.report.style import BAND, INK, LINE, NARROW, SOFT, WIDE, blank, both, drawing
+from l2audit.report.words import plain
 
 LEVELS = 4
 """Shades of a cell: a share of 0 is blank, the others are rounded up to a quarter."""

@@ -17,8 +17,8 @@ from l2audit.contamination import CLEAN
 from l2audit.effects.estimands import PRIMARY_LOSS
 from l2audit.judge.statistics import boundary_tests, holm, moments
 from l2audit.report import words
-from l2audit.report.digits import plain
 from l2audit.report.figures import Curve, Damage
+from l2audit.report.words import plain
 
 CELL = ["dataset", "task", "architecture", "stratum", "level"]
 

@@ -14,8 +14,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from l2audit.report.digits import digits_for, plain, power_of_ten
 from l2audit.report.style import AGAINST, AGREE, BAND, INK, NARROW, SOFT, WIDE, blank, both, drawing
+from l2audit.report.words import digits_for, plain, power_of_ten
 
 LEAST_DAMAGE = 1e-3  # what is drawn for a damage of zero or less, which has no logarithm
 

@@ -15,8 +15,8 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from l2audit.report.digits import plain
 from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, NARROW, NULL, PAPER, SOFT, WIDE, blank, both, drawing
+from l2audit.report.words import plain
 
 
 @dataclass(frozen=True)

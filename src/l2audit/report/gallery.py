@@ -29,8 +29,8 @@ from l2audit.contamination import (
     contaminate,
 )
 from l2audit.report import words
-from l2audit.report.digits import percent
 from l2audit.report.style import AGAINST, AGREE, INK, MIXED, NARROW, SOFT, blank, drawing, to_svg
+from l2audit.report.words import percent
 from l2audit.seeds import generator
 
 ROWS = 40

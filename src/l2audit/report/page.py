@@ -18,13 +18,13 @@ from l2audit import __version__
 from l2audit.config.claims import Constants
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
-from l2audit.report import apparatus, backing, captions, evidence
-from l2audit.report.digits import THIN, count, short, span, vector
+from l2audit.report import apparatus, backing, evidence, words
 from l2audit.report.gallery import ROWS, Gallery, gallery
 from l2audit.report.pictures import Material, glance_picture
 from l2audit.report.ranks import rank_sections
 from l2audit.report.sections import Section, section
 from l2audit.report.specifications import curve_section
+from l2audit.report.words import THIN, count, short, span, vector
 
 PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is too small to judge anything."
 
@@ -68,7 +68,7 @@ def build_page(
         "exploratory": rank_sections(verdicts.get("exploratory", {})),
         "specifications": other_choices,
         "gallery": outliers,
-        "gallery_caption": captions.GALLERY.format(rows=ROWS),
+        "gallery_caption": words.GALLERY.format(rows=ROWS),
         "constants": apparatus.constants(constants, entries, material.headline),
         "verdict_words": apparatus.verdict_words(constants),
         "contents": _contents(sections, outliers, other_choices=bool(other_choices)),

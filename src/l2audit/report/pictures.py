@@ -14,10 +14,10 @@ from l2audit.config.claims import Constants
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.effects.estimands.base import CONTAMINATED
 from l2audit.effects.layout import ALL
-from l2audit.report import captions, evidence, words
-from l2audit.report.digits import interval, plain
+from l2audit.report import evidence, words
 from l2audit.report.figures import Curve, Damage, curves, damage, log_log
 from l2audit.report.forest import Group, Mark, forest
+from l2audit.report.words import interval, plain
 
 Entry = Mapping[str, Any]
 """A claim, or one of its strata or parts, as verdicts.json has it."""
@@ -138,7 +138,7 @@ def forest_picture(entry: Entry, material: Material) -> Picture:
         f"{name}-figure",
         body,
         "Every dataset against the smallest effect that matters.",
-        captions.FOREST.format(delta=one_delta(parts), clip=clip),
+        words.FOREST.format(delta=one_delta(parts), clip=clip),
     )
 
 
@@ -173,7 +173,7 @@ def glance_picture(entry: Entry, material: Material) -> Picture:
         "glance",
         body,
         "The answer by kind of outlier.",
-        captions.GLANCE,
+        words.GLANCE,
     )
 
 
@@ -220,7 +220,7 @@ def _curve_pictures(entry: Entry, material: Material) -> list[Picture]:
             f"{anchor(entry['id'])}-curves",
             body,
             "How the damage D changes with the strength of the penalty.",
-            captions.CURVES,
+            words.CURVES,
         )
     ]
 
@@ -252,7 +252,7 @@ def _damage_pictures(entry: Entry, material: Material) -> list[Picture]:
             f"{anchor(entry['id'])}-damage",
             body,
             "Changing the loss, against adding a penalty.",
-            captions.DAMAGE,
+            words.DAMAGE,
         )
     ]
 
@@ -297,5 +297,5 @@ def _log_log_picture(entry: Entry, check: Entry) -> Picture:
         f"{name}-figure",
         body,
         "A power law is straight on these axes, an exponential is not.",
-        captions.LOG_LOG,
+        words.LOG_LOG,
     )

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from l2audit.effects.layout import ALL
-from l2audit.report import captions, words
-from l2audit.report.digits import NONE, count, interval, plain
+from l2audit.report import words
 from l2audit.report.pictures import Picture, anchor
 from l2audit.report.sections import Table
 from l2audit.report.style import INK, LINE, NARROW, PAPER, SOFT, WIDE, blank, both, drawing
+from l2audit.report.words import NONE, count, interval, plain
 
 DIGITS = 2
 EVERY_ARCHITECTURE = "all architectures"
@@ -59,7 +59,7 @@ def _picture(found: Entry, question: str) -> Picture | None:
     name = f"{anchor(found['damage']['claim'])}-ranks"
     described = "; ".join(f"{_name(row)}: {_figures(row)} over {row['n_datasets']} datasets" for row in panels)
     body = scatters(panels, name=name, title=question, description=f"Rank correlations. {described}.")
-    return Picture(f"{name}-figure", body, "Evenness against damage, dataset by dataset.", captions.RANKS)
+    return Picture(f"{name}-figure", body, "Evenness against damage, dataset by dataset.", words.RANKS)
 
 
 def _table(rows: Sequence[Entry]) -> Table:
@@ -70,7 +70,7 @@ def _table(rows: Sequence[Entry]) -> Table:
         figures = [count(row["n_datasets"]), _figures(row), plain(row["across_cells"], DIGITS, sign=True)]
         lines.append([_name(row) if first else "", words.stratum(row["stratum"]), *figures])
     head = ["Models", "Contamination", "Datasets", "Rank correlation", "Across cells"]
-    return Table(captions.RANKS_TABLE, head, lines, frozenset({2, 3, 4}))
+    return Table(words.RANKS_TABLE, head, lines, frozenset({2, 3, 4}))
 
 
 def _name(row: Entry) -> str:

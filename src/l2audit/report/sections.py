@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from l2audit.report import captions, evidence, words
-from l2audit.report.digits import NONE, count, exact, interval, plain
+from l2audit.report import evidence, words
 from l2audit.report.pictures import (
     Entry,
     Material,
@@ -21,6 +20,7 @@ from l2audit.report.pictures import (
     one_delta,
     planned_tasks,
 )
+from l2audit.report.words import NONE, count, exact, interval, plain
 
 ADDED = ("added", "added-identity")
 """Families of claims that nobody in the thread made."""
@@ -178,7 +178,7 @@ def _estimates(entry: Entry) -> Table:
         "A new dataset, δ",
     ]
     return Table(
-        captions.TABLE,
+        words.TABLE,
         head,
         rows,
         frozenset(range(head.index("Datasets"), len(head))),
@@ -242,7 +242,7 @@ def beside(entry: Entry) -> Table:
         for row in [*entry["strata"], entry]
         for part in measured_parts(row)
     ]
-    return Table(captions.BESIDE, BESIDE, rows, frozenset(range(2, len(BESIDE))))
+    return Table(words.BESIDE, BESIDE, rows, frozenset(range(2, len(BESIDE))))
 
 
 def _beside(part: Entry) -> list[str]:

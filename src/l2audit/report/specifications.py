@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from l2audit.report import captions, words
+from l2audit.report import words
 from l2audit.report.curve import Curve, Group, Row, specification_curve
-from l2audit.report.digits import count, interval, percent, plain
 from l2audit.report.pictures import Picture, anchor
 from l2audit.report.sections import Table
 from l2audit.report.style import AGAINST, AGREE, MIXED, NULL, SOFT
+from l2audit.report.words import count, interval, percent, plain
 
 FIRM = 0.9
 """A verdict that holds in this share of its specifications, as printed, is firm; the thread's others get a curve."""
@@ -76,8 +76,8 @@ def curve_section(
         "sentence": _sentence([one for _, one in claims], headline),
         "note": found["note"],
         "lines": [line for _, one in claims for line in _lines(one)],
-        "caption": captions.SPECIFICATIONS,
-        "how_to_read": captions.CURVE,
+        "caption": words.SPECIFICATIONS,
+        "how_to_read": words.CURVE,
         "choices": _choices(found),
         "hash": found["specifications_sha256"],
         "absent": [
@@ -241,7 +241,7 @@ def _alone(one: Entry, axes: Sequence[Entry]) -> Table:
                     row["choices"][place], TITLES[axis["axis"]]
                 )
                 rows.append([choice, row["verdict"], _number(row)])
-    return Table(captions.ALONE, ["Choice", "Verdict", "Average, δ"], rows, frozenset({2}))
+    return Table(words.ALONE, ["Choice", "Verdict", "Average, δ"], rows, frozenset({2}))
 
 
 def _number(row: Entry) -> str:
