@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from l2audit.config.claims import Constants
 from l2audit.report import evidence, words
-from l2audit.report.figures import Curve, Damage, curves, damage, log_log, positions
-from l2audit.report.forest import Group, Mark, axis_limit, forest
-from l2audit.report.style import AGREE, blank, drawing, to_svg
+from l2audit.report.figures import Damage, ForestGroup, Mark, RiskCurve, damage, forest, log_log, positions, risk_curves
+from l2audit.report.style import AGREE, axis_limit, blank, both, drawing, to_svg
 from report_example import example, registration
 
 
@@ -47,35 +46,33 @@ def test_a_level_in_words() -> None:
     assert words.level("my_kind", 0.05, math.nan) == f"my_kind 5{words.THIN}%"
 
 
-def marks(*values: float) -> Group:
-    rows = [f"d{k}" for k in range(len(values))]
-    drawn = {name: Mark(name, v, v - 0.5, v + 0.5) for name, v in zip(rows, values, strict=True)}
-    return Group("kind", rows, [drawn], [Mark("average", float(np.mean(values)), -0.5, 0.5)])
-
-
 def test_the_axis_shows_every_point_and_ends_at_the_clip() -> None:
-    assert axis_limit([marks(0.5, -2.0)], 10) == 3
-    assert axis_limit([marks(0.5, -4.0)], 10) == 5
-    assert axis_limit([marks(0.5, -40.0)], 10) == pytest.approx(10.6)
+    assert axis_limit([0.5, 2.0], 10) == 3
+    assert axis_limit([0.5, 4.0], 10) == 5
+    assert axis_limit([0.5, 40.0], 10) == pytest.approx(10.6)
 
 
-def svg(group: Group, clip: float = 10) -> str:
-    return str(forest([group], [""], clip=clip, name="f", title="T", description="D"))
+@pytest.mark.parametrize(("value", "high", "ends"), [(-2.0, 0.5, "2"), (-4.0, 0.5, "4"), (0.5, 4.0, "4")])
+def test_a_forest_plot_shows_every_dataset_and_the_whole_average(value: float, high: float, ends: str) -> None:
+    group = ForestGroup("kind", ["d"], [{"d": Mark(value, value - 0.5, value + 0.5)}], [Mark(0.0, -0.5, high)])
+    assert f">+{ends}δ<" in svg(group)
+
+
+def svg(group: ForestGroup, clip: float = 10) -> str:
+    return str(both(lambda width: forest(width, [group], [""], clip=clip), "f", "T", "D"))
 
 
 def test_scores_beyond_the_clip_are_arrow_heads_at_the_edge() -> None:
     def drawn(value: float) -> str:
-        group = Group(
-            "", ["d"], [{"d": Mark("d", value, value - 1, value + 1, side=1)}], [Mark("average", 2.0, 1.5, 2.5)]
-        )
-        return svg(group)
+        mark = Mark(value, value - 1, value + 1, side=1)
+        return svg(ForestGroup("", ["d"], [{"d": mark}], [Mark(2.0, 1.5, 2.5)]))
 
     assert drawn(900.0) == drawn(90000.0)
     assert drawn(900.0) != drawn(9.0)
 
 
 def test_a_dataset_that_was_not_judged_is_named_and_said_so() -> None:
-    group = Group("", ["lost"], [{"lost": Mark("lost", None)}], [None])
+    group = ForestGroup("", ["lost"], [{"lost": Mark(None)}], [Mark(None)])
     drawn = svg(group)
     assert ">lost<" in drawn
     assert ">not judged<" in drawn
@@ -101,7 +98,7 @@ def test_zero_stands_left_of_the_smallest_beta() -> None:
 
 
 def test_a_curve_says_how_large_the_damage_is() -> None:
-    curve = Curve(
+    curve = RiskCurve(
         "t",
         "s",
         "test error, %",
@@ -113,19 +110,19 @@ def test_a_curve_says_how_large_the_damage_is() -> None:
         [False, True, True],
         2,
     )
-    drawn = str(curves([curve], name="c", title="T", description="D"))
+    drawn = str(both(lambda width: risk_curves(width, [curve]), "c", "T", "D"))
     assert ">D\u2009=\u200920<" in drawn
     assert ">D\u2009=\u20094<" in drawn
 
 
 def test_damage_of_zero_or_less_is_drawn() -> None:
     line = Damage("squared", [0, 1e-2], [0.2, -0.1], "squared loss", average=True)
-    assert "squared loss" in str(damage([("level", [line])], name="d", title="T", description="D"))
+    assert "squared loss" in str(both(lambda width: damage(width, [("level", [line])]), "d", "T", "D"))
 
 
 def test_the_growth_of_the_penalty_is_drawn_with_both_comparisons() -> None:
     scale = np.logspace(-2, 2, 9)
-    drawn = str(log_log(scale.tolist(), (3 * scale**2).tolist(), 2.0, name="l", title="T", description="D"))
+    drawn = str(both(lambda width: log_log(width, scale.tolist(), (3 * scale**2).tolist(), 2.0), "l", "T", "D"))
     assert "the penalty, slope 2.0000" in drawn
     assert "exponential" in drawn
 

@@ -42,10 +42,20 @@ class Picture:
 
 
 def picture(
-    id: str, draw: Callable[[float], Figure], *, heading: str, caption: str, title: str, description: str
+    name: str,
+    draw: Callable[[float], Figure],
+    *,
+    heading: str,
+    caption: str,
+    title: str,
+    description: str,
+    id: str = "",
 ) -> Picture:
-    """What `draw` makes of a width in pixels, wide and narrow; `title` and `description` are the text alternative."""
-    return Picture(id, both(draw, id.removesuffix("-figure"), title, description), heading, caption)
+    """What `draw` makes of the width of a page and of a phone; `title` and `description` are the text alternative.
+
+    name: of the drawings, unique within the page; id: of the figure, where it is another one.
+    """
+    return Picture(id or name, both(draw, name, title, description), heading, caption)
 
 
 def anchor(claim_id: str) -> str:

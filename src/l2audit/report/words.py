@@ -42,15 +42,6 @@ def count(value: float | None) -> str:
     return plain(value, 0)
 
 
-def span(least: int, most: int) -> str:
-    """A range of whole numbers, or the one that it consists of.
-
-    >>> span(5, 10), span(3, 3)
-    ('5 to 10', '3')
-    """
-    return count(least) if least == most else f"{count(least)} to {count(most)}"
-
-
 def percent(share: float | None, digits: int = 0) -> str:
     """A share in [0, 1] as a percentage."""
     return NONE if share is None or not math.isfinite(share) else f"{plain(100 * share, digits)}{THIN}%"
