@@ -54,10 +54,8 @@ _RC: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.dpi": 72.0,  # one point is one CSS pixel at full width
-    "axes.unicode_minus": True,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "lines.linewidth": 1.6,
-    "path.simplify": True,
 }
 
 
