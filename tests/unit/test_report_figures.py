@@ -6,6 +6,7 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,18 +99,17 @@ def test_zero_stands_left_of_the_smallest_beta() -> None:
 
 
 def test_a_curve_says_how_large_the_damage_is() -> None:
-    curve = RiskCurve(
-        "t",
-        "s",
-        "test error, %",
-        [0, 1e-3, 1e-2],
-        [10, 9, 8],
-        [1, 1, 1],
-        [30, math.nan, 12],
-        [1, 1, 1],
-        [False, True, True],
-        2,
+    risks = pd.DataFrame(
+        {
+            "clean": [10, 9, 8],
+            "clean_se": 1.0,
+            "dirty": [30, math.nan, 12],
+            "dirty_se": 1.0,
+            "in_band": [False, True, True],
+        },
+        index=[0, 1e-3, 1e-2],
     )
+    curve = RiskCurve("t", "s", "test error, %", risks, 2)
     drawn = str(both(lambda width: risk_curves(width, [curve]), "c", "T", "D"))
     assert ">D\u2009=\u200920<" in drawn
     assert ">D\u2009=\u20094<" in drawn

@@ -68,7 +68,6 @@ QUESTIONS: dict[str, tuple[str, str]] = {
 One that is not listed goes by its own name.
 """
 
-
 NOTHING_TRUE = (
     "If nothing were true, a study like this one would still call one of nine claims supported or reversed in"
 )
@@ -96,20 +95,17 @@ def controls(controls: Sequence[Entry], material: Material, *, judged: bool) -> 
     return {"controls": Table("Controls, judged by the same rule", head, rows, {4}), "control_figures": figures}
 
 
-def failed_oracles(oracles: Sequence[Entry]) -> list[str]:
-    """Names of the known results that were not reproduced."""
-    return [oracle["name"] for oracle in oracles if not oracle["holds"]]
-
-
 def oracles(found: Sequence[Entry]) -> dict[str, Any]:
     """Known results as tables: numbers in print, and theory; and how many hold. Any that fails stands in the first."""
     statement = Markup('{}<br><span class="soft">{}</span>')
     told = [{**one, "statement": statement.format(one["statement"], one["source"])} for one in found]
     theory = [one for one in told if one["holds"] and one["about"] != PUBLISHED]
     shown = sorted((one for one in told if one not in theory), key=lambda one: bool(one["holds"]))
+    failed = [one["name"] for one in found if not one["holds"]]
     head = ("Known result and its source", "FAILS")
     return {
-        "sentence": f"{len(found) - len(failed_oracles(found))} of {len(found)} are reproduced.",
+        "failed": failed,
+        "sentence": f"{len(found) - len(failed)} of {len(found)} are reproduced.",
         "shown": check_table(shown, "Numbers in print, and what the code of this study makes of the same data", *head),
         "theory": check_table(theory, "Facts from theory, put to the code of this study", *head),
         "more": f"{count(len(theory))} facts from theory, each checked to the stated tolerance",
@@ -210,7 +206,10 @@ def registration(verdicts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trust(entries: Sequence[Entry], summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts of runs by status, shares of certified runs, and what was left out."""
+    """Counts of runs by status, and what was left out.
+
+    Certified: of the finished penalised runs those that have converged, per beta and architecture.
+    """
     runs: Mapping[str, int] = provenance["runs"]["by_status"]
     total = sum(runs.values())
     lost = total - runs.get("ok", 0)
@@ -220,62 +219,44 @@ def trust(entries: Sequence[Entry], summary: pd.DataFrame, provenance: Mapping[s
         for entry in entries
         for reason, n in sorted({**entry["dropped"], **entry["unused"]}.items())
     ]
+    penalised = summary[summary["beta"] > 0]
+    weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
+    sums = weights.pivot_table(["certified", "n_ok"], "beta", "architecture", "sum")
+    share = sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)
     return {
         "runs_sentence": f"Of {count(total)} planned runs, {count(lost)} gave no result."
         if lost
         else f"All {count(total)} planned runs gave a result.",
         "statuses": Table("Runs by status", ["Status", "Runs", "Share"], statuses, {1, 2}),
-        "certified": _certified(summary),
+        "certified": Table(
+            "Share of the finished runs of primary arms that are certified as converged, by beta",
+            ["beta", *share.columns],
+            [[power_of_ten(beta), *map(percent, row)] for beta, *row in share.itertuples()],
+            range(1, share.shape[1] + 1),
+        ),
         "excluded": Table("Effects left out, by claim and reason", ["Claim", "Reason", "Effects"], excluded, {2}),
     }
 
 
-def _certified(summary: pd.DataFrame) -> Table:
-    """Share of finished penalised runs that carry the certificate of convergence, per beta and architecture."""
-    penalised = summary[summary["beta"] > 0]
-    weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
-    sums = weights.pivot_table(["certified", "n_ok"], "beta", "architecture", "sum")
-    share = sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)
-    return Table(
-        "Share of the finished runs of primary arms that are certified as converged, by beta",
-        ["beta", *share.columns],
-        [[power_of_ten(beta), *map(percent, row)] for beta, *row in share.itertuples()],
-        range(1, share.shape[1] + 1),
-    )
-
-
-def constants(constants: Constants, entries: Sequence[Mapping[str, Any]], headline: str) -> dict[str, str]:
-    """The thresholds of the rule, in words."""
+def rule(constants: Constants, entries: Sequence[Entry], headline: str) -> dict[str, Any]:
+    """The thresholds of the rule, those that need words in words, and every verdict with what it takes."""
     parts = [part for entry in entries if entry["id"] == headline for part in measured_parts(entry)]
-    example = f"For claim ({headline}) δ is {one_delta(parts)}." if parts else ""
     margins = [
         f"{plain(100 * margin, 0)} percentage points of error"
         if task == "classification"
         else f"{plain(margin, digits_for(margin))} nRMSE"
         for task, margin in sorted(constants.band.items())
     ]
-    return {
-        "alpha": percent(constants.alpha),
-        "clip": f"{constants.clip:g}",
-        "k_min": str(constants.k_min),
-        "seed_share": percent(constants.seed_share),
-        "cell_share": percent(constants.cell_share),
-        "gradient_ratio": f"{constants.gradient_ratio:g}",
-        "balance": f"{constants.balance:g}",
-        "band": " or ".join(margins),
-        "norm_drop": percent(constants.activity["norm_drop"]),
-        "decay_exposure": f"{constants.activity['decay_exposure']:g}",
-        "delta_example": example,
-    }
-
-
-def verdict_words(constants: Constants) -> list[dict[str, Any]]:
-    """Every verdict with what it takes."""
     share = percent(constants.dataset_share)
-    return [
-        {"badge": words.badge(verdict), "text": text.format(share=share)}
-        for verdict, text in words.VERDICT_WORDS.items()
-    ]
+    return {
+        "constants": constants,
+        "band": " or ".join(margins),
+        "delta_example": f"For claim ({headline}) δ is {one_delta(parts)}." if parts else "",
+        "verdict_words": [
+            {"badge": words.badge(verdict), "text": text.format(share=share)}
+            for verdict, text in words.VERDICT_WORDS.items()
+        ],
+    }
 
 
 def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -285,6 +266,9 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
         provenance["datasets"], key=lambda card: (card.get("role", "study") != "study", card["task"], card["name"])
     ):
         condition = card["condition_number"]
+        source = str(card.get("source") or "")
+        if source.startswith("file:"):  # of a file on somebody's disk, name and SHA-256 tell more than its folder
+            source = ", SHA-256 ".join([f"file:{PurePath(source[5:]).name}", *card.get("raw_sha256", {}).values()])
         rows.append(
             [
                 card["name"],
@@ -300,7 +284,7 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
         cards.append(
             {
                 **{key: card.get(key) or "" for key in ("name", "description", "citation", "licence")},
-                "source": _source(card),
+                "source": source,
                 "sha256": card.get("prepared_sha256", ""),
                 "shared": ", ".join(card.get("shares_table_with") or ()),
             }
@@ -320,11 +304,3 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
         "hashes": Table("SHA-256 of what the results depend on", ["What", "SHA-256"], hash_rows),
         "versions": Table("Versions", ["Package", "Version"], sorted(provenance["versions"].items())),
     }
-
-
-def _source(card: Mapping[str, Any]) -> str:
-    """Where a dataset is from. Of a file on somebody's disk its name and SHA-256 tell a reader more than its folder."""
-    kind, _, place = str(card.get("source") or "").partition(":")
-    if kind != "file":
-        return str(card.get("source") or "")
-    return ", SHA-256 ".join([f"file:{PurePath(place).name}", *card.get("raw_sha256", {}).values()])

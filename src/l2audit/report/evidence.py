@@ -116,21 +116,23 @@ def telling_cells(table: pd.DataFrame) -> list[tuple[str, Any, Any]]:
 
 def risk_curve(summary: pd.DataFrame, cell: Any, scale: float, levels: Mapping[str, str]) -> RiskCurve:
     """Clean and contaminated test risk times `scale` against beta in one cell, under the task's primary loss."""
-    axes = ["dataset", "architecture", "loss", "level"]
-    own = summary.sort_values("beta").set_index(axes)
-    clean, dirty = (
-        own.loc[[(cell.dataset, cell.architecture, PRIMARY_LOSS[cell.task], level)]] for level in (CLEAN, cell.level)
+    own = summary.set_index(["dataset", "architecture", "loss", "level"])
+    place = (cell.dataset, cell.architecture, PRIMARY_LOSS[cell.task])
+    clean, dirty = (own.loc[[(*place, level)]].set_index("beta").sort_index() for level in (CLEAN, cell.level))
+    risks = pd.DataFrame(
+        {
+            "clean": clean["test_risk"] * scale,
+            "clean_se": clean["test_risk_se"].fillna(0.0) * scale,
+            "dirty": dirty["test_risk"] * scale,
+            "dirty_se": dirty["test_risk_se"].fillna(0.0) * scale,
+            "in_band": clean["in_band"] >= 0.5,
+        }
     )
     return RiskCurve(
         title=f"{cell.dataset}, {cell.architecture}",
         subtitle=levels.get(cell.level, cell.level),
         unit="test error, %" if cell.task == "classification" else "test nRMSE",
-        beta=clean["beta"].tolist(),
-        clean=(clean["test_risk"] * scale).tolist(),
-        clean_se=(clean["test_risk_se"].fillna(0.0) * scale).tolist(),
-        dirty=(dirty["test_risk"] * scale).tolist(),
-        dirty_se=(dirty["test_risk_se"].fillna(0.0) * scale).tolist(),
-        in_band=(clean["in_band"] >= 0.5).tolist(),
+        risks=risks,
         chosen=int(clean["chosen"].to_numpy(float).argmax()),
     )
 

@@ -12,29 +12,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from l2audit.report.style import (
-    AGAINST,
-    AGREE,
-    BAND,
-    INK,
-    LINE,
-    NARROW,
-    NULL,
-    PAPER,
-    SOFT,
-    axis_limit,
-    blank,
-    delta_axis,
-    grid,
-    headings,
-    legend,
-    note,
-    panel,
-    wrapped,
-)
+from l2audit.report import style
+from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, NARROW, NULL, PAPER, SOFT
 from l2audit.report.words import digits_for, plain, power_of_ten
 
 LEAST_DAMAGE = 1e-3  # what is drawn for a damage of zero or less, which has no logarithm
@@ -79,11 +62,12 @@ def forest(
         lines += [("dataset", name, group) for name in group.rows]
         lines += [("average", average, group), ("space", "", group)]
     lines.pop()
-    shown = {text: wrapped(text, 19) if phone else text for what, text, _ in lines if what in ("dataset", "average")}
+    names = [text for what, text, _ in lines if what in ("dataset", "average")]
+    shown = {name: style.wrapped(name, 19) if phone else name for name in names}
     longest = max((len(part) for name in shown.values() for part in name.split("\n")), default=0)
     gutter = min(max(70.0, 6.6 * longest + 18), 150.0 if phone else 260.0)
     row = 20.0 if not phone else 27.0 if any("\n" in name for name in shown.values()) else 19.0
-    figure, drawn = grid(
+    figure, drawn = style.grid(
         width,
         len(panels),
         columns=1 if phone else len(panels),
@@ -94,14 +78,16 @@ def forest(
         right=20.0,
         gap=44.0,
     )
-    limit = _forest_limit(groups, clip)
+    values = [mark.value for group in groups for marks in group.panels for mark in marks.values()]
+    edges = [edge for group in groups for mark in group.overall for edge in (mark.low, mark.high)]
+    limit = style.axis_limit([abs(one) for one in (*values, *edges) if one is not None and math.isfinite(one)], clip)
     for number, (axes, label) in enumerate(zip(drawn, panels, strict=True)):
         axes.set_ylim(len(lines) - 0.3, -0.7)
         _effect_axis(axes, limit, clip)
-        note(axes, label, (0, 1), (-gutter if phone else 0, 22), fontsize=13, fontweight="bold", color=INK)
+        style.note(axes, label, (0, 1), (-gutter if phone else 0, 22), fontsize=13, fontweight="bold", color=INK)
         for y, (what, text, _) in enumerate(lines if phone or number == 0 else ()):
             heading = what == "heading"
-            note(
+            style.note(
                 axes,
                 shown.get(text, text),
                 (0, y),
@@ -116,18 +102,11 @@ def forest(
                 annotation_clip=False,
             )
         for y, (what, text, group) in enumerate(lines):
-            if what == "dataset":
-                _interval(axes, y, group.panels[number].get(text, Mark(None)), limit, clip)
-            elif what == "average":
-                _diamond(axes, y, group.overall[number], limit)
+            if what in ("dataset", "average"):
+                average_row = what == "average"
+                mark = group.overall[number] if average_row else group.panels[number].get(text, Mark(None))
+                _draw_mark(axes, y, mark, limit, clip, average=average_row)
     return figure
-
-
-def _forest_limit(groups: Sequence[ForestGroup], clip: float) -> float:
-    """Half width of the axis: it shows the value of every dataset and the whole interval of every average."""
-    values = [mark.value for group in groups for marks in group.panels for mark in marks.values()]
-    edges = [edge for group in groups for mark in group.overall for edge in (mark.low, mark.high)]
-    return axis_limit([abs(one) for one in (*values, *edges) if one is not None and math.isfinite(one)], clip)
 
 
 def _effect_axis(axes: Axes, limit: float, clip: float) -> None:
@@ -135,12 +114,12 @@ def _effect_axis(axes: Axes, limit: float, clip: float) -> None:
     axes.axvspan(-1, 1, color=BAND, linewidth=0, zorder=0)
     axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.5)
     axes.set_xlim(-limit, limit)
-    delta_axis(axes, axes.xaxis, limit)
+    style.delta_axis(axes, axes.xaxis, limit)
     if limit >= clip:
         for edge in (-clip, clip):
             axes.axvline(edge, color=LINE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
     for x, side, text in ((-limit, "left", "◀ opposite"), (limit, "right", "as claimed ▶")):
-        note(axes, text, (x, 1), (0, 5), by=("data", "axes fraction"), ha=side)
+        style.note(axes, text, (x, 1), (0, 5), by=("data", "axes fraction"), ha=side)
 
 
 def _tone(mark: Mark) -> tuple[str, str, bool]:
@@ -152,17 +131,20 @@ def _tone(mark: Mark) -> tuple[str, str, bool]:
     return SOFT, "o", False
 
 
-def _absent(axes: Axes, y: float, why: str) -> None:
-    axes.text(0, y, why, ha="center", va="center", color=SOFT, fontsize=11, style="italic")
-
-
-def _interval(axes: Axes, y: float, mark: Mark, limit: float, clip: float) -> None:
+def _draw_mark(axes: Axes, y: float, mark: Mark, limit: float, clip: float, *, average: bool) -> None:
+    """A dataset as a point with its interval, an average as a diamond as wide as its interval."""
     if mark.value is None:
-        _absent(axes, y, "not judged")
+        why = "too few datasets" if average else "not judged"
+        axes.text(0, y, why, ha="center", va="center", color=SOFT, fontsize=11, style="italic")
         return
     colour, shape, filled = _tone(mark)
+    low, high = max(mark.low, -limit), min(mark.high, limit)
+    if average:
+        corners = [low, mark.value, high, mark.value]
+        axes.fill(corners, [y, y - 0.36, y, y + 0.36], color=colour, linewidth=1, joinstyle="miter")
+        return
     if math.isfinite(mark.low):
-        axes.plot([max(mark.low, -limit), min(mark.high, limit)], [y, y], color=colour, solid_capstyle="butt")
+        axes.plot([low, high], [y, y], color=colour, solid_capstyle="butt")
     if abs(mark.value) >= clip:
         shape = ">" if mark.value > 0 else "<"
     place = float(np.clip(mark.value, -clip, clip))
@@ -170,28 +152,22 @@ def _interval(axes: Axes, y: float, mark: Mark, limit: float, clip: float) -> No
     axes.plot([place], [y], shape, color=colour, markerfacecolor=face, markersize=6.5, clip_on=False)
 
 
-def _diamond(axes: Axes, y: float, mark: Mark, limit: float) -> None:
-    if mark.value is None:
-        _absent(axes, y, "too few datasets")
-        return
-    corners = [max(mark.low, -limit), mark.value, min(mark.high, limit), mark.value]
-    axes.fill(corners, [y, y - 0.36, y, y + 0.36], color=_tone(mark)[0], linewidth=1, joinstyle="miter")
+class RiskCurve(NamedTuple):
+    """Clean and contaminated test risk against beta in one cell.
 
-
-@dataclass(frozen=True)
-class RiskCurve:
-    """Clean and contaminated test risk (mean and standard error over seeds, in `unit`) against beta in one cell."""
+    risks: by beta the columns clean, clean_se, dirty, dirty_se (mean and standard error over seeds, in `unit`) and
+    in_band; chosen: the row of the beta that most seeds chose.
+    """
 
     title: str
     subtitle: str
     unit: str
-    beta: Sequence[float]
-    clean: Sequence[float]
-    clean_se: Sequence[float]
-    dirty: Sequence[float]
-    dirty_se: Sequence[float]
-    in_band: Sequence[bool]
-    chosen: int  # index of the beta that most seeds chose
+    risks: pd.DataFrame
+    chosen: int
+
+    def damage(self, row: int) -> float:
+        """D at the beta of a row: what the outliers add to the risk."""
+        return float(self.risks["dirty"].iloc[row] - self.risks["clean"].iloc[row])
 
 
 def positions(beta: Sequence[float]) -> np.ndarray:
@@ -214,36 +190,38 @@ def _beta_axis(axes: Axes, beta: Sequence[float]) -> None:
 
 def risk_curves(width: float, cells: Sequence[RiskCurve]) -> Figure:
     """Small multiples of test risk against beta: the distance between the two lines is D."""
-    columns = 1 if width <= NARROW else 2
-    right = 14 if columns == 1 else 6
-    figure, drawn = grid(width, len(cells), columns, tall=165, top=36, above=40, below=48, left=46, right=right, gap=54)
+    columns, right = (1, 14) if width <= NARROW else (2, 6)
+    figure, drawn = style.grid(
+        width, len(cells), columns, tall=165, top=36, above=40, below=48, left=46, right=right, gap=54
+    )
     for axes, cell in zip(drawn, cells, strict=True):
         _risk_curve(axes, cell)
-    legend(figure, 2 if columns == 1 else 3, handlelength=2, columnspacing=1.2)
+    style.legend(figure, 2 if columns == 1 else 3, handlelength=2, columnspacing=1.2)
     return figure
 
 
 def _risk_curve(axes: Axes, cell: RiskCurve) -> None:
-    x = positions(cell.beta)
-    digits = digits_for(float(np.nanmax([*cell.dirty, *cell.clean])) / 3)
+    risks, beta = cell.risks, cell.risks.index.tolist()
+    x = positions(beta)
     edges = np.concatenate([[x[0] - 0.5], (x[1:] + x[:-1]) / 2, [x[-1] + 0.25]])
-    for band in np.flatnonzero(cell.in_band):
+    for band in np.flatnonzero(risks["in_band"]):
         axes.axvspan(edges[band], edges[band + 1], color=BAND, linewidth=0, zorder=0, label="judged band")
-    for values, errors, colour, marker, dash, text in (
-        (cell.dirty, cell.dirty_se, AGREE, "s", (0, (5, 2)), "with outliers"),
-        (cell.clean, cell.clean_se, AGAINST, "o", "solid", "clean"),
+    for name, colour, marker, dash, text in (
+        ("dirty", AGREE, "s", (0, (5, 2)), "with outliers"),
+        ("clean", AGAINST, "o", "solid", "clean"),
     ):
-        axes.errorbar(x, values, yerr=errors, color=colour, marker=marker, markersize=4, linestyle=dash, label=text,
-                      elinewidth=1)  # fmt: skip
+        axes.errorbar(x, risks[name], yerr=risks[f"{name}_se"], color=colour, marker=marker, markersize=4,
+                      linestyle=dash, label=text, elinewidth=1)  # fmt: skip
+    digits = digits_for(np.nanmax(risks[["clean", "dirty"]]) / 3)
     for k in (0, cell.chosen):
-        gap, middle = cell.dirty[k] - cell.clean[k], (cell.clean[k] + cell.dirty[k]) / 2
-        axes.plot([x[k], x[k]], [cell.clean[k], cell.dirty[k]], color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
-        note(axes, f"D\u2009=\u2009{plain(gap, digits)}", (x[k], middle), (5, 0), by="data", va="center", fontsize=12,
-             color=INK)  # fmt: skip
+        ends = risks[["clean", "dirty"]].iloc[k].tolist()
+        axes.plot([x[k], x[k]], ends, color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
+        told = f"D\u2009=\u2009{plain(cell.damage(k), digits)}"
+        style.note(axes, told, (x[k], sum(ends) / 2), (5, 0), by="data", va="center", fontsize=12, color=INK)
     axes.axvline(x[cell.chosen], color=SOFT, linewidth=0.8)
     axes.set_xlim(x[0] - 0.4, x[-1] + 0.25)
-    headings(axes, cell.title, 20, f"{cell.subtitle}; {cell.unit}", 5)
-    _beta_axis(axes, cell.beta)
+    style.headings(axes, cell.title, 20, f"{cell.subtitle}; {cell.unit}", 5)
+    _beta_axis(axes, beta)
 
 
 class Damage(NamedTuple):
@@ -259,7 +237,9 @@ class Damage(NamedTuple):
 def damage(width: float, panels: Sequence[tuple[str, Sequence[Damage]]]) -> Figure:
     """D against beta under squared and under Huber loss, one panel per contamination level, logarithmic in D."""
     columns = 1 if width <= NARROW else max(2, min(len(panels), 3))
-    figure, drawn = grid(width, len(panels), columns, tall=215, top=32, above=18, below=48, left=50, right=10, gap=50)
+    figure, drawn = style.grid(
+        width, len(panels), columns, tall=215, top=32, above=18, below=48, left=50, right=10, gap=50
+    )
     for axes, (heading, lines) in zip(drawn, panels, strict=True):
         for line in lines:
             colour, dash, marker = LOSS_LOOKS.get(line.loss, (INK, "solid", "o"))
@@ -276,7 +256,7 @@ def damage(width: float, panels: Sequence[tuple[str, Sequence[Damage]]]) -> Figu
         axes.set_yticks([], minor=True)
         axes.set_title(heading, fontsize=12)
         _beta_axis(axes, max((line.beta for line in lines), key=len))
-    legend(figure, 2, handlelength=2)
+    style.legend(figure, 2, handlelength=2)
     return figure
 
 
@@ -287,8 +267,8 @@ def log_log(width: float, scale: Sequence[float], value: Sequence[float], slope:
     one = int(np.argmin(np.abs(np.log(s))))
     growth = p[one] * np.exp(np.minimum(s - s[one], 700))
     shown = growth < p.max() * 3
-    figure = blank(width, height)
-    axes = panel(figure, 70, 44, width - 88, height - 114)
+    figure = style.blank(width, height)
+    axes = style.panel(figure, 70, 44, width - 88, height - 114)
     axes.plot(s, p[one] * (s / s[one]) ** 2, color=AGAINST, linewidth=6, alpha=0.35, label="slope 2: quadratic")
     axes.plot(s[shown], growth[shown], color=AGREE, linestyle=(0, (5, 3)), label="an exponential, equal at s = 1")
     axes.plot(s, p, "o", color=INK, markersize=3.5, label=f"the penalty, slope {slope:.4f}")
@@ -311,7 +291,7 @@ def log_log(width: float, scale: Sequence[float], value: Sequence[float], slope:
 def rank_scatters(width: float, panels: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]) -> Figure:
     """A panel per heading and figures: its datasets by mean rank among their peers, in [-1/2, 1/2] for both changes."""
     columns = 1 if width <= NARROW else max(2, min(len(panels), 3))
-    figure, drawn = grid(
+    figure, drawn = style.grid(
         width, len(panels), columns, tall=210, top=24, above=40, below=34, left=1, right=2 * columns - 1, gap=30
     )
     for axes, (title, told, datasets) in zip(drawn, panels, strict=True):
@@ -325,8 +305,8 @@ def rank_scatters(width: float, panels: Sequence[tuple[str, str, Sequence[Mappin
         axes.set_ylim(-0.5, 0.65)  # room for the words at the upper end
         axes.set_xticks([])
         axes.set_yticks([])
-        headings(axes, title, 22, f"{told}, {len(datasets)} datasets", 7)
-        note(axes, "more damage taken away ▲", (0, 1), (5, -15))
-        note(axes, "further towards even ▶", (1, 0), (0, -16), ha="right")
-    legend(figure, 2, handletextpad=0.2, columnspacing=1.2)
+        style.headings(axes, title, 22, f"{told}, {len(datasets)} datasets", 7)
+        style.note(axes, "more damage taken away ▲", (0, 1), (5, -15))
+        style.note(axes, "further towards even ▶", (1, 0), (0, -16), ha="right")
+    style.legend(figure, 2, handletextpad=0.2, columnspacing=1.2)
     return figure

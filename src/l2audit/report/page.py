@@ -19,12 +19,12 @@ from l2audit.config.claims import Constants
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
 from l2audit.files import write_text
-from l2audit.report import apparatus, evidence, words
+from l2audit.report import apparatus, evidence
 from l2audit.report.gallery import ROWS, gallery
 from l2audit.report.pictures import Material, glance_picture
 from l2audit.report.sections import rank_sections, section
 from l2audit.report.specifications import curve_section
-from l2audit.report.words import THIN, count, short, vector
+from l2audit.report.words import THIN, count, percent, short, vector
 from l2audit.stored import read_frame, read_json
 from l2audit.wording.phrases import Entry
 
@@ -81,7 +81,8 @@ def build_page(
     judged = bool(study["verdicts"])
     other_choices = curve_section(specifications, entries, constants.clip, headline) if judged else None
     outliers = gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"])
-    stamps = _stamps(verdicts, apparatus.failed_oracles(oracles), judged=judged)
+    known = apparatus.oracles(oracles)
+    stamps = _stamps(verdicts, known["failed"], judged=judged)
     question = central["question"] if central else ""
     answer = f"{central['badge'].text}: {central['sentence']}" if central else ""
     told = answer if judged else PLUMBING
@@ -95,12 +96,12 @@ def build_page(
         "study_title": study.get("title", ""),
         "thread": verdicts["thread"],
         "facts": _facts(entries, summary, provenance),
-        "glance": _glance(entries, material) if judged else None,
+        "glance": glance_picture(entries, material) if judged else None,
         "citation": f"l2audit {__version__}, study “{study['name']}”. {question} {told} "
         f"Registration SHA-256 {verdicts['registration_sha256']}.",
         **apparatus.controls(verdicts["controls"], material, judged=judged),
         **apparatus.trust([*entries, *verdicts["controls"]], summary, provenance),
-        "known": apparatus.oracles(oracles),
+        "known": known,
         "calibration": apparatus.calibration(calibration, provenance["code_sha256"].get("judge")),
         "registration": apparatus.registration(verdicts),
         **apparatus.sources(verdicts, provenance),
@@ -108,9 +109,8 @@ def build_page(
         "exploratory": rank_sections(verdicts.get("exploratory", {})),
         "specifications": other_choices,
         "gallery": outliers,
-        "gallery_caption": words.GALLERY.format(rows=ROWS),
-        "constants": apparatus.constants(constants, entries, headline),
-        "verdict_words": apparatus.verdict_words(constants),
+        "gallery_rows": ROWS,
+        **apparatus.rule(constants, entries, headline),
         "contents": _contents(sections, choices=bool(other_choices), outliers=bool(outliers)),
         "thin": THIN,
         "version": __version__,
@@ -121,7 +121,7 @@ def build_page(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     )
-    environment.filters.update(short=short, vector=vector)
+    environment.filters.update(short=short, vector=vector, percent=percent)
     css = resources.files("l2audit.report").joinpath("templates/style.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.j2").render(page=page, css=Markup(css))
 
@@ -137,13 +137,6 @@ def _stamps(verdicts: Mapping[str, Any], not_reproduced: Sequence[str], *, judge
         stamps.append(f"{told} ({', '.join(not_reproduced)}): do not rely on the numbers of this page.")
     changed = apparatus.registration(verdicts)["stamp"]
     return [*stamps, changed] if changed and judged else stamps
-
-
-def _glance(entries: Sequence[Entry], material: Material) -> Any:
-    """The figure under the answer, where the central claim is judged by kind of contamination."""
-    entry = next((one for one in entries if one["id"] == material.headline), None)
-    drawn = entry and entry["strata"] and entry["entered"]["datasets"]
-    return glance_picture(entry, material) if entry and drawn else None
 
 
 def _facts(

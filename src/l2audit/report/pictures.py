@@ -97,8 +97,12 @@ def forest_picture(entry: Entry, material: Material) -> Picture:
     )
 
 
-def glance_picture(entry: Entry, material: Material) -> Picture:
-    """The averages of the central claim: one row per kind of contamination, the overall one below."""
+def glance_picture(entries: Sequence[Entry], material: Material) -> Picture | None:
+    """The averages of the central claim, one row per kind of contamination; None where it is not judged by kind."""
+    central = (one for one in entries if one["id"] == material.headline)
+    entry = next((one for one in central if one["strata"] and one["entered"]["datasets"]), None)
+    if entry is None:
+        return None
     parts = measured_parts(entry)
     marks = {words.stratum(row["stratum"]): _averages(row) for row in entry["strata"]}
     panels = [{name: own[k] for name, own in marks.items()} for k in range(len(parts))]
@@ -163,10 +167,10 @@ def _curve_pictures(entry: Entry, material: Material) -> list[Picture]:
     drawn = [evidence.risk_curve(material.summary, cell, entry["scale"][cell.task], material.levels) for cell in chosen]
     told = []
     for one in drawn:
-        without, at_chosen = (plain(one.dirty[k] - one.clean[k], 2) for k in (0, one.chosen))
+        without, at_chosen = (plain(one.damage(k), 2) for k in (0, one.chosen))
         told.append(
             f"{one.title}, {one.subtitle}: D is {without} at beta 0 and {at_chosen} at the chosen beta "
-            f"{one.beta[one.chosen]:g} ({one.unit})"
+            f"{one.risks.index[one.chosen]:g} ({one.unit})"
         )
     if not drawn:
         return []

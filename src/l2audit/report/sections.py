@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from l2audit.effects.layout import ALL
 from l2audit.report import evidence, words
 from l2audit.report.blocks import Picture, Table, anchor, picture
@@ -151,19 +149,14 @@ def check_table(
     rows = [
         [
             check["statement"],
-            _numbers(check["expected"]),
-            _numbers(check["obtained"]),
+            exact(check["expected"]),
+            exact(check["obtained"]),
             exact(check["tolerance"]) if check["tolerance"] else "",
             "holds" if check["holds"] else failed,
         ]
         for check in checks
     ]
     return Table(caption, [subject, "Expected", "Obtained", "Tolerance", "Result"], rows, {1, 2, 3})
-
-
-def _numbers(value: Any) -> str:
-    """A number, or a list of numbers one below the other."""
-    return Markup("<br>").join(exact(one) for one in value) if isinstance(value, list) else exact(value)
 
 
 def rank_sections(exploratory: Mapping[str, Entry]) -> dict[str, dict[str, Any]]:

@@ -19,25 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from l2audit.report import words
+from l2audit.report import style, words
 from l2audit.report.blocks import Picture, Table, anchor, picture
-from l2audit.report.style import (
-    AGAINST,
-    AGREE,
-    BAND,
-    INK,
-    LINE,
-    MIXED,
-    NARROW,
-    NULL,
-    SOFT,
-    axis_limit,
-    blank,
-    delta_axis,
-    note,
-    panel,
-    wrapped,
-)
+from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT
 from l2audit.report.words import count, interval, percent, plain
 from l2audit.wording.phrases import Entry
 
@@ -85,8 +69,6 @@ def curve_section(
         "sentence": _sentence([one for _, one in claims], headline),
         "note": found["note"],
         "lines": [_line(one["id"], row) for _, one in claims for row in (one, *one["strata"])],
-        "caption": words.SPECIFICATIONS,
-        "how_to_read": words.CURVE,
         "choices": Table(
             "Every choice and the reason for it; the first of each is the registered one",
             ["What is chosen", "Choice", "Reason"],
@@ -200,7 +182,7 @@ def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Pi
         np.array([math.nan if row[key] is None else row[key] for row in ranked], dtype=float)
         for key in ("estimate", "ci_low", "ci_high")
     )
-    groups = [("Verdict", _verdict_rows(one, ranked)), *_choice_groups(one, ranked, axes)]
+    groups = _groups(one, ranked, axes)
     found = SpecificationCurve(estimate, low, high, ranked.index(judged[0]), groups, clip)
     shares = "; ".join(f"{title}: " + ", ".join(f"{row.name} {row.told}" for row in rows) for title, rows in groups[1:])
     verdicts = ", ".join(f"{verdict} {count(n)}" for verdict, n in sorted(one["verdicts"].items()))
@@ -215,39 +197,29 @@ def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Pi
     )
 
 
-def _verdict_rows(one: Entry, ranked: Sequence[Entry]) -> list[ChoiceRow]:
-    """Which verdict each specification gives; the registered one first, then the most frequent."""
-    rows = []
-    for verdict, n in sorted(one["verdicts"].items(), key=lambda pair: (pair[0] != one["verdict"], -pair[1], pair[0])):
-        made = np.array([row["verdict"] == verdict for row in ranked])
-        colour = TONES[words.badge(verdict).tone]
-        rows.append(ChoiceRow(verdict, made, _share(n / one["of"]), colour, verdict == one["verdict"]))
-    return rows
+def _groups(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[tuple[str, list[ChoiceRow]]]:
+    """The verdicts with their shares, the registered one first, then the most frequent; then every axis with a choice.
 
-
-def _choice_groups(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[tuple[str, list[ChoiceRow]]]:
-    """The axes on which this claim has a choice, each choice with the share of its specifications that agree.
-
-    Choices stand in the order of the configuration, those that it does not know as they come.
+    A choice has the share of its specifications that agree. Choices stand in the order of the configuration, those
+    that it does not know as they come.
     """
-    groups = []
+    registered = one["verdict"]
+    rows: list[ChoiceRow] = []
+    for verdict, n in sorted(one["verdicts"].items(), key=lambda pair: (pair[0] != registered, -pair[1], pair[0])):
+        made = np.array([row["verdict"] == verdict for row in ranked])
+        rows.append(ChoiceRow(verdict, made, _share(n / one["of"]), TONES[words.badge(verdict).tone], not rows))
+    groups = [("Verdict", rows)]
     for place, axis in enumerate(axes):
         agree: dict[str, list[bool]] = {choice["name"]: [] for choice in axis["choices"]}
         for row in one["specifications"]:
-            agree.setdefault(row["choices"][place], []).append(row["verdict"] == one["verdict"])
-        rows = [
-            ChoiceRow(
-                name,
-                np.array([row["choices"][place] == name for row in ranked]),
-                _share(sum(own) / len(own)),
-                SOFT,
-                bold=False,
-            )
-            for name, own in agree.items()
-            if own
-        ]
+            agree.setdefault(row["choices"][place], []).append(row["verdict"] == registered)
+        rows = []
+        for name, own in agree.items():
+            if own:
+                made = np.array([row["choices"][place] == name for row in ranked])
+                rows.append(ChoiceRow(name, made, _share(sum(own) / len(own)), SOFT, not rows))
         if len(rows) > 1:
-            groups.append((TITLES[axis["axis"]], [rows[0]._replace(bold=True), *rows[1:]]))
+            groups.append((TITLES[axis["axis"]], rows))
     return groups
 
 
@@ -265,27 +237,27 @@ def specification_curve(width: float, found: SpecificationCurve) -> Figure:
     phone = width <= NARROW
     gutter, row, most, least = (142.0, 17.0, 21, 5.0) if phone else (250.0, 18.0, 40, 8.0)
     top, curve, head, right, bottom = 22.0, 170.0, 25.0, 46.0, 16.0
-    names = {one.name: wrapped(one.name, most) for _, rows in found.groups for one in rows}
+    names = {one.name: style.wrapped(one.name, most) for _, rows in found.groups for one in rows}
     heights = {name: row * (1 + text.count("\n") * 0.75) for name, text in names.items()}
     matrix = sum(head + sum(heights[one.name] for one in rows) for _, rows in found.groups)
     span = width - gutter - right
     bins = neighbours(len(found.estimate), int(span // least))
-    figure = blank(width, top + curve + matrix + bottom)
-    _estimates(panel(figure, gutter, matrix + bottom, span, curve), found, bins)
-    axes = panel(figure, gutter, bottom, span, matrix)
+    figure = style.blank(width, top + curve + matrix + bottom)
+    _estimates(style.panel(figure, gutter, matrix + bottom, span, curve), found, bins)
+    axes = style.panel(figure, gutter, bottom, span, matrix)
     axes.set_xlim(0, len(bins))
     axes.set_ylim(matrix, 0)
     axes.axis("off")
     text: dict[str, Any] = {"by": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
     y = 0.0
     for title, rows in found.groups:
-        note(axes, title, (0, y + 0.68 * head), (2 - gutter, 0), ha="left", fontweight="bold", color=INK, **text)
+        style.note(axes, title, (0, y + 0.68 * head), (2 - gutter, 0), ha="left", fontweight="bold", color=INK, **text)
         y += head
         for one in rows:
             place = y + heights[one.name] / 2
             look = {"fontweight": "bold", "color": INK} if one.bold else {"fontweight": "normal"}
-            note(axes, names[one.name], (0, place), (-8, 0), ha="right", linespacing=1.0, **look, **text)
-            note(axes, one.told, (1, place), (right - 2, 0), ha="right", **text)
+            style.note(axes, names[one.name], (0, place), (-8, 0), ha="right", linespacing=1.0, **look, **text)
+            style.note(axes, one.told, (1, place), (right - 2, 0), ha="right", **text)
             _cells(axes, one, bins, place, 0.62 * row)
             y += heights[one.name]
     return figure
@@ -294,7 +266,7 @@ def specification_curve(width: float, found: SpecificationCurve) -> Figure:
 def _estimates(axes: Axes, found: SpecificationCurve, bins: Sequence[np.ndarray]) -> None:
     """One point a column with its interval; the registered specification marked."""
     middle = np.array([one[len(one) // 2] for one in bins])
-    limit = axis_limit(np.abs(found.estimate), found.clip)
+    limit = style.axis_limit(np.abs(found.estimate), found.clip)
     x = np.arange(len(bins)) + 0.5
     low, high = (np.clip(values[middle], -limit, limit) for values in (found.low, found.high))
     axes.axhspan(-1, 1, color=BAND, linewidth=0, zorder=0)
@@ -306,12 +278,12 @@ def _estimates(axes: Axes, found: SpecificationCurve, bins: Sequence[np.ndarray]
     axes.axvline(place, color=SOFT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.6)
     axes.plot([place], [value], "D", color=INK, markersize=7, zorder=3)
     side, shift = ("left", 5) if place < 0.6 * len(bins) else ("right", -5)
-    note(axes, "registered", (place, 1), (shift, -12), by=("data", "axes fraction"), ha=side, color=INK)
+    style.note(axes, "registered", (place, 1), (shift, -12), by=("data", "axes fraction"), ha=side, color=INK)
     axes.set_xlim(0, len(bins))
     axes.set_ylim(-limit, limit)
-    delta_axis(axes, axes.yaxis, limit)
-    note(axes, "as claimed ▲", (0, 1), (2, 3))
-    note(axes, "opposite ▼", (0, 0), (2, -12))
+    style.delta_axis(axes, axes.yaxis, limit)
+    style.note(axes, "as claimed ▲", (0, 1), (2, 3))
+    style.note(axes, "opposite ▼", (0, 0), (2, -12))
 
 
 def _cells(axes: Axes, row: ChoiceRow, bins: Sequence[np.ndarray], y: float, height: float) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from markupsafe import Markup
+
 from l2audit.config import claims as judged
 from l2audit.wording.display import DISPLAYS, MINUS
 from l2audit.wording.sentences import STRATA
@@ -67,7 +69,12 @@ def power_of_ten(value: float) -> str:
 
 
 def exact(value: object) -> str:
-    """A number of an exact check, six significant digits, or two of what is round-off; anything else as text."""
+    """A number of an exact check, six significant digits, or two of what is round-off; anything else as text.
+
+    A list of numbers is one below the other.
+    """
+    if isinstance(value, list):
+        return Markup("<br>").join(exact(one) for one in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:.{2 if abs(value) < 1e-6 else 6}g}".replace("-", MINUS)
@@ -197,13 +204,6 @@ LOG_LOG = (
     "All weights are multiplied by s. The points follow the line of slope 2: doubling the weights makes the "
     "penalty four times as large."
 )
-GALLERY = (
-    "Each picture is made by the function that contaminates training rows, here applied to {rows} made-up rows: left "
-    "clean, right contaminated. Orange triangles were hit, blue dots were left alone. Where there are classes, shape "
-    "and colour tell the class that the model is given, and a ring marks the rows that were hit. In formulas s is the "
-    "robust scale of the clean target (1.4826 MAD), f a linear fit to the clean rows and Σ the covariance of their "
-    "features; the line in a third panel is that fit."
-)
 BESIDE = (
     "In units of δ: the range of the average when each dataset is left out; 95\u202f% bootstrap intervals with the "
     "seeds within each dataset drawn again, and with the datasets drawn again, too; τ, the spread of true effects "
@@ -223,16 +223,5 @@ RANKS_TABLE = (
     "Rank correlations with 95\u202f% intervals over datasets, ranked as in the figure. Across cells: all cells as "
     "they are, whatever their task, level or architecture; they are not independent, so there is no interval. A dash: "
     "too few datasets."
-)
-SPECIFICATIONS = (
-    "In how many of the specifications the verdict is the registered one. Combinations that give a claim the very same "
-    "effects count once, so their number differs from claim to claim."
-)
-CURVE = (
-    "How to read the curves. Above: the estimates of all specifications in ascending order with their 95\u202f% "
-    "intervals, in units of the δ of each; where there are too many, a column shows the middle one of several. Below: "
-    "the verdicts they give and the choices they made; a paler mark means that only some of the column did. In bold "
-    "what is registered; at the right the share of specifications with that verdict, and for each choice the share "
-    "that agrees with the registered verdict."
 )
 ALONE = "One choice at a time, all others as registered; a choice that leaves every effect as it was is not listed."
