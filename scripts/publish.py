@@ -7,7 +7,7 @@ from l2audit.pipeline.jobs import job
 with job(snakemake.log[0]):
     from l2audit.errors import UserError
     from l2audit.files import atomic
-    from l2audit.report.files import strangers
+    from l2audit.pipeline.results import strangers
     from l2audit.stored import read_json
 
     folder = Path(snakemake.input.evidence[0]).parent

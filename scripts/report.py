@@ -7,7 +7,7 @@ from l2audit.pipeline.jobs import job
 with job(snakemake.log[0]):
     from l2audit.errors import DamagedFile
     from l2audit.pipeline.results import strangers
-    from l2audit.report.files import write_page
+    from l2audit.report.page import write_page
 
     folder = Path(snakemake.input.evidence[0]).parent
     if damaged := strangers(folder):

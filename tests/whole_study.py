@@ -37,7 +37,7 @@ from l2audit.pipeline.feasible import verify
 from l2audit.pipeline.provenance import provenance
 from l2audit.pipeline.results import EVIDENCE, verdict_text
 from l2audit.plan import Shard, plan, planned
-from l2audit.report.files import write_page
+from l2audit.report.page import write_page
 from l2audit.runs.kept import Trained
 from l2audit.runs.results import CERTIFICATES, MEASURED, REGISTRATION, collect, provenance_of, table_of
 from l2audit.runs.shard import train_shard
@@ -255,8 +255,7 @@ def faked(seed: int = 0, diverged: float = 0.0, unknown: float = 0.0, spread: fl
 
 def no_svg(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are laid out but not written as SVG, which takes most of a page's time."""
-    for module in ("forest", "figures", "curve", "ranks"):
-        monkeypatch.setattr(f"l2audit.report.{module}.both", lambda *_: Markup("<svg></svg>"))
+    monkeypatch.setattr("l2audit.report.style.to_svg", lambda *_, **__: Markup("<svg></svg>"))
 
 
 def tables() -> dict[str, Mapping[str, Any]]:

@@ -191,7 +191,7 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    from l2audit.report.files import write_page
+    from l2audit.report.page import write_page
 
     source = stored_results(options.root, options.study)
     published = source == options.root / PUBLISHED_FOLDER

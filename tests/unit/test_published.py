@@ -9,7 +9,7 @@ import pytest
 from l2audit.config.claims import load
 from l2audit.files import sha256_of
 from l2audit.judge.verdicts import judge
-from l2audit.report.files import write_page
+from l2audit.report.page import write_page
 from l2audit.wording.tables import markdown
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from l2audit.report import backing
-from l2audit.report.files import write_page
-from l2audit.report.page import build_page
+from l2audit.report import apparatus
+from l2audit.report.page import build_page, write_page
 from l2audit.stored import write_frame
 from l2audit.trial.calibration import TARGETS
 from l2audit.wording.registered import registration_status
@@ -85,13 +84,13 @@ def test_the_calibration_is_told_in_plain_words_and_in_full(arguments: dict[str,
 
 
 def test_every_target_has_its_question() -> None:
-    assert set(backing.QUESTIONS) == {target.name for target in TARGETS}
+    assert set(apparatus.QUESTIONS) == {target.name for target in TARGETS}
 
 
 def test_a_missed_demand_is_shown_as_missed() -> None:
     missed = copy.deepcopy(CALIBRATION)
     missed["targets"][0]["met"] = False
-    found = backing.calibration(missed, None)
+    found = apparatus.calibration(missed, None)
     assert found is not None
     assert found["targets"].rows[0][-1] == "NO"
     assert (found["met"], found["of"]) == (len(missed["targets"]) - 1, len(missed["targets"]))

@@ -15,7 +15,7 @@ from markupsafe import escape
 from l2audit.config.load import table
 from l2audit.contamination import FEATURES, FEATURES_AND_TARGET, KINDS, TARGET, Kind, random_rows
 from l2audit.report import gallery as module
-from l2audit.report.gallery import ROWS, Card, gallery
+from l2audit.report.gallery import ROWS, gallery
 from l2audit.report.page import build_page
 from l2audit.report.style import NARROW
 from report_example import example
@@ -30,15 +30,15 @@ def fresh() -> None:
     module._picture.cache_clear()
 
 
-def cards(kinds: Mapping[str, Any] = ENTRIES) -> dict[str, Card]:
+def cards(kinds: Mapping[str, Any] = ENTRIES) -> dict[str, dict[str, Any]]:
     found = gallery(kinds, USED)
     assert found is not None
-    return {card.name: card for card in (*found.used, *found.others)}
+    return {card["name"]: card for card in (*found["used"], *found["others"])}
 
 
-def marks(card: Card, colour: str, panel: int = 1) -> list[tuple[float, float]]:
+def marks(card: dict[str, Any], colour: str, panel: int = 1) -> list[tuple[float, float]]:
     """Where the marks of a colour stand in one panel (0: clean)."""
-    panels = ElementTree.fromstring(card.body).findall("./g/g")[1:]
+    panels = ElementTree.fromstring(card["body"]).findall("./g/g")[1:]
     style = f"fill: var(--{colour})"
     return [
         (float(use.attrib["x"]), float(use.attrib["y"]))
@@ -51,8 +51,8 @@ def marks(card: Card, colour: str, panel: int = 1) -> list[tuple[float, float]]:
 def test_every_kind_has_a_card_those_of_the_study_first() -> None:
     found = gallery(ENTRIES, USED)
     assert found is not None
-    assert [card.name for card in found.used] == ["sym", "vert"]
-    assert {card.name for card in found.others} == set(KINDS) - USED
+    assert [card["name"] for card in found["used"]] == ["sym", "vert"]
+    assert {card["name"] for card in found["others"]} == set(KINDS) - USED
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS.names() if KINDS[name].hits in (TARGET, FEATURES)])
@@ -87,7 +87,7 @@ def test_flipped_labels_change_their_class_and_stay_in_their_place(name: str) ->
 
 def test_good_leverage_lies_on_the_line_and_bad_leverage_does_not() -> None:
     def off(name: str) -> float:
-        body = ElementTree.fromstring(cards()[name].body)
+        body = ElementTree.fromstring(cards()[name]["body"])
         panel = body.findall("./g/g")[3]
         (line,) = [one.attrib["d"] for one in panel.iter("path") if "stroke: var(--soft)" in one.get("style", "")]
         x0, y0, x1, y1 = map(float, re.findall(r"-?[\d.]+", line))
@@ -100,37 +100,37 @@ def test_good_leverage_lies_on_the_line_and_bad_leverage_does_not() -> None:
 
 
 def test_the_same_bytes_every_time_in_any_order(fresh: None) -> None:
-    once = {name: str(card.body) for name, card in cards().items()}
+    once = {name: str(card["body"]) for name, card in cards().items()}
     module._picture.cache_clear()
-    again = {name: str(card.body) for name, card in cards(dict(reversed(ENTRIES.items()))).items()}
+    again = {name: str(card["body"]) for name, card in cards(dict(reversed(ENTRIES.items()))).items()}
     assert again == once
 
 
 @pytest.mark.parametrize("name", KINDS.names())
 def test_a_picture_is_well_formed_themed_and_told_in_words(name: str) -> None:
     card = cards()[name]
-    drawn = ElementTree.fromstring(card.body)
+    drawn = ElementTree.fromstring(card["body"])
     assert drawn.attrib["role"] == "img"
     assert ENTRIES[name]["description"] in str(drawn.findtext("desc"))
-    assert re.findall(r"#[0-9a-f]{6}\b", card.body) == []
-    ids = re.findall(r' id="([^"]*)"', card.body)
+    assert re.findall(r"#[0-9a-f]{6}\b", card["body"]) == []
+    ids = re.findall(r' id="([^"]*)"', card["body"])
     assert len(ids) == len(set(ids))
     assert all(one.startswith(f"kind-{name}-") for one in ids)
 
 
 def test_all_pictures_together_are_small() -> None:
-    assert sum(len(card.body.encode()) for card in cards().values()) < 120_000
+    assert sum(len(card["body"].encode()) for card in cards().values()) < 120_000
 
 
 def test_a_picture_shows_what_the_function_does(monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
-    before = cards()["vert"].body
+    before = cards()["vert"]["body"]
     twins = KINDS["vert"].twins
     down = Kind(
         lambda rows, reference, magnitude, draws: twins(rows, reference, -magnitude, draws), TARGET, random_rows
     )
     monkeypatch.setitem(KINDS._items, "vert", down)
     module._picture.cache_clear()
-    assert cards()["vert"].body != before
+    assert cards()["vert"]["body"] != before
     module._picture.cache_clear()
 
 
@@ -139,8 +139,8 @@ def test_a_kind_of_ones_own_is_drawn_under_its_name(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(KINDS._items, "mirror", own)
     entry = {**ENTRIES["goodlev"], "description": "Everything is <mirrored> & turned."}
     card = cards({**ENTRIES, "mirror": entry})["mirror"]
-    assert card.heading == "mirror"
-    assert "&lt;mirrored&gt; &amp; turned" in card.body
+    assert card["heading"] == "mirror"
+    assert "&lt;mirrored&gt; &amp; turned" in card["body"]
 
 
 def test_what_is_not_described_or_no_longer_registered_is_left_out() -> None:

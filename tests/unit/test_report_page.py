@@ -20,8 +20,8 @@ from l2audit.config.claims import VERDICTS
 from l2audit.errors import UserError
 from l2audit.judge.verdicts import judge
 from l2audit.report import words
-from l2audit.report.digits import interval, plain
 from l2audit.report.page import PLUMBING, build_page
+from l2audit.report.words import interval, plain
 from report_example import example, identities, registration
 
 VOID = {"br", "hr", "img", "input", "link", "meta", "col", "source", "wbr"}

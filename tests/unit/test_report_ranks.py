@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from l2audit.report.ranks import rank_sections
+from l2audit.report.sections import rank_sections
 
 QUESTION = "Where L2 moved the weights further towards even (d1), did it also take away more of the damage (h3a)?"
 UNKNOWN = {"rho": None, "ci_low": None, "ci_high": None, "across_cells": None}
@@ -30,7 +30,7 @@ def entry(*rows: dict[str, Any]) -> dict[str, Any]:
 def test_it_belongs_to_the_claim_about_damage_and_names_both_parts() -> None:
     (claim, found), *others = rank_sections(entry(row())).items()
     assert (claim, others) == ("h3", [])
-    assert (found.question, found.sentence) == (QUESTION, "So it is.")
+    assert (found["question"], found["sentence"]) == (QUESTION, "So it is.")
 
 
 def test_nothing_is_shown_where_there_is_nothing() -> None:
@@ -39,13 +39,13 @@ def test_nothing_is_shown_where_there_is_nothing() -> None:
 
 def test_too_few_datasets_leave_the_sentence_alone() -> None:
     found = rank_sections(entry(row("all", **UNKNOWN), row(**UNKNOWN)))["h3"]
-    assert (found.sentence, found.picture, found.table) == ("So it is.", None, None)
+    assert (found["sentence"], found["picture"], found["table"]) == ("So it is.", None, None)
 
 
 def test_the_table_names_an_architecture_once_and_prints_real_minus_signs() -> None:
     rows = [row(name, stratum) for name in ("all", "linear") for stratum in ("all", "label")]
     rows[3] |= {**UNKNOWN, "n_datasets": 3}
-    table = rank_sections(entry(*rows))["h3"].table
+    table = rank_sections(entry(*rows))["h3"]["table"]
     assert table is not None
     assert [list(line) for line in table.rows] == [
         ["all architectures", "all together", "10", "−0.25 [−0.71, 0.38]", "+0.50"],
@@ -57,7 +57,7 @@ def test_the_table_names_an_architecture_once_and_prints_real_minus_signs() -> N
 
 def test_there_is_a_panel_an_architecture_with_a_mark_a_dataset() -> None:
     rows = [row("all"), row("all", "label"), row("linear"), row("linear", "label"), row("net"), row("deep", **UNKNOWN)]
-    picture = rank_sections(entry(*rows))["h3"].picture
+    picture = rank_sections(entry(*rows))["h3"]["picture"]
     assert picture is not None
     wide, narrow = str(picture.body).split('<svg class="narrow"')
     for drawn in (wide, narrow):
@@ -66,9 +66,9 @@ def test_there_is_a_panel_an_architecture_with_a_mark_a_dataset() -> None:
         assert shown == ["linear", "net"]
         assert drawn.count("<use ") == 2 * 10 + len(TASKS)
     assert "linear: −0.25 [−0.71, 0.38] over 10 datasets; net:" in wide
-    assert rank_sections(entry(*rows))["h3"].picture == picture
+    assert rank_sections(entry(*rows))["h3"]["picture"] == picture
 
 
 def test_one_architecture_and_one_kind_are_drawn_too() -> None:
     found = rank_sections(entry(row("linear", "label")))["h3"]
-    assert found.picture is not None and found.table is not None
+    assert found["picture"] is not None and found["table"] is not None

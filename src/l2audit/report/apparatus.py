@@ -1,7 +1,8 @@
-"""What stands behind the verdicts: controls, thresholds of the rule, what was left out, data and provenance."""
+"""What stands behind the verdicts: controls, known results, the judge's trial, the rule, data and provenance."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -9,48 +10,206 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from l2audit.config.claims import Constants
+from l2audit.config.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED, Constants
+from l2audit.data.prepare import SINGULAR
 from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
-from l2audit.report.backing import registration
-from l2audit.report.digits import NONE, count, digits_for, percent, plain, power_of_ten
-from l2audit.report.pictures import Material, Picture, forest_picture, measured_parts, one_delta
-from l2audit.report.sections import Table
+from l2audit.report.blocks import Table
+from l2audit.report.pictures import Material, forest_picture, measured_parts, one_delta
+from l2audit.report.sections import check_table
+from l2audit.report.words import NONE, count, digits_for, interval, percent, plain, power_of_ten
+from l2audit.wording.display import MINUS
+from l2audit.wording.phrases import Entry
+from l2audit.wording.registered import CHANGED, SHOWN, registration_status
+
+PUBLISHED = "published"
+"""What an oracle of numbers in print is `about`."""
+
+QUESTIONS: dict[str, tuple[str, str]] = {
+    "1 any wrong verdict in nine claims": (
+        "Nine claims, their effects anywhere, also exactly on the smallest that counts",
+        "something false about at least one of them",
+    ),
+    "1 any wrong verdict in their kinds": (
+        "Nine claims, judged in each of three kinds of outliers",
+        "something false about at least one of them",
+    ),
+    "1 the same at 0, skewed spread": (
+        "Nothing is true, and effects are spread very unevenly over datasets",
+        "something false about at least one claim",
+    ),
+    "1 a wrong verdict on a conjunction": ("A claim of two parts", "something false about it"),
+    "1 a wrong verdict with gaps": ("Runs and datasets are missing at random", "something false about a claim"),
+    "2 supported at +3, tau <= 1": (
+        "An effect three times the smallest that counts; datasets agree well (12 datasets)",
+        SUPPORTED,
+    ),
+    "2 supported at +3, tau = 1.5": ("The same effect; datasets agree less", SUPPORTED),
+    "2 supported at +5, tau <= 2": ("An effect five times the smallest that counts; datasets differ", SUPPORTED),
+    "3 no meaningful effect where one is near": (
+        "An effect a little above the smallest that counts, or two that cancel",
+        NEGLIGIBLE,
+    ),
+    "4 no meaningful effect at 0, tau <= 0.5, s <= 2": ("No effect, and datasets agree", NEGLIGIBLE),
+    "5 mixed at kinds +4/-4": ("Opposite effects in two kinds of outliers", MIXED),
+    "5 mixed at datasets 70/30": ("The claim holds in 70 % of the datasets, the opposite in 30 %", MIXED),
+    "5 any false mixed, tau <= 1": ("Effects that are the same everywhere", f"{MIXED}, of at least one claim"),
+    "6 placebo supported or reversed": (
+        "A penalty that does nothing, judged as a control",
+        f"{SUPPORTED} or {REVERSED}",
+    ),
+    "7 a negative verdict while L2 is inactive": (
+        "A penalty too weak to act",
+        f"{REVERSED}, {EXCLUDED} or {NEGLIGIBLE}",
+    ),
+}
+"""Targets of calibration.json in plain words: what would be true, and what the page would then say.
+
+One that is not listed goes by its own name.
+"""
+
+NOTHING_TRUE = (
+    "If nothing were true, a study like this one would still call one of nine claims supported or reversed in"
+)
 
 
-def controls(controls: Sequence[Mapping[str, Any]], material: Material, *, judged: bool) -> dict[str, Any]:
+def controls(controls: Sequence[Entry], material: Material, *, judged: bool) -> dict[str, Any]:
     """Questions whose answer is known: expected, obtained, and a forest plot each."""
-    if not controls:
-        return {"controls": None, "control_figures": []}
-    rows = [
-        [
-            control["question"],
-            " or ".join(control["expects"]),
-            control["verdict"] if judged and control["outcome"] != NOT_RUN else NONE,
-            control["outcome"] if judged or control["outcome"] == NOT_RUN else NONE,
-            count(control["n_datasets"]),
-        ]
-        for control in controls
-    ]
-    run = [control for control in controls if control["outcome"] != NOT_RUN]
-    head = ["Control", "Expected", "Obtained", "Result", "Datasets"]
-    pictures = [forest_picture(control, material) for control in run]
-    return {
-        "controls": Table("Controls, judged by the same rule", head, rows, frozenset({4})),
-        "control_figures": [
-            Picture(
-                picture.id,
-                picture.body,
+    rows, figures = [], []
+    for control in controls:
+        run = control["outcome"] != NOT_RUN
+        rows.append(
+            [
                 control["question"],
-                f"{control['sentence']} {control['note']}".strip() if judged else control["note"],
-            )
-            for control, picture in zip(run, pictures, strict=True)
-        ],
+                " or ".join(control["expects"]),
+                control["verdict"] if judged and run else NONE,
+                control["outcome"] if judged or not run else NONE,
+                count(control["n_datasets"]),
+            ]
+        )
+        if run:
+            told = f"{control['sentence']} {control['note']}".strip() if judged else control["note"]
+            drawn = forest_picture(control, material)
+            figures.append(dataclasses.replace(drawn, heading=control["question"], caption=told))
+    head = ["Control", "Expected", "Obtained", "Result", "Datasets"]
+    return {"controls": Table("Controls, judged by the same rule", head, rows, {4}), "control_figures": figures}
+
+
+def oracles(found: Sequence[Entry]) -> dict[str, Any]:
+    """Known results as tables: numbers in print, and theory; and how many hold. Any that fails stands in the first."""
+    statement = Markup('{}<br><span class="soft">{}</span>')
+    told = [{**one, "statement": statement.format(one["statement"], one["source"])} for one in found]
+    theory = [one for one in told if one["holds"] and one["about"] != PUBLISHED]
+    shown = sorted((one for one in told if one not in theory), key=lambda one: bool(one["holds"]))
+    failed = [one["name"] for one in found if not one["holds"]]
+    head = ("Known result and its source", "FAILS")
+    return {
+        "failed": failed,
+        "sentence": f"{len(found) - len(failed)} of {len(found)} are reproduced.",
+        "shown": check_table(shown, "Numbers in print, and what the code of this study makes of the same data", *head),
+        "theory": check_table(theory, "Facts from theory, put to the code of this study", *head),
+        "more": f"{count(len(theory))} facts from theory, each checked to the stated tolerance",
     }
 
 
-def trust(entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts of runs by status, shares of certified runs, and what was left out."""
+def calibration(found: Mapping[str, Any] | None, judge: str | None) -> dict[str, Any] | None:
+    """How often the judge errs on simulated studies of known truth: a sentence, the targets, and every scenario.
+
+    judge: SHA-256 of the code that made the verdicts of the page, which need not be the one that was on trial.
+    """
+    if found is None:
+        return None
+    null = [row for row in found["scenarios"] if row["group"] in ("family", "family t3") and row["truth"] == "all 0"]
+    worst = max((row["wrong_in_family"] for row in null), key=lambda rate: rate["rate"], default=None)
+    tried = found.get("judge_sha256")
+    return {
+        "sentence": f"{NOTHING_TRUE} {_rate(worst, 'of studies ')}: the worst of {len(null)} settings, "
+        f"{count(found['studies'])} simulated studies each."
+        if worst
+        else "",
+        "studies": count(found["studies"]),
+        "scenarios": count(len(found["scenarios"])),
+        "met": sum(target["met"] for target in found["targets"]),
+        "of": len(found["targets"]),
+        "targets": _targets(found["targets"]),
+        "table": _scenarios(found["scenarios"]),
+        "same_judge": tried is not None and tried == judge,
+        "judge": _which_judge(tried, judge),
+    }
+
+
+def _which_judge(tried: str | None, judge: str | None) -> str:
+    """Whether the verdicts of the page were made by the judge that was on trial."""
+    if tried is None or judge is None:
+        return "It is not known whether the judge on trial was the one of this page: one of the two does not say."
+    if tried == judge:
+        return f"The judge on trial was the very one that made the verdicts here, {tried[:SHOWN]}."
+    return (
+        f"Another version of the judge was on trial: {tried[:SHOWN]}, and the verdicts here are by"
+        f" {judge[:SHOWN]}. These figures hold for it as far as the rule is the same; `make calibrate` puts the"
+        " present one on trial."
+    )
+
+
+def _rate(rate: Entry, of: str = "") -> str:
+    """A rate in per cent with its interval."""
+    return f"{percent(rate['rate'], 1)} {of}{interval(100 * rate['low'], 100 * rate['high'], 1)}"
+
+
+def _targets(targets: Sequence[Entry]) -> Table:
+    rows = []
+    for target in targets:
+        truth, answer = QUESTIONS.get(target["target"], (target["target"], ""))
+        demand = f"{target['demand']} {percent(target['limit'])}"
+        met = "yes" if target["met"] else "NO"
+        rows.append([truth, answer, demand, _rate(target["worst"]), count(target["scenarios"]), met])
+    head = ["If this were so", "How often would the page say", "Demanded", "Measured, worst", "Settings", "Met"]
+    return Table("Demands set beforehand, and what simulated studies showed", head, rows, {2, 3, 4})
+
+
+def _scenarios(scenarios: Sequence[Entry]) -> Table:
+    """Rates of the verdicts on the first claim of each scenario, and of a false one anywhere among its claims."""
+    names = ["supported", "reversed", "excluded", "no effect", "mixed", "open", "any false"]
+    rows = []
+    for row in scenarios:
+        rates = {verdict: rate["rate"] for verdict, rate in row["rates"].items()}
+        shown = [rates[verdict] for verdict in (SUPPORTED, REVERSED, EXCLUDED, NEGLIGIBLE, MIXED)]
+        shown.append(sum(rate for verdict, rate in rates.items() if verdict.startswith("inconclusive")))
+        shown.append(row["wrong_in_family"]["rate"])
+        rows.append(
+            [
+                f"{row['group']}: {row['truth']}".replace("-", MINUS),
+                *(f"{row[key]:g}" for key in ("K", "tau", "seed_noise")),
+                row["spread"],
+                *(plain(100 * rate, 1) if rate else "0" for rate in shown),
+            ]
+        )
+    head = ["Truth, in δ", "Datasets", "Spread τ", "Seed noise", "Shape"]
+    head += [f"{name}, %" for name in names]
+    numbers = {1, 2, 3, *range(5, len(head))}
+    return Table("Every simulated setting: how often the first claim got each verdict", head, rows, numbers)
+
+
+def registration(verdicts: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether the rule was there before the runs: the sentence, a stamp if it was not, and rows of hashes."""
+    found = verdicts.get("registered") or registration_status(verdicts["registration_sha256"], {})
+    others = [
+        [f"registration of {count(n)} shards at their training", sha]
+        for sha, n in found["shards"].items()
+        if sha != found["present"]
+    ]
+    return {
+        "sentence": found["sentence"],
+        "stamp": found["sentence"] if found["status"] == CHANGED else "",
+        "hashes": others,
+    }
+
+
+def trust(entries: Sequence[Entry], summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts of runs by status, and what was left out.
+
+    Certified: of the finished penalised runs those that have converged, per beta and arm.
+    """
     runs: Mapping[str, int] = provenance["runs"]["by_status"]
     total = sum(runs.values())
     lost = total - runs.get("ok", 0)
@@ -60,134 +219,88 @@ def trust(entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenanc
         for entry in entries
         for reason, n in sorted({**entry["dropped"], **entry["unused"]}.items())
     ]
+    penalised = summary[summary["beta"] > 0]
+    weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
+    sums = weights.pivot_table(["certified", "n_ok"], "beta", "arm", "sum")
+    share = sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)
     return {
         "runs_sentence": f"Of {count(total)} planned runs, {count(lost)} gave no result."
         if lost
         else f"All {count(total)} planned runs gave a result.",
-        "statuses": Table("Runs by status", ["Status", "Runs", "Share"], statuses, frozenset({1, 2})),
-        "certified": _certified(summary),
-        "excluded": Table(
-            "Effects left out, by claim and reason", ["Claim", "Reason", "Effects"], excluded, frozenset({2})
-        )
-        if excluded
-        else None,
+        "statuses": Table("Runs by status", ["Status", "Runs", "Share"], statuses, {1, 2}),
+        "certified": Table(
+            "Share of the finished runs of primary arms that are certified as converged, by beta",
+            ["beta", *share.columns],
+            [[power_of_ten(beta), *map(percent, row)] for beta, *row in share.itertuples()],
+            range(1, share.shape[1] + 1),
+        ),
+        "excluded": Table("Effects left out, by claim and reason", ["Claim", "Reason", "Effects"], excluded, {2}),
     }
 
 
-def _certified(summary: pd.DataFrame) -> Table:
-    """Share of finished penalised runs that carry the certificate of convergence, per beta and arm."""
-    penalised = summary[summary["beta"] > 0]
-    weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
-    sums = weights.groupby(["beta", "arm"])[["certified", "n_ok"]].sum()
-    share = (sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)).unstack("arm")
-    rows = [
-        [power_of_ten(float(beta)), *(percent(value) for value in row)]
-        for beta, row in zip(share.index, share.to_numpy(float), strict=True)
-    ]
-    return Table(
-        "Share of the finished runs of primary arms that are certified as converged, by beta",
-        ["beta", *map(str, share.columns)],
-        rows,
-        frozenset(range(1, len(share.columns) + 1)),
-    )
-
-
-def constants(constants: Constants, entries: Sequence[Mapping[str, Any]], headline: str) -> dict[str, str]:
-    """The thresholds of the rule, in words."""
+def rule(constants: Constants, entries: Sequence[Entry], headline: str) -> dict[str, Any]:
+    """The thresholds of the rule, those that need words in words, and every verdict with what it takes."""
     parts = [part for entry in entries if entry["id"] == headline for part in measured_parts(entry)]
-    example = f"For claim ({headline}) δ is {one_delta(parts)}." if parts else ""
-    band = {"classification": "{} percentage points of error", "regression": "{} nRMSE"}
     margins = [
-        band[task].format(
-            plain(
-                100 * margin if task == "classification" else margin, digits_for(margin) if task == "regression" else 0
-            )
-        )
+        f"{plain(100 * margin, 0)} percentage points of error"
+        if task == "classification"
+        else f"{plain(margin, digits_for(margin))} nRMSE"
         for task, margin in sorted(constants.band.items())
     ]
-    return {
-        "alpha": percent(constants.alpha),
-        "clip": f"{constants.clip:g}",
-        "k_min": str(constants.k_min),
-        "seed_share": percent(constants.seed_share),
-        "cell_share": percent(constants.cell_share),
-        "gradient_ratio": f"{constants.gradient_ratio:g}",
-        "balance": f"{constants.balance:g}",
-        "band": " or ".join(margins),
-        "norm_drop": percent(constants.activity["norm_drop"]),
-        "decay_exposure": f"{constants.activity['decay_exposure']:g}",
-        "delta_example": example,
-    }
-
-
-def verdict_words(constants: Constants) -> list[dict[str, Any]]:
-    """Every verdict with what it takes."""
     share = percent(constants.dataset_share)
-    return [
-        {"badge": words.badge(verdict), "text": text.format(share=share)}
-        for verdict, text in words.VERDICT_WORDS.items()
-    ]
-
-
-SINGULAR = 1e16
-"""Condition number from which a correlation matrix is singular to working precision (see `l2audit.data.prepare`)."""
-
-
-def condition(number: float) -> str:
-    """A condition number as it is printed."""
-    return "singular" if number >= SINGULAR else plain(number, 0 if number >= 10 else 1)
+    return {
+        "constants": constants,
+        "band": " or ".join(margins),
+        "delta_example": f"For claim ({headline}) δ is {one_delta(parts)}." if parts else "",
+        "verdict_words": [
+            {"badge": words.badge(verdict), "text": text.format(share=share)}
+            for verdict, text in words.VERDICT_WORDS.items()
+        ],
+    }
 
 
 def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Datasets, hashes and versions."""
-    cards = sorted(
+    rows, cards = [], []
+    for card in sorted(
         provenance["datasets"], key=lambda card: (card.get("role", "study") != "study", card["task"], card["name"])
-    )
-    rows = [
-        [
-            card["name"],
-            card["task"] + (", control" if card.get("role") == "control" else ""),
-            count(card["rows"]),
-            count(card["columns"]),
-            count(card.get("classes")),
-            condition(card["condition_number"]),
-            "yes" if card["collinear"] else "no",
-            card["licence"],
-        ]
-        for card in cards
-    ]
-    code = provenance.get("code_sha256", {})
-    hashes = [
-        ["registration", verdicts["registration_sha256"]],
-        *registration(verdicts)["hashes"],
-        *([f"code of {stage}", value] for stage, value in sorted(code.items())),
-        *([["lock file", provenance["lock_sha256"]]] if provenance.get("lock_sha256") else []),
-    ]
-    versions = [[name, version] for name, version in sorted(provenance["versions"].items())]
-    head = ["Dataset", "Task", "Rows", "Columns", "Classes", "Condition number", "Collinear", "Licence"]
-    return {
-        "datasets": Table("Datasets of the study and of its controls", head, rows, frozenset({2, 3, 4, 5})),
-        "cards": [
-            {key: card.get(key) or "" for key in ("name", "description", "citation", "licence")}
-            | {
-                "source": _source(card),
+    ):
+        condition = card["condition_number"]
+        source = str(card.get("source") or "")
+        if source.startswith("file:"):  # of a file on somebody's disk, name and SHA-256 tell more than its folder
+            source = ", SHA-256 ".join([f"file:{PurePath(source[5:]).name}", *card.get("raw_sha256", {}).values()])
+        rows.append(
+            [
+                card["name"],
+                card["task"] + (", control" if card.get("role") == "control" else ""),
+                count(card["rows"]),
+                count(card["columns"]),
+                count(card.get("classes")),
+                "singular" if condition >= SINGULAR else plain(condition, 0 if condition >= 10 else 1),
+                "yes" if card["collinear"] else "no",
+                card["licence"],
+            ]
+        )
+        cards.append(
+            {
+                **{key: card.get(key) or "" for key in ("name", "description", "citation", "licence")},
+                "source": source,
                 "sha256": card.get("prepared_sha256", ""),
                 "shared": ", ".join(card.get("shares_table_with") or ()),
             }
-            for card in cards
-        ],
-        "hashes": Table(
-            "SHA-256 of what the results depend on",
-            ["What", "SHA-256"],
-            [[what, Markup('<code class="hash">{}</code>').format(value)] for what, value in hashes],
-        ),
-        "versions": Table("Versions", ["Package", "Version"], versions),
+        )
+    hashes = [
+        ["registration", verdicts["registration_sha256"]],
+        *registration(verdicts)["hashes"],
+        *([f"code of {stage}", value] for stage, value in sorted(provenance.get("code_sha256", {}).items())),
+        ["lock file", provenance.get("lock_sha256")],
+    ]
+    code = Markup('<code class="hash">{}</code>')
+    hash_rows = [[what, code.format(value)] for what, value in hashes if value]
+    head = ["Dataset", "Task", "Rows", "Columns", "Classes", "Condition number", "Collinear", "Licence"]
+    return {
+        "datasets": Table("Datasets of the study and of its controls", head, rows, {2, 3, 4, 5}),
+        "cards": cards,
+        "hashes": Table("SHA-256 of what the results depend on", ["What", "SHA-256"], hash_rows),
+        "versions": Table("Versions", ["Package", "Version"], sorted(provenance["versions"].items())),
     }
-
-
-def _source(card: Mapping[str, Any]) -> str:
-    """Where a dataset is from. Of a file on somebody's disk its name and SHA-256 tell a reader more than its folder."""
-    kind, _, place = str(card.get("source") or "").partition(":")
-    if kind != "file":
-        return str(card.get("source") or "")
-    return ", SHA-256 ".join([f"file:{PurePath(place).name}", *card.get("raw_sha256", {}).values()])

@@ -5,8 +5,7 @@ Nothing is judged here: thresholds and tests are the judge's own functions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,45 +17,16 @@ from l2audit.contamination import CLEAN
 from l2audit.effects.means import moments
 from l2audit.judge.statistics import boundary_tests, holm
 from l2audit.report import words
-from l2audit.report.digits import plain
-from l2audit.report.figures import Curve, Damage
+from l2audit.report.figures import Damage, RiskCurve
+from l2audit.report.words import plain
 
 CELL = ["dataset", "task", "arm", "stratum", "level"]
+SIGNS = {1.0: ("▲", "as claimed"), -1.0: ("▼", "the opposite"), 0.0: ("●", "smaller than δ")}
 
 
-@dataclass(frozen=True)
-class MapCell:
-    """One cell of the map: text (mean and glyph), CSS classes (colour, hatch) and a note in words."""
-
-    text: str
-    css: str
-    note: str
-
-
-@dataclass(frozen=True)
-class MapRow:
-    """One dataset."""
-
-    name: str
-    cells: Sequence[MapCell]
-
-
-@dataclass(frozen=True)
-class MapGroup:
-    """One arm over its columns."""
-
-    name: str
-    span: int
-
-
-@dataclass(frozen=True)
-class Map:
-    """Datasets by (arm, contamination level), for one part of a claim and one task."""
-
-    caption: str
-    groups: Sequence[MapGroup]
-    columns: Sequence[str]
-    rows: Sequence[MapRow]
+def deltas(part: Mapping[str, Any]) -> dict[str, float]:
+    """Delta per task in the units of theta (a share of 1, not percentage points)."""
+    return {task: found["delta"] / found["scale"] for task, found in part["tasks"].items()}
 
 
 def cells(effects: pd.DataFrame, delta: Mapping[str, float], constants: Constants) -> pd.DataFrame:
@@ -66,10 +36,14 @@ def cells(effects: pd.DataFrame, delta: Mapping[str, float], constants: Constant
     cells, two hypotheses each as in the judge's rule. `why` is the commonest reason in a cell that is not judged.
     """
     rows = effects.assign(u=effects["theta"].where(effects["ok"]) / effects["task"].map(dict(delta)))
-    table = pd.DataFrame(
-        [_cell(key, group, constants.seed_share) for key, group in rows.groupby(CELL, sort=True)],
-        columns=[*CELL, "n", "planned", "mean", "sd", "judged", "why"],
-    )
+    found = []
+    for key, group in rows.groupby(CELL, sort=True):
+        n, mean, sd = moments(group["u"].to_numpy(float))
+        judged = bool(n >= 2 and n >= constants.seed_share * len(group) - 1e-9)
+        reasons = group.loc[~group["ok"], "reason"]
+        why = "" if judged or reasons.empty else str(reasons.value_counts().sort_index().idxmax())
+        found.append((*key, int(n), len(group), float(mean), float(sd), judged, why))
+    table = pd.DataFrame(found, columns=[*CELL, "n", "planned", "mean", "sd", "judged", "why"])
     tests = boundary_tests(
         np.where(table["judged"], table["n"], 0), table["mean"].to_numpy(float), table["sd"].to_numpy(float)
     )
@@ -82,69 +56,51 @@ def cells(effects: pd.DataFrame, delta: Mapping[str, float], constants: Constant
     return table
 
 
-def _cell(key: tuple[Any, ...], group: pd.DataFrame, seed_share: float) -> tuple[Any, ...]:
-    values = group["u"].to_numpy(float)
-    n, mean, sd = moments(values)
-    judged = bool(n >= 2 and n >= seed_share * len(values) - 1e-9)
-    reasons = group.loc[~group["ok"], "reason"]
-    why = "" if judged or reasons.empty else str(reasons.value_counts().sort_index().idxmax())
-    return (*key, int(n), len(values), float(mean), float(sd), judged, why)
-
-
 def maps(
-    effects: pd.DataFrame,
-    part: Mapping[str, Any],
-    delta: Mapping[str, float],
-    constants: Constants,
-    levels: Mapping[str, str],
-) -> list[Map]:
-    """The heterogeneity map of one part, one table per task; `levels` gives the words of a level."""
+    effects: pd.DataFrame, part: Mapping[str, Any], constants: Constants, levels: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The heterogeneity map of one part, one table per task; `levels` gives the words of a level.
+
+    Datasets are rows; columns are contamination levels in `groups`, one per arm.
+    """
     if effects.empty:
         return []
-    table = cells(effects, delta, constants)
-    return [
-        _map(rows, f"{part['id']}, {task}: 1 δ = {words.delta(part['tasks'][task])}", levels)
-        for task, rows in table.groupby("task", sort=True)
-    ]
+    found = []
+    for task, table in cells(effects, deltas(part), constants).groupby("task", sort=True):
+        pairs = table[["arm", "level"]].drop_duplicates().itertuples(index=False, name=None)
+        columns = sorted(pairs, key=lambda pair: (pair[0] != "linear", *pair))
+        arms = [arm for arm, _ in columns]
+        known = {(row.dataset, row.arm, row.level): row for row in table.itertuples()}
+        order = table.groupby("dataset")["mean"].mean().sort_values(kind="stable").index
+        found.append(
+            {
+                "caption": f"{part['id']}, {task}: 1 δ = {words.delta(part['tasks'][task])}",
+                "groups": [{"name": name, "span": arms.count(name)} for name in dict.fromkeys(arms)],
+                "columns": [levels.get(level, level) for _, level in columns],
+                "rows": [
+                    {"name": name, "cells": [_map_cell(known.get((name, *column)), levels) for column in columns]}
+                    for name in order
+                ],
+            }
+        )
+    return found
 
 
-def _map(table: pd.DataFrame, caption: str, levels: Mapping[str, str]) -> Map:
-    columns = sorted(
-        table[["arm", "level"]].drop_duplicates().itertuples(index=False, name=None),
-        key=lambda pair: (_arm_order(pair[0]), pair[1]),
-    )
-    arms = list(dict.fromkeys(arm for arm, _ in columns))
-    found = {(row.dataset, row.arm, row.level): row for row in table.itertuples()}
-    order = table.groupby("dataset")["mean"].mean().sort_values(kind="stable").index
-    rows = [MapRow(str(name), [_map_cell(found.get((name, *column)), levels) for column in columns]) for name in order]
-    return Map(
-        caption=caption,
-        groups=[MapGroup(name, sum(a == name for a, _ in columns)) for name in arms],
-        columns=[levels.get(level, level) for _, level in columns],
-        rows=rows,
-    )
-
-
-def _arm_order(name: str) -> tuple[bool, str]:
-    return name != "linear", name
-
-
-def _map_cell(row: Any, levels: Mapping[str, str]) -> MapCell:
+def _map_cell(row: Any, levels: Mapping[str, str]) -> dict[str, str]:
+    """One cell of the map: text (mean and glyph), CSS class (colour, hatch) and a note in words."""
     if row is None:
-        return MapCell("", "none", "")
+        return {"text": "", "css": "none", "note": ""}
     where = f"{row.dataset}, {row.arm}, {levels.get(row.level, row.level)}"
     if not row.judged:
-        return MapCell("–", "hatch", f"{where}: not judged, {row.n} of {row.planned} seeds usable ({row.why})")
-    glyph, word = {1.0: ("▲", "as claimed"), -1.0: ("▼", "the opposite"), 0.0: ("●", "smaller than δ")}.get(
-        row.sign, ("·", "undecided")
-    )
+        note = f"{where}: not judged, {row.n} of {row.planned} seeds usable ({row.why})"
+        return {"text": "–", "css": "hatch", "note": note}
+    glyph, word = SIGNS.get(row.sign, ("·", "undecided"))
     depth = sum(abs(row.mean) > edge for edge in (1, 3, 10))
-    css = f"{'a' if row.mean > 0 else 'b'}{depth}" if depth else ""
-    return MapCell(
-        f"{plain(row.mean, 1 if abs(row.mean) < 9.95 else 0, sign=True)} {glyph}",
-        css,
-        f"{where}: {plain(row.mean, 2, sign=True)} δ over {row.n} seeds, {word}",
-    )
+    return {
+        "text": f"{plain(row.mean, 1 if abs(row.mean) < 9.95 else 0, sign=True)} {glyph}",
+        "css": f"{'a' if row.mean > 0 else 'b'}{depth}" if depth else "",
+        "note": f"{where}: {plain(row.mean, 2, sign=True)} δ over {row.n} seeds, {word}",
+    }
 
 
 def telling_cells(table: pd.DataFrame) -> list[tuple[str, Any, Any]]:
@@ -159,25 +115,25 @@ def telling_cells(table: pd.DataFrame) -> list[tuple[str, Any, Any]]:
     ]
 
 
-def curve(summary: pd.DataFrame, cell: Any, scale: float, levels: Mapping[str, str]) -> Curve:
+def risk_curve(summary: pd.DataFrame, cell: Any, scale: float, levels: Mapping[str, str]) -> RiskCurve:
     """Clean and contaminated test risk times `scale` against beta in one cell, under the task's primary loss."""
-    here = summary[
-        (summary["dataset"] == cell.dataset)
-        & (summary["arm"] == cell.arm)
-        & (summary["loss"] == PRIMARY_LOSS[cell.task])
-    ]
-    clean = here[here["level"] == CLEAN].sort_values("beta")
-    dirty = here[here["level"] == cell.level].sort_values("beta")
-    return Curve(
+    own = summary.set_index(["dataset", "arm", "loss", "level"])
+    place = (cell.dataset, cell.arm, PRIMARY_LOSS[cell.task])
+    clean, dirty = (own.loc[[(*place, level)]].set_index("beta").sort_index() for level in (CLEAN, cell.level))
+    risks = pd.DataFrame(
+        {
+            "clean": clean["test_risk"] * scale,
+            "clean_se": clean["test_risk_se"].fillna(0.0) * scale,
+            "dirty": dirty["test_risk"] * scale,
+            "dirty_se": dirty["test_risk_se"].fillna(0.0) * scale,
+            "in_band": clean["in_band"] >= 0.5,
+        }
+    )
+    return RiskCurve(
         title=f"{cell.dataset}, {cell.arm}",
         subtitle=levels.get(cell.level, cell.level),
         unit="test error, %" if cell.task == "classification" else "test nRMSE",
-        beta=clean["beta"].tolist(),
-        clean=(clean["test_risk"] * scale).tolist(),
-        clean_se=(clean["test_risk_se"].fillna(0.0) * scale).tolist(),
-        dirty=(dirty["test_risk"] * scale).tolist(),
-        dirty_se=(dirty["test_risk_se"].fillna(0.0) * scale).tolist(),
-        in_band=(clean["in_band"] >= 0.5).tolist(),
+        risks=risks,
         chosen=int(clean["chosen"].to_numpy(float).argmax()),
     )
 
@@ -185,24 +141,17 @@ def curve(summary: pd.DataFrame, cell: Any, scale: float, levels: Mapping[str, s
 def damages(summary: pd.DataFrame, effects: pd.DataFrame, levels: Mapping[str, str]) -> list[tuple[str, list[Damage]]]:
     """Per contamination level: D against beta of each dataset of `effects` under each loss, and their mean."""
     axes = ["dataset", "arm"]
-    wanted = effects.loc[effects["ok"], axes].drop_duplicates()
-    here = summary.merge(wanted, on=axes)
-    key = [*axes, "loss", "beta"]
-    clean = here[here["level"] == CLEAN].set_index(key)["test_risk"]
+    here = summary.merge(effects.loc[effects["ok"], axes].drop_duplicates(), on=axes)
+    risk = here.pivot_table("test_risk", [*axes, "loss", "beta"], "level")
     panels = []
-    for level in sorted(effects["level"].unique()):
-        dirty = here[here["level"] == level].set_index(key)["test_risk"]
-        gap = (dirty - clean).dropna().rename("D").reset_index()
-        lines: list[Damage] = []
+    for level in sorted(set(effects["level"]) & set(risk)):
+        gap = (risk[level] - risk[CLEAN]).dropna().rename("D").reset_index()
+        lines = []
         for loss, by_loss in sorted(gap.groupby("loss"), reverse=True):
-            single = by_loss.sort_values("beta").groupby(axes, sort=True)
-            lines += [Damage(str(loss), one["beta"].tolist(), one["D"].tolist()) for _, one in single]
+            for _, one in by_loss.groupby(axes, sort=True):
+                lines.append(Damage(loss, one["beta"].tolist(), one["D"].tolist()))
             mean = by_loss.groupby("beta")["D"].mean()
-            lines.append(
-                Damage(
-                    str(loss), mean.index.tolist(), mean.tolist(), words.LOSSES.get(str(loss), str(loss)), average=True
-                )
-            )
+            lines.append(Damage(loss, mean.index.tolist(), mean.tolist(), words.LOSSES.get(loss, loss), average=True))
         if lines:
             panels.append((levels.get(level, level), lines))
     return panels
@@ -213,5 +162,5 @@ def level_words(summary: pd.DataFrame) -> dict[str, str]:
     seen = summary[["level", "kind", "rate", "magnitude"]].drop_duplicates("level")
     return {
         level: "clean" if level == CLEAN else words.level(kind, float(rate), float(magnitude))
-        for level, kind, rate, magnitude in zip(*(seen[name].tolist() for name in seen.columns), strict=True)
+        for level, kind, rate, magnitude in seen.itertuples(index=False)
     }

@@ -1,50 +1,173 @@
-"""The other figures of the page: test risk against beta, damage under two losses, the penalty's growth.
+"""The figures of effects and risks: forest plot, test risk and damage against beta, the penalty's growth.
 
-Pure functions from a few plain records to inline SVG. Every figure is drawn once for a wide page and once for a phone.
+Each draws plain records at a given width in CSS pixels; at the width of a phone, what stood side by side stands below.
+Effects are in units of delta, so that one band (the ROPE, plus or minus one delta) means the same everywhere.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from markupsafe import Markup
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from l2audit.report.digits import digits_for, plain, power_of_ten
-from l2audit.report.style import AGAINST, AGREE, BAND, INK, NARROW, SOFT, WIDE, blank, both, drawing
+from l2audit.report import style
+from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, NARROW, NULL, PAPER, SOFT
+from l2audit.report.words import digits_for, plain, power_of_ten
 
 LEAST_DAMAGE = 1e-3  # what is drawn for a damage of zero or less, which has no logarithm
+TASK_LOOKS = {"classification": ("o", INK), "regression": ("s", PAPER)}  # a marker and what it is filled with
+LOSS_LOOKS = {"squared": (AGREE, (0, (5, 2)), "s"), "huber": (AGAINST, "solid", "o")}
+
+
+class Mark(NamedTuple):
+    """One interval of a forest plot, in units of delta; `value` None: planned, but not judged.
+
+    `side` is +1 or -1 where the value is decisively beyond one delta, else 0.
+    """
+
+    value: float | None
+    low: float = math.nan
+    high: float = math.nan
+    side: int = 0
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Clean and contaminated test risk (mean and standard error over seeds, in `unit`) against beta in one cell."""
+class ForestGroup:
+    """The rows of one stratum: names of datasets, and per panel their marks by name and the overall interval."""
+
+    title: str
+    rows: Sequence[str]
+    panels: Sequence[Mapping[str, Mark]]
+    overall: Sequence[Mark]
+
+
+def forest(
+    width: float, groups: Sequence[ForestGroup], panels: Sequence[str], *, clip: float, average: str = "average"
+) -> Figure:
+    """Forest plot: one row per dataset, grouped by stratum, one panel per part of the claim, a diamond for the average.
+
+    Marks beyond `clip` deltas are arrow heads at the edge: a dataset's score counts at most that much. On a phone the
+    panels stand below each other, the names are repeated, and one of several words may take two lines.
+    """
+    phone = width <= NARROW
+    lines: list[tuple[str, str, ForestGroup]] = []  # from top to bottom: what it is, its text, its group
+    for group in groups:
+        lines += [("heading", group.title, group)] if group.title else []
+        lines += [("dataset", name, group) for name in group.rows]
+        lines += [("average", average, group), ("space", "", group)]
+    lines.pop()
+    names = [text for what, text, _ in lines if what in ("dataset", "average")]
+    shown = {name: style.wrapped(name, 19) if phone else name for name in names}
+    longest = max((len(part) for name in shown.values() for part in name.split("\n")), default=0)
+    gutter = min(max(70.0, 6.6 * longest + 18), 150.0 if phone else 260.0)
+    row = 20.0 if not phone else 27.0 if any("\n" in name for name in shown.values()) else 19.0
+    figure, drawn = style.grid(
+        width,
+        len(panels),
+        columns=1 if phone else len(panels),
+        tall=row * (len(lines) + 0.4),
+        above=52.0,
+        below=34.0,
+        left=gutter,
+        right=20.0,
+        gap=44.0,
+    )
+    values = [mark.value for group in groups for marks in group.panels for mark in marks.values()]
+    edges = [edge for group in groups for mark in group.overall for edge in (mark.low, mark.high)]
+    limit = style.axis_limit([abs(one) for one in (*values, *edges) if one is not None and math.isfinite(one)], clip)
+    for number, (axes, label) in enumerate(zip(drawn, panels, strict=True)):
+        axes.set_ylim(len(lines) - 0.3, -0.7)
+        _effect_axis(axes, limit, clip)
+        style.note(axes, label, (0, 1), (-gutter if phone else 0, 22), fontsize=13, fontweight="bold", color=INK)
+        for y, (what, text, _) in enumerate(lines if phone or number == 0 else ()):
+            heading = what == "heading"
+            style.note(
+                axes,
+                shown.get(text, text),
+                (0, y),
+                (2 - gutter if heading else -10, 0),
+                by=("axes fraction", "data"),
+                ha="left" if heading else "right",
+                va="center",
+                fontsize=11.5 if phone else 12.5,
+                linespacing=1.0,
+                fontweight="normal" if what == "dataset" else "bold",
+                color=SOFT if what == "dataset" else INK,
+                annotation_clip=False,
+            )
+        for y, (what, text, group) in enumerate(lines):
+            if what in ("dataset", "average"):
+                average_row = what == "average"
+                mark = group.overall[number] if average_row else group.panels[number].get(text, Mark(None))
+                _draw_mark(axes, y, mark, limit, clip, average=average_row)
+    return figure
+
+
+def _effect_axis(axes: Axes, limit: float, clip: float) -> None:
+    """The common horizontal axis: effect in units of delta, the ROPE as a band, and which side means what."""
+    axes.axvspan(-1, 1, color=BAND, linewidth=0, zorder=0)
+    axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.5)
+    axes.set_xlim(-limit, limit)
+    style.delta_axis(axes, axes.xaxis, limit)
+    if limit >= clip:
+        for edge in (-clip, clip):
+            axes.axvline(edge, color=LINE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
+    for x, side, text in ((-limit, "left", "◀ opposite"), (limit, "right", "as claimed ▶")):
+        style.note(axes, text, (x, 1), (0, 5), by=("data", "axes fraction"), ha=side)
+
+
+def _tone(mark: Mark) -> tuple[str, str, bool]:
+    """Colour, marker and whether it is filled: the shape says the same as the colour."""
+    if mark.side:
+        return (AGREE, "^", True) if mark.side > 0 else (AGAINST, "v", True)
+    if mark.low > -1 and mark.high < 1:
+        return NULL, "o", True
+    return SOFT, "o", False
+
+
+def _draw_mark(axes: Axes, y: float, mark: Mark, limit: float, clip: float, *, average: bool) -> None:
+    """A dataset as a point with its interval, an average as a diamond as wide as its interval."""
+    if mark.value is None:
+        why = "too few datasets" if average else "not judged"
+        axes.text(0, y, why, ha="center", va="center", color=SOFT, fontsize=11, style="italic")
+        return
+    colour, shape, filled = _tone(mark)
+    low, high = max(mark.low, -limit), min(mark.high, limit)
+    if average:
+        corners = [low, mark.value, high, mark.value]
+        axes.fill(corners, [y, y - 0.36, y, y + 0.36], color=colour, linewidth=1, joinstyle="miter")
+        return
+    if math.isfinite(mark.low):
+        axes.plot([low, high], [y, y], color=colour, solid_capstyle="butt")
+    if abs(mark.value) >= clip:
+        shape = ">" if mark.value > 0 else "<"
+    place = float(np.clip(mark.value, -clip, clip))
+    face = colour if filled else PAPER
+    axes.plot([place], [y], shape, color=colour, markerfacecolor=face, markersize=6.5, clip_on=False)
+
+
+class RiskCurve(NamedTuple):
+    """Clean and contaminated test risk against beta in one cell.
+
+    risks: by beta the columns clean, clean_se, dirty, dirty_se (mean and standard error over seeds, in `unit`) and
+    in_band; chosen: the row of the beta that most seeds chose.
+    """
 
     title: str
     subtitle: str
     unit: str
-    beta: Sequence[float]
-    clean: Sequence[float]
-    clean_se: Sequence[float]
-    dirty: Sequence[float]
-    dirty_se: Sequence[float]
-    in_band: Sequence[bool]
-    chosen: int  # index of the beta that most seeds chose
+    risks: pd.DataFrame
+    chosen: int
 
-
-@dataclass(frozen=True)
-class Damage:
-    """D(beta) of one dataset, or of the average over datasets, under one loss."""
-
-    loss: str
-    beta: Sequence[float]
-    damage: Sequence[float]
-    name: str = ""
-    average: bool = False
+    def damage(self, row: int) -> float:
+        """D at the beta of a row: what the outliers add to the risk."""
+        return float(self.risks["dirty"].iloc[row] - self.risks["clean"].iloc[row])
 
 
 def positions(beta: Sequence[float]) -> np.ndarray:
@@ -57,152 +180,101 @@ def positions(beta: Sequence[float]) -> np.ndarray:
 
 def _beta_axis(axes: Axes, beta: Sequence[float]) -> None:
     """Tick labels at zero and at whole powers of ten; every beta that was trained gets a tick."""
-    where = positions(beta)
     shown = [b == 0 or math.isclose(math.log10(b) % 1, 0, abs_tol=1e-9) for b in beta]
-    axes.set_xticks(where, [power_of_ten(b) if show else "" for b, show in zip(beta, shown, strict=True)])
+    axes.set_xticks(positions(beta), [power_of_ten(b) if show else "" for b, show in zip(beta, shown, strict=True)])
+    axes.set_xlabel("beta", labelpad=1)
     axes.tick_params(axis="both", length=3)
     axes.grid(True, axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
 
 
-def curves(cells: Sequence[Curve], *, name: str, title: str, description: str) -> Markup:
+def risk_curves(width: float, cells: Sequence[RiskCurve]) -> Figure:
     """Small multiples of test risk against beta: the distance between the two lines is D."""
-    with drawing():
-        return both(_curves(cells, 2, WIDE), _curves(cells, 1, NARROW), name, title, description)
-
-
-def _curves(cells: Sequence[Curve], columns: int, width: float) -> Figure:
-    top, panel, gap, left = 36, 165, 88, 46
-    rows = math.ceil(len(cells) / columns)
-    height = top + rows * (panel + gap)
-    span = (width - 14) / columns - left
-    figure = blank(width, height)
-    for number, cell in enumerate(cells):
-        row, column = divmod(number, columns)
-        x = left + column * (span + left + 8)
-        y = height - top - row * (panel + gap) - panel - 40
-        axes = figure.add_axes((x / width, y / height, span / width, panel / height))
-        _curve(axes, cell)
-        if number == 0:
-            figure.legend(
-                *axes.get_legend_handles_labels(),
-                loc="upper left",
-                ncols=3 if columns > 1 else 2,
-                bbox_to_anchor=(0, 1),
-                borderaxespad=0,
-                handlelength=2,
-                columnspacing=1.2,
-            )
+    columns, right = (1, 14) if width <= NARROW else (2, 6)
+    figure, drawn = style.grid(
+        width, len(cells), columns, tall=165, top=36, above=40, below=48, left=46, right=right, gap=54
+    )
+    for axes, cell in zip(drawn, cells, strict=True):
+        _risk_curve(axes, cell)
+    style.legend(figure, 2 if columns == 1 else 3, handlelength=2, columnspacing=1.2)
     return figure
 
 
-def _curve(axes: Axes, cell: Curve) -> None:
-    x = positions(cell.beta)
-    digits = digits_for(float(np.nanmax([*cell.dirty, *cell.clean])) / 3)
+def _risk_curve(axes: Axes, cell: RiskCurve) -> None:
+    risks, beta = cell.risks, cell.risks.index.tolist()
+    x = positions(beta)
     edges = np.concatenate([[x[0] - 0.5], (x[1:] + x[:-1]) / 2, [x[-1] + 0.25]])
-    label = "judged band"
-    for k, inside in enumerate(cell.in_band):
-        if inside:
-            axes.axvspan(edges[k], edges[k + 1], color=BAND, linewidth=0, zorder=0, label=label)
-            label = "_"
-    for values, errors, colour, marker, dash, text in (
-        (cell.dirty, cell.dirty_se, AGREE, "s", (0, (5, 2)), "with outliers"),
-        (cell.clean, cell.clean_se, AGAINST, "o", "solid", "clean"),
+    for band in np.flatnonzero(risks["in_band"]):
+        axes.axvspan(edges[band], edges[band + 1], color=BAND, linewidth=0, zorder=0, label="judged band")
+    for name, colour, marker, dash, text in (
+        ("dirty", AGREE, "s", (0, (5, 2)), "with outliers"),
+        ("clean", AGAINST, "o", "solid", "clean"),
     ):
-        axes.errorbar(x, values, yerr=errors, color=colour, marker=marker, markersize=4, linestyle=dash, label=text,
-                      elinewidth=1)  # fmt: skip
+        axes.errorbar(x, risks[name], yerr=risks[f"{name}_se"], color=colour, marker=marker, markersize=4,
+                      linestyle=dash, label=text, elinewidth=1)  # fmt: skip
+    digits = digits_for(np.nanmax(risks[["clean", "dirty"]]) / 3)
     for k in (0, cell.chosen):
-        gap = cell.dirty[k] - cell.clean[k]
-        axes.plot([x[k], x[k]], [cell.clean[k], cell.dirty[k]], color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
-        axes.annotate(f"D\u2009=\u2009{plain(gap, digits)}", (x[k], (cell.clean[k] + cell.dirty[k]) / 2), (5, 0),
-                      textcoords="offset points", va="center", fontsize=12, color=INK)  # fmt: skip
+        ends = risks[["clean", "dirty"]].iloc[k].tolist()
+        axes.plot([x[k], x[k]], ends, color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
+        told = f"D\u2009=\u2009{plain(cell.damage(k), digits)}"
+        style.note(axes, told, (x[k], sum(ends) / 2), (5, 0), by="data", va="center", fontsize=12, color=INK)
     axes.axvline(x[cell.chosen], color=SOFT, linewidth=0.8)
     axes.set_xlim(x[0] - 0.4, x[-1] + 0.25)
-    for text, lift, weight, colour in (
-        (cell.title, 20, "bold", INK),
-        (f"{cell.subtitle}; {cell.unit}", 5, "normal", SOFT),
-    ):
-        axes.annotate(text, (0, 1), (0, lift), xycoords="axes fraction", textcoords="offset points", fontweight=weight,
-                      color=colour, fontsize=12)  # fmt: skip
-    axes.set_xlabel("beta", labelpad=1)
-    _beta_axis(axes, cell.beta)
+    style.headings(axes, cell.title, 20, f"{cell.subtitle}; {cell.unit}", 5)
+    _beta_axis(axes, beta)
 
 
-def damage(panels: Sequence[tuple[str, Sequence[Damage]]], *, name: str, title: str, description: str) -> Markup:
+class Damage(NamedTuple):
+    """D(beta) of one dataset, or of the average over datasets, under one loss."""
+
+    loss: str
+    beta: Sequence[float]
+    damage: Sequence[float]
+    name: str = ""
+    average: bool = False
+
+
+def damage(width: float, panels: Sequence[tuple[str, Sequence[Damage]]]) -> Figure:
     """D against beta under squared and under Huber loss, one panel per contamination level, logarithmic in D."""
-    with drawing():
-        return both(_damage(panels, WIDE), _damage(panels, NARROW), name, title, description)
-
-
-def _damage(panels: Sequence[tuple[str, Sequence[Damage]]], width: float) -> Figure:
     columns = 1 if width <= NARROW else max(2, min(len(panels), 3))
-    left, top, panel, gap = 50, 32, 215, 66
-    rows = math.ceil(len(panels) / columns)
-    height = top + rows * (panel + gap)
-    span = (width - 10) / columns - left
-    figure = blank(width, height)
-    for number, (heading, lines) in enumerate(panels):
-        row, column = divmod(number, columns)
-        y = height - top - row * (panel + gap) - panel - 18
-        axes = figure.add_axes(((left + column * (span + left)) / width, y / height, span / width, panel / height))
-        _damage_panel(axes, heading, lines)
-        if number == 0:
-            figure.legend(*axes.get_legend_handles_labels(), loc="upper left", ncols=2, bbox_to_anchor=(0, 1),
-                          borderaxespad=0, handlelength=2)  # fmt: skip
+    figure, drawn = style.grid(
+        width, len(panels), columns, tall=215, top=32, above=18, below=48, left=50, right=10, gap=50
+    )
+    for axes, (heading, lines) in zip(drawn, panels, strict=True):
+        for line in lines:
+            colour, dash, marker = LOSS_LOOKS.get(line.loss, (INK, "solid", "o"))
+            x, y = positions(line.beta), np.maximum(np.asarray(line.damage, dtype=float), LEAST_DAMAGE)
+            if line.average:
+                axes.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=4.5, linewidth=2.4,
+                          label=line.name)  # fmt: skip
+            else:
+                axes.plot(x, y, color=colour, linestyle=dash, linewidth=0.9, alpha=0.45)
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        ticks = [m * 10.0**k for k in range(-5, 5) for m in (1, 2, 5) if low <= m * 10.0**k <= high]
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.set_yticks([], minor=True)
+        axes.set_title(heading, fontsize=12)
+        _beta_axis(axes, max((line.beta for line in lines), key=len))
+    style.legend(figure, 2, handlelength=2)
     return figure
 
 
-def _damage_panel(axes: Axes, heading: str, lines: Sequence[Damage]) -> None:
-    look = {"squared": (AGREE, (0, (5, 2)), "s"), "huber": (AGAINST, "solid", "o")}
-    for line in lines:
-        colour, dash, marker = look.get(line.loss, (INK, "solid", "o"))
-        x, y = positions(line.beta), np.maximum(np.asarray(line.damage, dtype=float), LEAST_DAMAGE)
-        if line.average:
-            axes.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=4.5, linewidth=2.4,
-                      label=line.name)  # fmt: skip
-        else:
-            axes.plot(x, y, color=colour, linestyle=dash, linewidth=0.9, alpha=0.45)
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    ticks = [m * 10.0**k for k in range(-5, 5) for m in (1, 2, 5) if low <= m * 10.0**k <= high]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_yticks([], minor=True)
-    axes.set_title(heading, fontsize=12)
-    axes.set_xlabel("beta", labelpad=1)
-    _beta_axis(axes, max((line.beta for line in lines), key=len))
-
-
-def log_log(
-    scale: Sequence[float], value: Sequence[float], slope: float, *, name: str, title: str, description: str
-) -> Markup:
+def log_log(width: float, scale: Sequence[float], value: Sequence[float], slope: float) -> Figure:
     """The penalty against the scale of the weights on logarithmic axes, with a line of slope 2 and an exponential."""
     s, p = np.asarray(scale, float), np.asarray(value, float)
-    with drawing():
-        wide, narrow = (_log_log(s, p, slope, width) for width in (560.0, NARROW))
-        return both(wide, narrow, name, title, description)
-
-
-def _log_log(s: np.ndarray, p: np.ndarray, slope: float, width: float) -> Figure:
-    height, legend = 360.0, 62.0
+    width, height = min(width, 560.0), 360.0
     one = int(np.argmin(np.abs(np.log(s))))
     growth = p[one] * np.exp(np.minimum(s - s[one], 700))
     shown = growth < p.max() * 3
-    figure = blank(width, height)
-    axes = figure.add_axes((70 / width, 44 / height, (width - 88) / width, (height - 52 - legend) / height))
+    figure = style.blank(width, height)
+    axes = style.panel(figure, 70, 44, width - 88, height - 114)
     axes.plot(s, p[one] * (s / s[one]) ** 2, color=AGAINST, linewidth=6, alpha=0.35, label="slope 2: quadratic")
     axes.plot(s[shown], growth[shown], color=AGREE, linestyle=(0, (5, 3)), label="an exponential, equal at s = 1")
     axes.plot(s, p, "o", color=INK, markersize=3.5, label=f"the penalty, slope {slope:.4f}")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(p.min() / 3, p.max() * 3)
-    _decades(axes, s, p)
-    axes.set_xlabel("factor s by which all weights are multiplied")
-    axes.set_ylabel("penalty ½‖s·w‖²")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, handlelength=1.8, labelspacing=0.25)
-    return figure
-
-
-def _decades(axes: Axes, s: np.ndarray, p: np.ndarray) -> None:
     for axis, values, step in ((axes.xaxis, s, 1), (axes.yaxis, p, 2)):
         low, high = math.ceil(math.log10(values.min()) - 1e-9), math.floor(math.log10(values.max()) + 1e-9)
         ticks = [10.0**k for k in range(low, high + 1, step)]
@@ -210,3 +282,31 @@ def _decades(axes: Axes, s: np.ndarray, p: np.ndarray) -> None:
         axis.set_ticks([], minor=True)
     axes.grid(True, linewidth=0.6)
     axes.set_axisbelow(True)
+    axes.set_xlabel("factor s by which all weights are multiplied")
+    axes.set_ylabel("penalty ½‖s·w‖²")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, handlelength=1.8, labelspacing=0.25)
+    return figure
+
+
+def rank_scatters(width: float, panels: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]) -> Figure:
+    """A panel per heading and figures: its datasets by mean rank among their peers, in [-1/2, 1/2] for both changes."""
+    columns = 1 if width <= NARROW else max(2, min(len(panels), 3))
+    figure, drawn = style.grid(
+        width, len(panels), columns, tall=210, top=24, above=40, below=34, left=1, right=2 * columns - 1, gap=30
+    )
+    for axes, (title, told, datasets) in zip(drawn, panels, strict=True):
+        axes.axhline(0, color=LINE, linewidth=0.8, zorder=0)
+        axes.axvline(0, color=LINE, linewidth=0.8, zorder=0)
+        for task, (marker, face) in TASK_LOOKS.items():
+            points = [(one["evenness"], one["damage"]) for one in datasets if one["task"] == task]
+            if points:
+                axes.plot(*zip(*points, strict=True), marker, color=INK, markerfacecolor=face, markersize=6, label=task)
+        axes.set_xlim(-0.5, 0.5)
+        axes.set_ylim(-0.5, 0.65)  # room for the words at the upper end
+        axes.set_xticks([])
+        axes.set_yticks([])
+        style.headings(axes, title, 22, f"{told}, {len(datasets)} datasets", 7)
+        style.note(axes, "more damage taken away ▲", (0, 1), (5, -15))
+        style.note(axes, "further towards even ▶", (1, 0), (0, -16), ha="right")
+    style.legend(figure, 2, handletextpad=0.2, columnspacing=1.2)
+    return figure

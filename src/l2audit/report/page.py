@@ -1,4 +1,4 @@
-"""The page: a pure function from the published files of a study to one self-contained HTML document.
+"""The page: from the published files of a study to one self-contained HTML document.
 
 It fetches nothing, holds no script, and knows no clock and no path: equal files give equal bytes.
 """
@@ -6,8 +6,8 @@ It fetches nothing, holds no script, and knows no clock and no path: equal files
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -18,15 +18,40 @@ from l2audit import __version__
 from l2audit.config.claims import Constants
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
-from l2audit.report import apparatus, backing, captions, evidence
-from l2audit.report.digits import THIN, count, short, span, vector
-from l2audit.report.gallery import ROWS, Gallery, gallery
+from l2audit.files import write_text
+from l2audit.report import apparatus, evidence
+from l2audit.report.gallery import ROWS, gallery
 from l2audit.report.pictures import Material, glance_picture
-from l2audit.report.ranks import rank_sections
-from l2audit.report.sections import Section, section
+from l2audit.report.sections import rank_sections, section
 from l2audit.report.specifications import curve_section
+from l2audit.report.words import THIN, count, percent, short, vector
+from l2audit.stored import read_frame, read_json
+from l2audit.wording.phrases import Entry
+
+CALIBRATION = "calibration.json"
+"""The trial of the judge, beside the evidence or elsewhere; a page without it says so."""
 
 PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is too small to judge anything."
+
+
+def write_page(folder: Path, page: Path, calibration: Path | None = None) -> None:
+    """Build the page of the study whose evidence is in `folder` and write it to `page`.
+
+    `calibration`: the trial of the judge; the file in `folder`, if there is one, where None.
+    """
+    trial = calibration or folder / CALIBRATION
+    parsed = {
+        name: read_json(folder / f"{name}.json")
+        for name in ("verdicts", "identities", "provenance", "oracles", "specifications")
+    }
+    html = build_page(
+        **parsed,
+        effects=read_frame(folder / "effects.parquet"),
+        summary=read_frame(folder / "summary.parquet"),
+        study=parsed["provenance"]["study"],
+        calibration=read_json(trial) if trial.exists() else None,
+    )
+    write_text(page, html)
 
 
 def build_page(
@@ -48,78 +73,21 @@ def build_page(
     """
     if "headline" not in verdicts:
         raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
-    constants = Constants(**verdicts["constants"])
-    material = Material(effects, summary, identities, constants, evidence.level_words(summary), verdicts["headline"])
+    constants, headline = Constants(**verdicts["constants"]), verdicts["headline"]
+    material = Material(effects, summary, identities, constants, evidence.level_words(summary), headline)
     entries = [*verdicts["claims"], *verdicts["added"]]
     sections = [section(entry, material) for entry in entries]
-    other_choices = (
-        curve_section(specifications, entries, constants.clip, material.headline) if study["verdicts"] else None
-    )
-    outliers = gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"])
-    page = {
-        **_head(verdicts, entries, sections, provenance, study, material, backing.failed_oracles(oracles)),
-        **apparatus.controls(verdicts["controls"], material, judged=bool(study["verdicts"])),
-        **apparatus.trust([*entries, *verdicts["controls"]], summary, provenance),
-        "known": backing.oracles(oracles),
-        "calibration": backing.calibration(calibration, provenance["code_sha256"].get("judge")),
-        "registration": backing.registration(verdicts),
-        **apparatus.sources(verdicts, provenance),
-        "claims": sections,
-        "exploratory": rank_sections(verdicts.get("exploratory", {})),
-        "specifications": other_choices,
-        "gallery": outliers,
-        "gallery_caption": captions.GALLERY.format(rows=ROWS),
-        "constants": apparatus.constants(constants, entries, material.headline),
-        "verdict_words": apparatus.verdict_words(constants),
-        "contents": _contents(sections, outliers, other_choices=bool(other_choices)),
-        "thin": THIN,
-        "version": __version__,
-    }
-    return _environment().get_template("page.html.j2").render(page=page, css=_style_sheet())
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("l2audit.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    )
-    environment.filters.update(short=short, vector=vector)
-    return environment
-
-
-@cache
-def _style_sheet() -> Markup:
-    return Markup(resources.files("l2audit.report").joinpath("templates/style.css").read_text(encoding="utf-8"))
-
-
-def _head(
-    verdicts: Mapping[str, Any],
-    entries: Sequence[Mapping[str, Any]],
-    sections: Sequence[Section],
-    provenance: Mapping[str, Any],
-    study: Mapping[str, Any],
-    material: Material,
-    not_reproduced: Sequence[str],
-) -> dict[str, Any]:
-    """Title, answer, stamps and the few numbers under the answer."""
-    central = next((one for one in sections if one.id == material.headline), None)
-    entry = next((one for one in entries if one["id"] == material.headline), None)
+    central = next((one for one in sections if one["id"] == headline), None)
     judged = bool(study["verdicts"])
-    failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
-    stamps = [] if judged else [PLUMBING]
-    if failed and judged:
-        stamps.append(f"A control failed ({', '.join(failed)}): do not rely on the verdicts of this page.")
-    if not_reproduced:
-        told = "Known results were not reproduced" if len(not_reproduced) > 1 else "A known result was not reproduced"
-        stamps.append(f"{told} ({', '.join(not_reproduced)}): do not rely on the numbers of this page.")
-    if backing.registration(verdicts)["stamp"] and judged:
-        stamps.append(backing.registration(verdicts)["stamp"])
-    answer = f"{central.badge.text}: {central.sentence}" if central else ""
-    return {
-        "title": central.question if central else "What L2 regularisation does, claim by claim",
+    other_choices = curve_section(specifications, entries, constants.clip, headline) if judged else None
+    outliers = gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"])
+    known = apparatus.oracles(oracles)
+    stamps = _stamps(verdicts, known["failed"], judged=judged)
+    question = central["question"] if central else ""
+    answer = f"{central['badge'].text}: {central['sentence']}" if central else ""
+    told = answer if judged else PLUMBING
+    page = {
+        "title": question or "What L2 regularisation does, claim by claim",
         "description": " ".join([*stamps, answer]) if judged else PLUMBING,
         "stamps": stamps,
         "judged": judged,
@@ -127,12 +95,48 @@ def _head(
         "study_name": study["name"],
         "study_title": study.get("title", ""),
         "thread": verdicts["thread"],
-        "facts": _facts(entries, material.summary, provenance),
-        "glance": glance_picture(entry, material)
-        if entry and judged and entry["strata"] and entry["entered"]["datasets"]
-        else None,
-        "citation": _citation(central, answer if judged else PLUMBING, verdicts, study),
+        "facts": _facts(entries, summary, provenance),
+        "glance": glance_picture(entries, material) if judged else None,
+        "citation": f"l2audit {__version__}, study “{study['name']}”. {question} {told} "
+        f"Registration SHA-256 {verdicts['registration_sha256']}.",
+        **apparatus.controls(verdicts["controls"], material, judged=judged),
+        **apparatus.trust([*entries, *verdicts["controls"]], summary, provenance),
+        "known": known,
+        "calibration": apparatus.calibration(calibration, provenance["code_sha256"].get("judge")),
+        "registration": apparatus.registration(verdicts),
+        **apparatus.sources(verdicts, provenance),
+        "claims": sections,
+        "exploratory": rank_sections(verdicts.get("exploratory", {})),
+        "specifications": other_choices,
+        "gallery": outliers,
+        "gallery_rows": ROWS,
+        **apparatus.rule(constants, entries, headline),
+        "contents": _contents(sections, choices=bool(other_choices), outliers=bool(outliers)),
+        "thin": THIN,
+        "version": __version__,
     }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("l2audit.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters.update(short=short, vector=vector, percent=percent)
+    css = resources.files("l2audit.report").joinpath("templates/style.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html.j2").render(page=page, css=Markup(css))
+
+
+def _stamps(verdicts: Mapping[str, Any], not_reproduced: Sequence[str], *, judged: bool) -> list[str]:
+    """What a reader must know before anything else."""
+    stamps = [] if judged else [PLUMBING]
+    failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
+    if failed and judged:
+        stamps.append(f"A control failed ({', '.join(failed)}): do not rely on the verdicts of this page.")
+    if not_reproduced:
+        told = "Known results were not reproduced" if len(not_reproduced) > 1 else "A known result was not reproduced"
+        stamps.append(f"{told} ({', '.join(not_reproduced)}): do not rely on the numbers of this page.")
+    changed = apparatus.registration(verdicts)["stamp"]
+    return [*stamps, changed] if changed and judged else stamps
 
 
 def _facts(
@@ -140,49 +144,43 @@ def _facts(
 ) -> list[dict[str, str]]:
     """How much the study holds: what enters the verdicts on its own datasets; controls and maps add nothing."""
     entered = [entry["entered"] for entry in entries if "entered" in entry and entry["role"] == "study"]
-    architectures = provenance["runs"]["architectures"]
-    found: dict[str, set[str]] = {
-        "dataset": {name for one in entered for name in one["datasets"]},
-        "architecture": {architectures[arm] for one in entered for arm in (*one["arms"], *one["against"])},
-    }
-    levels = {level for one in entered for level in _levels(one, summary)} - {CLEAN}
+    architecture = provenance["runs"]["architectures"]
+    datasets = {name for one in entered for name in one["datasets"]}
+    architectures = {architecture[arm] for one in entered for arm in (*one["arms"], *one["against"])}
     seeds = [number for one in entered for number in one["repetitions"]]
-    facts = [(count(provenance["runs"]["total"]), "models trained")]
-    facts += [(count(len(names)), f"{what}{'' if len(names) == 1 else 's'} compared") for what, names in found.items()]
-    facts += [(count(len(levels)), "kinds, rates and sizes of outliers")]
-    facts += [(span(min(seeds), max(seeds)), "repetitions of each comparison")] if seeds else []
+    levels: set[str] = set()
+    for one in entered:
+        levels.update(one["levels"])
+        if one["every_level"]:
+            own = summary["arm"].isin(one["arms"]) & summary["dataset"].isin(one["datasets"])
+            levels.update(summary.loc[own, "level"])
+    facts = [
+        (count(provenance["runs"]["total"]), "models trained"),
+        (count(len(datasets)), "dataset compared" if len(datasets) == 1 else "datasets compared"),
+        (count(len(architectures)), "architecture compared" if len(architectures) == 1 else "architectures compared"),
+        (count(len(levels - {CLEAN})), "kinds, rates and sizes of outliers"),
+    ]
+    if seeds:
+        least, most = count(min(seeds)), count(max(seeds))
+        facts.append((least if least == most else f"{least} to {most}", "repetitions of each comparison"))
     return [{"number": number, "text": text} for number, text in facts]
 
 
-def _levels(entered: Mapping[str, Any], summary: pd.DataFrame) -> set[str]:
-    """The levels behind a verdict; all of its arms, where a part reads every level."""
-    arms = summary["arm"].isin(entered["arms"]) & summary["dataset"].isin(entered["datasets"])
-    return {*entered["levels"], *(summary.loc[arms, "level"] if entered["every_level"] else ())}
-
-
-def _citation(central: Section | None, answer: str, verdicts: Mapping[str, Any], study: Mapping[str, Any]) -> str:
-    question = central.question if central else ""
-    registration = f"Registration SHA-256 {verdicts['registration_sha256']}."
-    return f"l2audit {__version__}, study “{study['name']}”. {question} {answer} {registration}"
-
-
-def _contents(sections: Sequence[Section], outliers: Gallery | None, *, other_choices: bool) -> list[dict[str, str]]:
-    fixed = [
-        *([("choices", "Other choices")] if other_choices else []),
-        *([("outliers", "What an outlier is")] if outliers else []),
-        ("known", "Known results"),
-        ("calibration", "How often wrong?"),
-        ("controls", "Controls"),
-        ("rule", "How a verdict is reached"),
-        ("trust", "What was left out"),
-        ("datasets", "Datasets"),
-        ("provenance", "Provenance"),
-        ("glossary", "Glossary"),
-        ("regenerate", "Check and cite"),
+def _contents(sections: Sequence[Entry], *, choices: bool, outliers: bool) -> list[dict[str, str]]:
+    entries = [
+        ("answer", "The answer", ""),
+        ("claims", "All claims", ""),
+        *((one["anchor"], f"({one['id']})", one["question"]) for one in sections),
+        *([("choices", "Other choices", "")] if choices else []),
+        *([("outliers", "What an outlier is", "")] if outliers else []),
+        ("known", "Known results", ""),
+        ("calibration", "How often wrong?", ""),
+        ("controls", "Controls", ""),
+        ("rule", "How a verdict is reached", ""),
+        ("trust", "What was left out", ""),
+        ("datasets", "Datasets", ""),
+        ("provenance", "Provenance", ""),
+        ("glossary", "Glossary", ""),
+        ("regenerate", "Check and cite", ""),
     ]
-    claims = [(one.anchor, f"({one.id})", one.question) for one in sections]
-    plain_entries = [(where, text, "") for where, text in fixed]
-    return [
-        {"anchor": where, "text": text, "more": more}
-        for where, text, more in [("answer", "The answer", ""), ("claims", "All claims", ""), *claims, *plain_entries]
-    ]
+    return [{"anchor": where, "text": text, "more": more} for where, text, more in entries]

@@ -1,36 +1,22 @@
-"""The figures of the page with their captions: from an entry of verdicts.json and the tables behind it to pictures."""
+"""The figures of a claim with their captions: from its entry in verdicts.json and the tables behind it to pictures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from l2audit.config.claims import Constants
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.effects.estimands.base import CONTAMINATED
 from l2audit.effects.layout import ALL
-from l2audit.report import captions, evidence, words
-from l2audit.report.digits import interval, plain
-from l2audit.report.figures import Curve, Damage, curves, damage, log_log
-from l2audit.report.forest import Group, Mark, forest
-
-Entry = Mapping[str, Any]
-"""A claim, or one of its strata or parts, as verdicts.json has it."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure with its caption; `heading` names it, `caption` says what to see."""
-
-    id: str
-    body: Markup
-    heading: str
-    caption: str
+from l2audit.report import evidence, words
+from l2audit.report.blocks import Picture, anchor, picture
+from l2audit.report.figures import Damage, ForestGroup, Mark, damage, forest, log_log, risk_curves
+from l2audit.report.words import interval, plain
+from l2audit.wording.phrases import Entry
 
 
 @dataclass(frozen=True)
@@ -44,16 +30,16 @@ class Material:
     levels: Mapping[str, str] = field(default_factory=dict)
     headline: str = ""
 
+    def effects_of(self, entry: Entry, part: Entry) -> pd.DataFrame:
+        """The effects of one part of a claim."""
+        own = (self.effects["claim"] == entry["id"]) & (self.effects["part"] == part["id"])
+        found: pd.DataFrame = self.effects[own]
+        return found
 
-def anchor(claim_id: str) -> str:
-    """The id of a claim's section: letters, digits and hyphens."""
-    return "claim-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in claim_id)
 
-
-def one_delta(parts: Sequence[Entry]) -> str:
-    """One delta in plain units, every unit that occurs once."""
-    found = (words.delta(task) for part in parts for task in planned_tasks(part).values())
-    return " or ".join(dict.fromkeys(found))
+def measured_parts(row: Entry) -> list[Entry]:
+    """The parts of a claim, or of one of its strata, that carry an estimate."""
+    return [part for part in row["parts"] if "m" in part]
 
 
 def planned_tasks(part: Entry) -> dict[str, Entry]:
@@ -62,56 +48,20 @@ def planned_tasks(part: Entry) -> dict[str, Entry]:
     return {task: part["tasks"][task] for task in sorted(wanted)}
 
 
-def groups_of(entry: Entry) -> list[Group]:
-    """Rows of the forest plot, as judged: one group per stratum, or one in all where the claim has none."""
-    return [_group(row) for row in entry["strata"] or [entry]]
-
-
-def _group(row: Entry) -> Group:
-    panels = [{one["dataset"]: _mark(one) for one in part["datasets"]} for part in measured_parts(row)]
-    rows = sorted(panels[0], key=lambda name: (panels[0][name].value is None, panels[0][name].value or 0.0, name))
-    stratum = row.get("stratum", ALL)
-    return Group("" if stratum == ALL else words.stratum(stratum), rows, panels, averages(row))
-
-
-def _mark(one: Entry) -> Mark:
-    if one["unclipped_score"] is None:
-        return Mark(one["dataset"], None)
-    return Mark(
-        one["dataset"], one["unclipped_score"], *_limits(one), side={"above": 1, "below": -1}.get(one["decisive"], 0)
-    )
-
-
-def _limits(one: Entry) -> tuple[float, float]:
-    """The interval of a judged number; NaN where it has none (one seed, one dataset)."""
-    return (
-        math.nan if one["ci_low"] is None else one["ci_low"],
-        math.nan if one["ci_high"] is None else one["ci_high"],
-    )
-
-
-def measured_parts(row: Entry) -> list[Entry]:
-    """The parts of a claim, or of one of its strata, that carry an estimate."""
-    return [part for part in row["parts"] if "m" in part]
-
-
-def averages(row: Entry) -> list[Mark | None]:
-    """The judged mean of each part with its 95 % interval, in units of delta; None where nothing was judged."""
-    return [_average(part) for part in measured_parts(row)]
-
-
-def _average(part: Entry) -> Mark | None:
-    if part["m"] is None or part["ci_low"] is None:
-        return None
-    low, high = _limits(part)
-    return Mark("average", part["m"], low, high, side=1 if low > 1 else -1 if high < -1 else 0)
+def one_delta(parts: Sequence[Entry]) -> str:
+    """One delta in plain units, every unit that occurs once."""
+    found = (words.delta(task) for part in parts for task in planned_tasks(part).values())
+    return " or ".join(dict.fromkeys(found))
 
 
 def claim_pictures(entry: Entry, material: Material) -> list[Picture]:
     """The deciding figure, then what a reader of this claim wants to see besides."""
-    if not any(part["datasets"] for part in measured_parts(entry)):
+    parts = measured_parts(entry)
+    if not parts:
+        return [_log_log_picture(entry, check) for check in entry["checks"] if check.get("points")]
+    if not any(part["datasets"] for part in parts):
         return []
-    estimand = ESTIMANDS[measured_parts(entry)[0]["estimand"]]
+    estimand = ESTIMANDS[parts[0]["estimand"]]
     found = [forest_picture(entry, material)]
     if entry["id"] == material.headline and estimand.levels == CONTAMINATED:
         found += _curve_pictures(entry, material)
@@ -121,59 +71,55 @@ def claim_pictures(entry: Entry, material: Material) -> list[Picture]:
 
 
 def forest_picture(entry: Entry, material: Material) -> Picture:
-    """The forest plot of a claim: every dataset, every stratum, every part."""
-    groups, parts = groups_of(entry), measured_parts(entry)
-    panels = [panel_title(part) if len(parts) > 1 else "" for part in parts]
-    clip = material.constants.clip
-    name = anchor(entry["id"])
-    body = forest(
-        groups,
-        panels,
-        clip=clip,
-        name=f"{name}-forest",
-        title=f"Effect by dataset: {entry['question']}",
-        description=_describe(groups, panels),
-    )
-    return Picture(
-        f"{name}-figure",
-        body,
-        "Every dataset against the smallest effect that matters.",
-        captions.FOREST.format(delta=one_delta(parts), clip=clip),
-    )
-
-
-def glance_picture(entry: Entry, material: Material) -> Picture:
-    """The averages of the central claim: one row per kind of contamination, the overall one below."""
-    measured = measured_parts(entry)
-    by_stratum = {words.stratum(row["stratum"]): averages(row) for row in entry["strata"]}
-    panels: list[dict[str, Mark]] = [
-        {name: marks[k] or Mark(name, None) for name, marks in by_stratum.items()} for k in range(len(measured))
-    ]
-    group = Group("", list(by_stratum), panels, averages(entry))
+    """The forest plot of a claim: every dataset, every part, by stratum where the claim has any."""
+    parts = measured_parts(entry)
+    labels = [panel_title(part) if len(parts) > 1 else "" for part in parts]
+    groups = []
+    for row in entry["strata"] or [entry]:
+        panels = [{one["dataset"]: _dataset_mark(one) for one in part["datasets"]} for part in measured_parts(row)]
+        rows = sorted(panels[0], key=lambda name: (panels[0][name].value is None, panels[0][name].value or 0.0, name))
+        stratum = row.get("stratum", ALL)
+        groups.append(ForestGroup("" if stratum == ALL else words.stratum(stratum), rows, panels, _averages(row)))
     told = [
-        f"{name}: "
-        + ", ".join(
-            f"{part['id']} {plain(mark.value, 1, sign=True)} δ {interval(mark.low, mark.high, 1)}"
-            for part, mark in zip(measured, marks, strict=True)
-            if mark
-        )
-        for name, marks in [*by_stratum.items(), (words.stratum(ALL), averages(entry))]
+        f"{', '.join(filter(None, (group.title, label)))}: ".removeprefix(": ") + _sides(marks, overall)
+        for group in groups
+        for label, marks, overall in zip(labels, group.panels, group.overall, strict=True)
     ]
-    labels = [panel_title(part) for part in measured]
-    body = forest(
-        [group],
-        labels,
-        clip=material.constants.clip,
-        name="glance",
-        average=words.stratum(ALL),
-        title="Averages by kind of contamination",
+    clip = material.constants.clip
+    return picture(
+        f"{anchor(entry['id'])}-forest",
+        lambda width: forest(width, groups, labels, clip=clip),
+        id=f"{anchor(entry['id'])}-figure",
+        heading="Every dataset against the smallest effect that matters.",
+        caption=words.FOREST.format(delta=one_delta(parts), clip=clip),
+        title=f"Effect by dataset: {entry['question']}",
         description="; ".join(told) + ".",
     )
-    return Picture(
+
+
+def glance_picture(entries: Sequence[Entry], material: Material) -> Picture | None:
+    """The averages of the central claim, one row per kind of contamination; None where it is not judged by kind."""
+    central = (one for one in entries if one["id"] == material.headline)
+    entry = next((one for one in central if one["strata"] and one["entered"]["datasets"]), None)
+    if entry is None:
+        return None
+    parts = measured_parts(entry)
+    marks = {words.stratum(row["stratum"]): _averages(row) for row in entry["strata"]}
+    panels = [{name: own[k] for name, own in marks.items()} for k in range(len(parts))]
+    group = ForestGroup("", list(marks), panels, _averages(entry))
+    every = words.stratum(ALL)
+    told = []
+    for name, own in [*marks.items(), (every, group.overall)]:
+        known = (f"{part['id']} {_told(mark)}" for part, mark in zip(parts, own, strict=True) if mark.value is not None)
+        told.append(f"{name}: {', '.join(known)}")
+    labels = [panel_title(part) for part in parts]
+    return picture(
         "glance",
-        body,
-        "The answer by kind of outlier.",
-        captions.GLANCE,
+        lambda width: forest(width, [group], labels, clip=material.constants.clip, average=every),
+        heading="The answer by kind of outlier.",
+        caption=words.GLANCE,
+        title="Averages by kind of contamination",
+        description="; ".join(told) + ".",
     )
 
 
@@ -183,90 +129,79 @@ def panel_title(part: Entry) -> str:
     return f"{head}? ({part['id']})" if colon and len(head) <= 30 else str(part["id"])
 
 
-def _describe(groups: Sequence[Group], panels: Sequence[str]) -> str:
-    """The figure in words: the averages, and how many datasets lie on either side of the band."""
-    told = []
-    for group in groups:
-        for label, marks, overall in zip(panels, group.panels, group.overall, strict=True):
-            values = [mark for mark in marks.values() if mark.value is not None]
-            above, below = (sum(mark.side == side for mark in values) for side in (1, -1))
-            mean = (
-                f"average {plain(overall.value, 1, sign=True)} δ {interval(overall.low, overall.high, 1)}, "
-                if overall
-                else ""
-            )
-            place = ", ".join(text for text in (group.title, label) if text)
-            found = f"{above} of {len(values)} datasets as claimed, {below} the opposite"
-            told.append(f"{place + ': ' if place else ''}{mean}{found}")
-    return "; ".join(told) + "."
+def _dataset_mark(one: Entry) -> Mark:
+    """The score of a dataset; one of a single seed has no interval."""
+    if one["unclipped_score"] is None:
+        return Mark(None)
+    low, high = (math.nan if end is None else end for end in (one["ci_low"], one["ci_high"]))
+    return Mark(one["unclipped_score"], low, high, {"above": 1, "below": -1}.get(one["decisive"], 0))
+
+
+def _averages(row: Entry) -> list[Mark]:
+    """The judged mean of each part with its 95 % interval, in units of delta."""
+    marks = []
+    for part in measured_parts(row):
+        m, low, high = (part[name] for name in ("m", "ci_low", "ci_high"))
+        known = m is not None and low is not None
+        marks.append(Mark(m, low, high, 1 if low > 1 else -1 if high < -1 else 0) if known else Mark(None))
+    return marks
+
+
+def _told(mark: Mark) -> str:
+    return f"{plain(mark.value, 1, sign=True)} δ {interval(mark.low, mark.high, 1)}"
+
+
+def _sides(marks: Mapping[str, Mark], overall: Mark) -> str:
+    """One panel in words: the average, and how many datasets lie on either side of the band."""
+    values = [mark for mark in marks.values() if mark.value is not None]
+    above, below = (sum(mark.side == side for mark in values) for side in (1, -1))
+    mean = "" if overall.value is None else f"average {_told(overall)}, "
+    return f"{mean}{above} of {len(values)} datasets as claimed, {below} the opposite"
 
 
 def _curve_pictures(entry: Entry, material: Material) -> list[Picture]:
     """Test risk against beta in a few cells, for the claim's first part."""
     part = measured_parts(entry)[0]
-    table = evidence.cells(effects_of(entry, part, material), deltas(part), material.constants)
+    table = evidence.cells(material.effects_of(entry, part), evidence.deltas(part), material.constants)
     chosen = [cell for _, least, greatest in evidence.telling_cells(table) for cell in (least, greatest)]
-    drawn = [evidence.curve(material.summary, cell, entry["scale"][cell.task], material.levels) for cell in chosen]
-    if not drawn:
-        return []
-    body = curves(
-        drawn,
-        name=f"{anchor(entry['id'])}-curves",
-        title="Test risk against beta, clean and with outliers",
-        description=_describe_curves(drawn),
-    )
-    return [
-        Picture(
-            f"{anchor(entry['id'])}-curves",
-            body,
-            "How the damage D changes with the strength of the penalty.",
-            captions.CURVES,
-        )
-    ]
-
-
-def _describe_curves(drawn: Sequence[Curve]) -> str:
+    drawn = [evidence.risk_curve(material.summary, cell, entry["scale"][cell.task], material.levels) for cell in chosen]
     told = []
     for one in drawn:
-        without, at_chosen = (plain(one.dirty[k] - one.clean[k], 2) for k in (0, one.chosen))
+        without, at_chosen = (plain(one.damage(k), 2) for k in (0, one.chosen))
         told.append(
             f"{one.title}, {one.subtitle}: D is {without} at beta 0 and {at_chosen} at the chosen beta "
-            f"{one.beta[one.chosen]:g} ({one.unit})"
+            f"{one.risks.index[one.chosen]:g} ({one.unit})"
         )
-    return "; ".join(told)
+    if not drawn:
+        return []
+    return [
+        picture(
+            f"{anchor(entry['id'])}-curves",
+            lambda width: risk_curves(width, drawn),
+            heading="How the damage D changes with the strength of the penalty.",
+            caption=words.CURVES,
+            title="Test risk against beta, clean and with outliers",
+            description="; ".join(told),
+        )
+    ]
 
 
 def _damage_pictures(entry: Entry, material: Material) -> list[Picture]:
     """Damage under both losses, on the datasets and levels that the claim is judged on."""
-    panels = evidence.damages(material.summary, effects_of(entry, measured_parts(entry)[0], material), material.levels)
+    own = material.effects_of(entry, measured_parts(entry)[0])
+    panels = evidence.damages(material.summary, own, material.levels)
     if not panels:
         return []
-    body = damage(
-        panels,
-        name=f"{anchor(entry['id'])}-damage",
-        title="Damage under squared and Huber loss against beta",
-        description="; ".join(f"{heading}: {_describe_damage(lines)}" for heading, lines in panels),
-    )
     return [
-        Picture(
+        picture(
             f"{anchor(entry['id'])}-damage",
-            body,
-            "Changing the loss, against adding a penalty.",
-            captions.DAMAGE,
+            lambda width: damage(width, panels),
+            heading="Changing the loss, against adding a penalty.",
+            caption=words.DAMAGE,
+            title="Damage under squared and Huber loss against beta",
+            description="; ".join(f"{heading}: {_describe_damage(lines)}" for heading, lines in panels),
         )
     ]
-
-
-def effects_of(entry: Entry, part: Entry, material: Material) -> pd.DataFrame:
-    """The effects of one part of a claim."""
-    effects = material.effects
-    found: pd.DataFrame = effects[(effects["claim"] == entry["id"]) & (effects["part"] == part["id"])]
-    return found
-
-
-def deltas(part: Entry) -> dict[str, float]:
-    """Delta per task in the units of theta (a share of 1, not percentage points)."""
-    return {task: found["delta"] / found["scale"] for task, found in part["tasks"].items()}
 
 
 def _describe_damage(lines: Sequence[Damage]) -> str:
@@ -277,25 +212,15 @@ def _describe_damage(lines: Sequence[Damage]) -> str:
     )
 
 
-def identity_pictures(entry: Entry) -> list[Picture]:
-    """The log-log curve of the penalty, where an exact check of this claim carries its points."""
-    return [_log_log_picture(entry, check) for check in entry["checks"] if check.get("points")]
-
-
 def _log_log_picture(entry: Entry, check: Entry) -> Picture:
-    slope = plain(float(check["obtained"]), 4)
-    name = f"{anchor(entry['id'])}-loglog"
-    body = log_log(
-        check["points"]["scale"],
-        check["points"]["penalty"],
-        float(check["obtained"]),
-        name=name,
+    """The growth of the penalty, where an exact check of this claim carries its points."""
+    slope, points = float(check["obtained"]), check["points"]
+    return picture(
+        f"{anchor(entry['id'])}-loglog",
+        lambda width: log_log(width, points["scale"], points["penalty"], slope),
+        id=f"{anchor(entry['id'])}-loglog-figure",
+        heading="A power law is straight on these axes, an exponential is not.",
+        caption=words.LOG_LOG,
         title="The penalty against the scale of the weights, on logarithmic axes",
-        description=f"The points lie on a straight line of slope {slope}; an exponential bends away from it.",
-    )
-    return Picture(
-        f"{name}-figure",
-        body,
-        "A power law is straight on these axes, an exponential is not.",
-        captions.LOG_LOG,
+        description=f"The points lie on a straight line of slope {plain(slope, 4)}; an exponential bends away from it.",
     )

@@ -1,21 +1,29 @@
-"""How much hangs on the choices of the analysis: from specifications.json to tables and curves."""
+"""How much hangs on the choices of the analysis: from specifications.json to tables and specification curves.
+
+A curve shows estimates in order of size over the choices that led to them, as in Figure 2 of Simonsohn, Simmons and
+Nelson (2020). Where there are more specifications than columns, a column stands for neighbours in that order: it shows
+the middle one of them, and how many of them made each choice.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
-from l2audit.report import captions, words
-from l2audit.report.curve import Curve, Group, Row, specification_curve
-from l2audit.report.digits import count, interval, percent, plain
-from l2audit.report.pictures import Picture, anchor
-from l2audit.report.sections import Table
-from l2audit.report.style import AGAINST, AGREE, MIXED, NULL, SOFT
+from l2audit.report import style, words
+from l2audit.report.blocks import Picture, Table, anchor, picture
+from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT
+from l2audit.report.words import count, interval, percent, plain
+from l2audit.wording.phrases import Entry
 
 FIRM = 0.9
 """A verdict that holds in this share of its specifications, as printed, is firm; the thread's others get a curve."""
@@ -36,28 +44,8 @@ TITLES = {
 
 TONES = {"agree": AGREE, "against": AGAINST, "mixed": MIXED, "null": NULL, "open": SOFT}
 
-Entry = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One claim with its curve and, as a table, what each choice does alone."""
-
-    id: str
-    picture: Picture
-    alone: Table
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of the table of all claims: a claim, or one of its strata."""
-
-    claim: str
-    of_what: str
-    badge: words.Badge
-    same: str
-    share: str
-    others: str
+LEVELS = 4
+"""Shades of a cell: a share of 0 is blank, the others are rounded up to a quarter."""
 
 
 def curve_section(
@@ -72,20 +60,29 @@ def curve_section(
     claims = [(entry, by_id[entry["id"]]) for entry in entries if entry["id"] in by_id]
     if not claims:
         return None
+    choices = [
+        [TITLES[axis["axis"]] if choice is axis["choices"][0] else "", choice["name"], choice["reason"]]
+        for axis in found["axes"]
+        for choice in axis["choices"]
+    ]
     return {
         "sentence": _sentence([one for _, one in claims], headline),
         "note": found["note"],
-        "lines": [line for _, one in claims for line in _lines(one)],
-        "caption": captions.SPECIFICATIONS,
-        "how_to_read": captions.CURVE,
-        "choices": _choices(found),
+        "lines": [_line(one["id"], row) for _, one in claims for row in (one, *one["strata"])],
+        "choices": Table(
+            "Every choice and the reason for it; the first of each is the registered one",
+            ["What is chosen", "Choice", "Reason"],
+            choices,
+        ),
         "hash": found["specifications_sha256"],
         "absent": [
             f"Not among them is “{one['choice']}” under “{TITLES[one['axis']].lower()}”: {one['reason']}."
             for one in found["absent"]
         ],
         "drawn": [
-            _drawn(entry, one, found["axes"], clip) for entry, one in claims if _worth_drawing(entry, one, headline)
+            {"id": one["id"], "picture": _picture(entry, one, found["axes"], clip), "alone": _alone(one, found["axes"])}
+            for entry, one in claims
+            if _worth_drawing(entry, one, headline)
         ],
     }
 
@@ -107,18 +104,17 @@ def _sentence(claims: Sequence[Entry], headline: str) -> str:
     return f"For claim ({headline}), {share} give the verdict “{central['verdict']}” as registered. {told}"
 
 
-def _lines(one: Entry) -> list[Line]:
-    return [
-        Line(
-            one["id"],
-            words.stratum(row["stratum"]) if "stratum" in row else "",
-            words.badge(row["verdict"]),
-            f"{count(row['same'])} of {count(row['of'])}",
-            _share(row["share"]),
-            _others(row),
-        )
-        for row in (one, *one["strata"])
-    ]
+def _line(claim: str, row: Entry) -> dict[str, Any]:
+    """One line of the table of all claims: a claim, or one of its strata; other verdicts most frequent first."""
+    others = sorted((-n, verdict) for verdict, n in row["verdicts"].items() if verdict != row["verdict"])
+    return {
+        "claim": claim,
+        "of_what": words.stratum(row["stratum"]) if "stratum" in row else "",
+        "badge": words.badge(row["verdict"]),
+        "same": f"{count(row['same'])} of {count(row['of'])}",
+        "share": _share(row["share"]),
+        "others": ", ".join(f"{verdict} {count(-n)}" for n, verdict in others) or "none",
+    }
 
 
 def _firm(one: Entry) -> bool:
@@ -127,107 +123,11 @@ def _firm(one: Entry) -> bool:
 
 def _share(share: float) -> str:
     """A share as a percentage; neither none nor all where it is not."""
-    if share != round(share):
-        if share < 0.005:
-            return f"<{percent(0.01)}"
-        if share >= 0.995:
-            return f">{percent(0.99)}"
+    if 0 < share < 0.005:
+        return f"<{percent(0.01)}"
+    if 0.995 <= share < 1:
+        return f">{percent(0.99)}"
     return percent(share)
-
-
-def _others(row: Entry) -> str:
-    """The other verdicts, most frequent first."""
-    others = sorted((-n, verdict) for verdict, n in row["verdicts"].items() if verdict != row["verdict"])
-    return ", ".join(f"{verdict} {count(-n)}" for n, verdict in others) or "none"
-
-
-def _choices(found: Mapping[str, Any]) -> Table:
-    """Every registered choice with the reason for it."""
-    rows = [
-        [TITLES[axis["axis"]] if choice is axis["choices"][0] else "", choice["name"], choice["reason"]]
-        for axis in found["axes"]
-        for choice in axis["choices"]
-    ]
-    return Table("Every choice and the reason for it; the first of each is the registered one", CHOICE_HEAD, rows)
-
-
-CHOICE_HEAD = ["What is chosen", "Choice", "Reason"]
-
-
-def _drawn(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Drawn:
-    name = f"{anchor(one['id'])}-choices"
-    return Drawn(one["id"], _picture(entry, one, axes, clip, name), _alone(one, axes))
-
-
-def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float, name: str) -> Picture:
-    judged = [row for row in one["specifications"] if row["estimate"] is not None]
-    order = sorted(range(len(judged)), key=lambda k: (judged[k]["estimate"], judged[k]["choices"]))
-    ranked = [judged[k] for k in order]
-    values = {
-        key: np.array([math.nan if row[key] is None else row[key] for row in ranked], dtype=float)
-        for key in ("estimate", "ci_low", "ci_high")
-    }
-    groups = [_verdicts(one, ranked), *_axes(one, ranked, axes)]
-    body = specification_curve(
-        Curve(values["estimate"], values["ci_low"], values["ci_high"], order.index(0), groups, clip),
-        name=name,
-        title=f"Specification curve: {entry['question']}",
-        description=_describe(one, values["estimate"], groups[1:]),
-    )
-    heading = f"({one['id']}) {entry['question']}"
-    told = f"The same verdict in {count(one['same'])} of {count(one['of'])} specifications."
-    return Picture(name, body, heading, told)
-
-
-def _verdicts(one: Entry, ranked: Sequence[Entry]) -> Group:
-    """Which verdict each specification gives; the registered one first, then the most frequent."""
-    names = sorted(one["verdicts"], key=lambda verdict: (verdict != one["verdict"], -one["verdicts"][verdict], verdict))
-    return Group(
-        "Verdict",
-        [
-            Row(
-                verdict,
-                np.array([row["verdict"] == verdict for row in ranked]),
-                _share(one["verdicts"][verdict] / one["of"]),
-                TONES[words.badge(verdict).tone],
-                verdict == one["verdict"],
-            )
-            for verdict in names
-        ],
-    )
-
-
-def _axes(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[Group]:
-    """The axes on which this claim has a choice, each choice with the share of its specifications that agree."""
-    groups = []
-    for place, axis in enumerate(axes):
-        names = _names(one, place, axis)
-        if len(names) > 1:
-            rows = [_choice_row(one, ranked, place, name, names[0]) for name in names]
-            groups.append(Group(TITLES[axis["axis"]], rows))
-    return groups
-
-
-def _names(one: Entry, place: int, axis: Entry) -> list[str]:
-    """The choices that occur on an axis, in the order of the configuration, then as they come."""
-    seen = list(dict.fromkeys(row["choices"][place] for row in one["specifications"]))
-    known = [choice["name"] for choice in axis["choices"] if choice["name"] in seen]
-    return [*known, *(name for name in seen if name not in known)]
-
-
-def _choice_row(one: Entry, ranked: Sequence[Entry], place: int, name: str, registered: str) -> Row:
-    made = np.array([row["choices"][place] == name for row in ranked])
-    own = [row["verdict"] == one["verdict"] for row in one["specifications"] if row["choices"][place] == name]
-    return Row(name, made, _share(sum(own) / len(own)), SOFT, name == registered)
-
-
-def _describe(one: Entry, estimate: np.ndarray, groups: Sequence[Group]) -> str:
-    reach = f"from {plain(estimate.min(), 1, sign=True)} δ to {plain(estimate.max(), 1, sign=True)} δ"
-    shares = "; ".join(
-        f"{group.title}: " + ", ".join(f"{row.name} {row.told}" for row in group.rows) for group in groups
-    )
-    verdicts = ", ".join(f"{verdict} {count(n)}" for verdict, n in sorted(one["verdicts"].items()))
-    return f"Estimates {reach}. Verdicts: {verdicts}. Share with the registered verdict by choice: {shares}."
 
 
 def _alone(one: Entry, axes: Sequence[Entry]) -> Table:
@@ -237,12 +137,165 @@ def _alone(one: Entry, axes: Sequence[Entry]) -> Table:
     for place, axis in enumerate(axes):
         for row in one["specifications"]:
             if [k for k in range(len(axes)) if row["choices"][k] != first["choices"][k]] == [place]:
-                choice = Markup('{}<br><span class="soft">{}</span>').format(
-                    row["choices"][place], TITLES[axis["axis"]]
-                )
-                rows.append([choice, row["verdict"], _number(row)])
-    return Table(captions.ALONE, ["Choice", "Verdict", "Average, δ"], rows, frozenset({2}))
+                choice = Markup('{}<br><span class="soft">{}</span>')
+                rows.append([choice.format(row["choices"][place], TITLES[axis["axis"]]), row["verdict"], _number(row)])
+    return Table(words.ALONE, ["Choice", "Verdict", "Average, δ"], rows, {2})
 
 
 def _number(row: Entry) -> str:
     return f"{plain(row['estimate'], 1, sign=True)} {interval(row['ci_low'], row['ci_high'], 1)}"
+
+
+class ChoiceRow(NamedTuple):
+    """One row below the curve: who made a choice (or got a verdict), in the order of the estimates.
+
+    made: (n,) of bool; told: what stands at the right; colour: of the cells; bold: the registered choice.
+    """
+
+    name: str
+    made: np.ndarray
+    told: str
+    colour: str
+    bold: bool
+
+
+@dataclass(frozen=True)
+class SpecificationCurve:
+    """n specifications in ascending order of their estimates, in units of delta, with 95 % intervals; (n,) each.
+
+    registered: the index of the registered one; groups: per axis its title and rows; clip: beyond which a dataset
+    counts as this many deltas.
+    """
+
+    estimate: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    registered: int
+    groups: Sequence[tuple[str, Sequence[ChoiceRow]]]
+    clip: float
+
+
+def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Picture:
+    judged = [row for row in one["specifications"] if row["estimate"] is not None]
+    ranked = sorted(judged, key=lambda row: (row["estimate"], row["choices"]))
+    estimate, low, high = (
+        np.array([math.nan if row[key] is None else row[key] for row in ranked], dtype=float)
+        for key in ("estimate", "ci_low", "ci_high")
+    )
+    groups = _groups(one, ranked, axes)
+    found = SpecificationCurve(estimate, low, high, ranked.index(judged[0]), groups, clip)
+    shares = "; ".join(f"{title}: " + ", ".join(f"{row.name} {row.told}" for row in rows) for title, rows in groups[1:])
+    verdicts = ", ".join(f"{verdict} {count(n)}" for verdict, n in sorted(one["verdicts"].items()))
+    return picture(
+        f"{anchor(one['id'])}-choices",
+        lambda width: specification_curve(width, found),
+        heading=f"({one['id']}) {entry['question']}",
+        caption=f"The same verdict in {count(one['same'])} of {count(one['of'])} specifications.",
+        title=f"Specification curve: {entry['question']}",
+        description=f"Estimates from {plain(estimate[0], 1, sign=True)} δ to {plain(estimate[-1], 1, sign=True)} δ. "
+        f"Verdicts: {verdicts}. Share with the registered verdict by choice: {shares}.",
+    )
+
+
+def _groups(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[tuple[str, list[ChoiceRow]]]:
+    """The verdicts with their shares, the registered one first, then the most frequent; then every axis with a choice.
+
+    A choice has the share of its specifications that agree. Choices stand in the order of the configuration, those
+    that it does not know as they come.
+    """
+    registered = one["verdict"]
+    rows: list[ChoiceRow] = []
+    for verdict, n in sorted(one["verdicts"].items(), key=lambda pair: (pair[0] != registered, -pair[1], pair[0])):
+        made = np.array([row["verdict"] == verdict for row in ranked])
+        rows.append(ChoiceRow(verdict, made, _share(n / one["of"]), TONES[words.badge(verdict).tone], not rows))
+    groups = [("Verdict", rows)]
+    for place, axis in enumerate(axes):
+        agree: dict[str, list[bool]] = {choice["name"]: [] for choice in axis["choices"]}
+        for row in one["specifications"]:
+            agree.setdefault(row["choices"][place], []).append(row["verdict"] == registered)
+        rows = []
+        for name, own in agree.items():
+            if own:
+                made = np.array([row["choices"][place] == name for row in ranked])
+                rows.append(ChoiceRow(name, made, _share(sum(own) / len(own)), SOFT, not rows))
+        if len(rows) > 1:
+            groups.append((TITLES[axis["axis"]], rows))
+    return groups
+
+
+def neighbours(n: int, most: int) -> list[np.ndarray]:
+    """The indices 0 .. n - 1 in at most `most` runs of neighbours, whose sizes differ by at most one.
+
+    >>> [len(one) for one in neighbours(5, 2)], len(neighbours(3, 10))
+    ([3, 2], 3)
+    """
+    return np.array_split(np.arange(n), min(n, most))
+
+
+def specification_curve(width: float, found: SpecificationCurve) -> Figure:
+    """The estimates above; below them, a row per choice with its name at the left and its share at the right."""
+    phone = width <= NARROW
+    gutter, row, most, least = (142.0, 17.0, 21, 5.0) if phone else (250.0, 18.0, 40, 8.0)
+    top, curve, head, right, bottom = 22.0, 170.0, 25.0, 46.0, 16.0
+    names = {one.name: style.wrapped(one.name, most) for _, rows in found.groups for one in rows}
+    heights = {name: row * (1 + text.count("\n") * 0.75) for name, text in names.items()}
+    matrix = sum(head + sum(heights[one.name] for one in rows) for _, rows in found.groups)
+    span = width - gutter - right
+    bins = neighbours(len(found.estimate), int(span // least))
+    figure = style.blank(width, top + curve + matrix + bottom)
+    _estimates(style.panel(figure, gutter, matrix + bottom, span, curve), found, bins)
+    axes = style.panel(figure, gutter, bottom, span, matrix)
+    axes.set_xlim(0, len(bins))
+    axes.set_ylim(matrix, 0)
+    axes.axis("off")
+    text: dict[str, Any] = {"by": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
+    y = 0.0
+    for title, rows in found.groups:
+        style.note(axes, title, (0, y + 0.68 * head), (2 - gutter, 0), ha="left", fontweight="bold", color=INK, **text)
+        y += head
+        for one in rows:
+            place = y + heights[one.name] / 2
+            look = {"fontweight": "bold", "color": INK} if one.bold else {"fontweight": "normal"}
+            style.note(axes, names[one.name], (0, place), (-8, 0), ha="right", linespacing=1.0, **look, **text)
+            style.note(axes, one.told, (1, place), (right - 2, 0), ha="right", **text)
+            _cells(axes, one, bins, place, 0.62 * row)
+            y += heights[one.name]
+    return figure
+
+
+def _estimates(axes: Axes, found: SpecificationCurve, bins: Sequence[np.ndarray]) -> None:
+    """One point a column with its interval; the registered specification marked."""
+    middle = np.array([one[len(one) // 2] for one in bins])
+    limit = style.axis_limit(np.abs(found.estimate), found.clip)
+    x = np.arange(len(bins)) + 0.5
+    low, high = (np.clip(values[middle], -limit, limit) for values in (found.low, found.high))
+    axes.axhspan(-1, 1, color=BAND, linewidth=0, zorder=0)
+    axes.axhline(0, color=SOFT, linewidth=0.8, zorder=0.5)
+    axes.vlines(x, low, high, color=LINE, linewidth=2.2, zorder=1)
+    axes.plot(x, np.clip(found.estimate[middle], -limit, limit), "o", color=INK, markersize=2.4, zorder=2)
+    place = next(k for k, one in enumerate(bins) if one[0] <= found.registered <= one[-1]) + 0.5
+    value = float(np.clip(found.estimate[found.registered], -limit, limit))
+    axes.axvline(place, color=SOFT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.6)
+    axes.plot([place], [value], "D", color=INK, markersize=7, zorder=3)
+    side, shift = ("left", 5) if place < 0.6 * len(bins) else ("right", -5)
+    style.note(axes, "registered", (place, 1), (shift, -12), by=("data", "axes fraction"), ha=side, color=INK)
+    axes.set_xlim(0, len(bins))
+    axes.set_ylim(-limit, limit)
+    style.delta_axis(axes, axes.yaxis, limit)
+    style.note(axes, "as claimed ▲", (0, 1), (2, 3))
+    style.note(axes, "opposite ▼", (0, 0), (2, -12))
+
+
+def _cells(axes: Axes, row: ChoiceRow, bins: Sequence[np.ndarray], y: float, height: float) -> None:
+    """The cells of a row at `y`: the darker one, the more of its column's specifications made the choice.
+
+    Cells of a shade are one path of horizontal strokes, neighbours joined.
+    """
+    axes.plot([0, len(bins)], [y, y], color=LINE, linewidth=0.6, zorder=0)
+    shades = np.ceil(np.array([row.made[one].mean() for one in bins]) * LEVELS - 1e-9)
+    for level in range(1, LEVELS + 1):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], shades == level, [False]]).astype(int)))
+        if len(edges):
+            strokes = Path([(float(x), y) for x in edges], [Path.MOVETO, Path.LINETO] * (len(edges) // 2))
+            axes.add_patch(PathPatch(strokes, fill=False, edgecolor=row.colour, alpha=level / LEVELS,
+                                     linewidth=height, capstyle="butt"))  # fmt: skip

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import io
+import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from html import escape
 from typing import Any
 
-import matplotlib as mpl
 from markupsafe import Markup
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+
+from l2audit.report.words import plain
+
+Pair = tuple[float, float]
 
 # Matplotlib draws in these stand-in colours; `to_svg` replaces each by the CSS variable of the same name, so that one
 # drawing serves both themes. The values themselves are never seen.
-INK, SOFT, LINE, PAPER, BAND = "#0a0101", "#0a0102", "#0a0103", "#0a0104", "#0a0105"
-AGREE, AGAINST, MIXED, NULL = "#0a0106", "#0a0107", "#0a0108", "#0a0109"
-WIDE, NARROW = 880, 356  # CSS pixels: the column of the page, and a phone held upright
-_VARIABLES = {
-    INK: "ink",
-    SOFT: "soft",
-    LINE: "line",
-    PAPER: "paper",
-    BAND: "band",
-    AGREE: "agree",
-    AGAINST: "against",
-    MIXED: "mixed",
-    NULL: "null",
-}
+_NAMES = ("ink", "soft", "line", "paper", "band", "agree", "against", "mixed", "null")
+_VARIABLES = {f"#0a01{number:02d}": name for number, name in enumerate(_NAMES, start=1)}
+INK, SOFT, LINE, PAPER, BAND, AGREE, AGAINST, MIXED, NULL = _VARIABLES
+WIDE, NARROW = 880.0, 356.0  # CSS pixels: the column of the page, and a phone held upright
 _RC: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: smaller, selectable, in the reader's own font
     "svg.hashsalt": "l2audit",  # ids that do not change from build to build
@@ -56,20 +54,23 @@ _RC: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.dpi": 72.0,  # one point is one CSS pixel at full width
-    "axes.unicode_minus": True,
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "lines.linewidth": 1.6,
-    "path.simplify": True,
 }
 
 
-@contextmanager
-def drawing() -> Iterator[None]:
+def drawing() -> AbstractContextManager[None]:
     """Draw inside this context: the project's style and nothing from the user's own matplotlib settings."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
-        yield
+    return style.context(_RC, after_reset=True)
+
+
+def both(draw: Callable[[float], Figure], name: str, title: str, description: str) -> Markup:
+    """What `draw` makes of the width of a page and of that of a phone; the style sheet shows one of the two."""
+    with drawing():
+        wide, narrow = draw(WIDE), draw(NARROW)
+        return to_svg(wide, f"{name}-w", title, description, css_class="wide-only") + to_svg(
+            narrow, f"{name}-n", title, description, css_class="narrow"
+        )
 
 
 def blank(width: float, height: float) -> Figure:
@@ -77,11 +78,80 @@ def blank(width: float, height: float) -> Figure:
     return Figure(figsize=(width / 72, height / 72))
 
 
-def both(wide: Figure, narrow: Figure, name: str, title: str, description: str) -> Markup:
-    """The same content drawn for a wide page and for a phone; the style sheet shows one of the two."""
-    return to_svg(wide, f"{name}-w", title, description, css_class="wide-only") + to_svg(
-        narrow, f"{name}-n", title, description, css_class="narrow"
-    )
+def panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes on `figure` at a place in CSS pixels."""
+    across, up = figure.get_size_inches() * 72
+    return figure.add_axes((left / across, bottom / up, width / across, height / up))
+
+
+def grid(
+    width: float,
+    count: int,
+    columns: int,
+    *,
+    tall: float,
+    top: float = 0.0,
+    above: float,
+    below: float,
+    left: float,
+    right: float,
+    gap: float,
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels in rows of `columns`, each `tall`; all sizes in CSS pixels.
+
+    top, left, right: room at the edges of the figure; above, below, gap: around each panel for what is written there.
+    """
+    rows = math.ceil(count / columns)
+    height = top + rows * (above + tall + below)
+    span = (width - left - right - gap * (columns - 1)) / columns
+    figure = blank(width, height)
+    for number in range(count):
+        row, column = divmod(number, columns)
+        bottom = height - top - (above + tall) * (row + 1) - below * row
+        panel(figure, left + column * (span + gap), bottom, span, tall)
+    return figure, figure.axes
+
+
+def legend(figure: Figure, columns: int, **look: Any) -> None:
+    """One legend for all panels in the upper left corner."""
+    marks = {text: mark for axes in figure.axes for mark, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(marks.values(), marks.keys(), loc="upper left", ncols=columns, bbox_to_anchor=(0, 1),
+                  borderaxespad=0, **look)  # fmt: skip
+
+
+def note(axes: Axes, text: str, at: Pair, shift: Pair, by: Any = "axes fraction", **look: Any) -> None:
+    """Write `text` at `shift` pixels from the point `at`, in units of `by`: the axes' own extent unless told."""
+    axes.annotate(text, at, shift, xycoords=by, textcoords="offset points",
+                  **{"fontsize": 11.5, "color": SOFT, **look})  # fmt: skip
+
+
+def headings(axes: Axes, title: str, lift: float, told: str, told_lift: float) -> None:
+    """A title over a panel and, below it, what is told of it, at heights in pixels above the upper edge."""
+    note(axes, title, (0, 1), (0, lift), fontsize=12, fontweight="bold", color=INK)
+    note(axes, told, (0, 1), (0, told_lift), fontsize=12, fontweight="normal")
+
+
+def wrapped(text: str, most: int) -> str:
+    """`text` in lines of at most `most` characters, broken between words."""
+    return textwrap.fill(text, most, break_long_words=False, break_on_hyphens=False)
+
+
+def axis_limit(reach: Iterable[float], clip: float) -> float:
+    """Half width of an axis in deltas: 3, 5 or a little over `clip`, the smallest that shows every point of `reach`."""
+    most = max(reach, default=0.0)
+    return next((limit for limit in (3.0, 5.0) if most < limit), clip + 0.6)
+
+
+def delta_axis(axes: Axes, axis: Axis, limit: float) -> None:
+    """An axis of effects in units of delta from -`limit` to `limit`, without a frame and without other ticks."""
+    step = 5 if limit > 6 else 2 if limit > 3 else 1
+    ticks = [tick for tick in range(-int(limit), int(limit) + 1) if tick % step == 0]
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axis.set_ticks(ticks, [plain(tick, 0, sign=True) + "δ" if tick else "0" for tick in ticks])
+    axes.tick_params(axis="both", length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
 
 
 def to_svg(figure: Figure, name: str, title: str, description: str, *, css_class: str = "") -> Markup:

@@ -1,19 +1,96 @@
-"""The page's fixed words: badges, names of strata and levels, what each verdict means."""
+"""How the page says it: numbers with sensible digits, verdicts, levels and units in words, and the captions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
 
 from l2audit.config import claims as judged
-from l2audit.report.digits import THIN, percent
-from l2audit.wording.display import DISPLAYS
+from l2audit.wording.display import DISPLAYS, MINUS
 from l2audit.wording.sentences import STRATA
 
+THIN = "\u202f"  # narrow no-break space: groups thousands, stands between a number and its unit
+NONE = "\u2013"
 
-@dataclass(frozen=True)
-class Badge:
+
+def plain(value: float | None, digits: int, *, sign: bool = False) -> str:
+    """`value` with `digits` decimals and a real minus sign; an en dash for what is absent or not finite.
+
+    >>> plain(-0.04, 1), plain(2.345, 2, sign=True), plain(None, 1)
+    ('0.0', '+2.35', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return NONE
+    text = f"{abs(value):,.{digits}f}".replace(",", THIN)
+    if float(f"{abs(value):.{digits}f}") == 0:
+        return text
+    if value < 0:
+        return MINUS + text
+    return "+" + text if sign else text
+
+
+def digits_for(scale: float) -> int:
+    """Decimals that show about two significant digits of a quantity of size `scale` (0 to 4)."""
+    if not math.isfinite(scale) or scale <= 0:
+        return 2
+    return min(4, max(0, 1 - math.floor(math.log10(scale))))
+
+
+def count(value: float | None) -> str:
+    """A whole number with grouped thousands."""
+    return plain(value, 0)
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share in [0, 1] as a percentage."""
+    return NONE if share is None or not math.isfinite(share) else f"{plain(100 * share, digits)}{THIN}%"
+
+
+def interval(low: float | None, high: float | None, digits: int) -> str:
+    """A closed interval."""
+    return f"[{plain(low, digits)}, {plain(high, digits)}]"
+
+
+def power_of_ten(value: float) -> str:
+    """A penalty strength: '0', '0.3' or '1e−5' in the notation 1·10^k that a reader expects.
+
+    >>> power_of_ten(0.003), power_of_ten(0.1), power_of_ten(1e-5)
+    ('0.003', '0.1', '10⁻⁵')
+    """
+    if value == 0 or 1e-3 <= value < 1e4:
+        return f"{value:g}"
+    exponent = math.floor(math.log10(value))
+    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    mantissa = value / 10**exponent
+    return f"10{raised}" if math.isclose(mantissa, 1) else f"{mantissa:g}·10{raised}"
+
+
+def exact(value: object) -> str:
+    """A number of an exact check, six significant digits, or two of what is round-off; anything else as text.
+
+    A list of numbers is one below the other.
+    """
+    if isinstance(value, list):
+        return Markup("<br>").join(exact(one) for one in value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:.{2 if abs(value) < 1e-6 else 6}g}".replace("-", MINUS)
+
+
+def short(value: float) -> str:
+    """A number to follow by hand: four significant digits."""
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def vector(values: Iterable[float]) -> str:
+    """A short list of numbers in brackets."""
+    return "[" + ", ".join(short(value) for value in values) + "]"
+
+
+class Badge(NamedTuple):
     """A verdict as shown: its word, a glyph and a tone (a CSS class). The glyph says what the colour says."""
 
     text: str
@@ -98,3 +175,51 @@ def figures(task: Mapping[str, Any]) -> str:
     show, step = DISPLAYS[task["display"]], task["delta"]
     low, high = show.ends(task["ci_low"], task["ci_high"], step)
     return f"{show.number(task['estimate'], step, sign=True)} [{low}, {high}]"
+
+
+GLANCE = (
+    "Averages over datasets with their 95\u202f% intervals, in units of δ, the smallest effect that would matter "
+    "(shaded). Right of the band the claim holds, left of it the opposite does. The claim needs both halves: the "
+    "model more sensitive and, therefore, less robust."
+)
+FOREST = (
+    "One mark per dataset with its 95\u202f% interval over seeds, in units of δ (1 δ = {delta}). Shaded: ±δ, too "
+    "small to matter. ▲ ▼ decisively beyond it (corrected for the number of datasets), ● inside it, ○ undecided, "
+    "◀ ▶ beyond {clip:g} δ, counted as {clip:g} δ. Diamonds: averages over datasets with the intervals that were "
+    "judged."
+)
+CURVES = (
+    "Risk on clean test rows after training on clean rows and on rows with outliers (mean over seeds, bars: one "
+    "standard error); the distance between the lines is D. Shaded: the judged band. The vertical line marks the "
+    "beta that most seeds chose on clean validation rows. More sensitive would mean that D is larger there than "
+    "at beta = 0. Shown by rule: in each kind of contamination the cell with the least effect, then the one with "
+    "the greatest."
+)
+DAMAGE = (
+    "D, the rise of test risk (nRMSE) that the outliers cause, against beta on a logarithmic scale. Thin: single "
+    "datasets; thick: their mean. Changing the loss moves from one family of lines to the other; adding a "
+    "penalty moves to the right."
+)
+LOG_LOG = (
+    "All weights are multiplied by s. The points follow the line of slope 2: doubling the weights makes the "
+    "penalty four times as large."
+)
+BESIDE = (
+    "In units of δ: the range of the average when each dataset is left out; τ, the spread of true effects between "
+    "datasets; and the change of the effect per tenfold beta over the judged band, one slope a dataset (exploratory)."
+)
+TABLE = (
+    "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "
+    "units too."
+)
+RANKS = (
+    "One mark a dataset; right of the middle its weights became more even, or less uneven, than those of others. It is "
+    "ranked among the datasets of its task at the same contamination level and under the same architecture, and its "
+    "ranks are averaged. Above each panel: the rank correlation (Spearman) with its 95\u202f% interval over datasets."
+)
+RANKS_TABLE = (
+    "Rank correlations with 95\u202f% intervals over datasets, ranked as in the figure. Across cells: all cells as "
+    "they are, whatever their task, level or architecture; they are not independent, so there is no interval. A dash: "
+    "too few datasets."
+)
+ALONE = "One choice at a time, all others as registered; a choice that leaves every effect as it was is not listed."
