@@ -103,4 +103,4 @@ def test_the_example_works_as_printed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {tuple(row) for row in got.X} <= {tuple(row) for row in rows.X}
     found = gallery(config.contaminations, {"swap"})
     assert found is not None
-    assert [card.name for card in found["used"]] == ["swap"]
+    assert [card["name"] for card in found["used"]] == ["swap"]

@@ -1,8 +1,8 @@
 """What people read: one self-contained page, compiled from the published files of a study.
 
-`page`       the page as a whole: `write_page` from a folder of evidence, `build_page` from its parsed files
-`sections`   one section per claim; `apparatus`  controls, known results, the rule, what was left out, provenance
-`specifications`  how much hangs on the choices of the analysis; `gallery`  what each kind of outlier is
-`pictures`   the figures of a claim with their captions, from `evidence` (the tables) to `figures` (the drawings)
-`blocks`, `style`, `words`   tables and figures as blocks, what figures look like, numbers and verdicts in words
+`page` writes the page. Its sections are by `sections` (one per claim), `specifications` (other choices), `gallery`
+(kinds of outliers) and `apparatus` (what stands behind the verdicts).
+
+`pictures` makes the figures of a claim: `evidence` reads the tables, `figures` draws. Below all of these stand `blocks`
+(a table, a figure with its caption), `style` (how figures look) and `words` (numbers and verdicts in words).
 """

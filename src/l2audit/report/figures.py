@@ -155,8 +155,8 @@ def _draw_mark(axes: Axes, y: float, mark: Mark, limit: float, clip: float, *, a
 class RiskCurve(NamedTuple):
     """Clean and contaminated test risk against beta in one cell.
 
-    risks: by beta the columns clean, clean_se, dirty, dirty_se (mean and standard error over seeds, in `unit`) and
-    in_band; chosen: the row of the beta that most seeds chose.
+    `risks` has a row per beta and the columns clean, clean_se, dirty, dirty_se and in_band. These are means and
+    standard errors over seeds, in `unit`. `chosen` is the row of the beta that most seeds chose.
     """
 
     title: str

@@ -97,7 +97,7 @@ def _made_up(hits: str) -> Rows:
 
 
 def _draw(hits: str, clean: Rows, reference: Reference, got: Contaminated, share: str) -> Figure:
-    """Clean rows left, contaminated ones right; what is hit is told by shape and by a ring, not by colour alone.
+    """Clean rows left, contaminated ones right; shape or a ring marks what is hit, not colour alone.
 
     Panels have no ticks: where points lie to each other is all that counts. Leverage points get a third panel, where
     the target stands over the fit to the clean rows.

@@ -26,7 +26,6 @@ from l2audit.report.sections import rank_sections, section
 from l2audit.report.specifications import curve_section
 from l2audit.report.words import THIN, count, percent, short, vector
 from l2audit.stored import read_frame, read_json
-from l2audit.wording.phrases import Entry
 
 CALIBRATION = "calibration.json"
 """The trial of the judge, beside the evidence or elsewhere; a page without it says so."""
@@ -111,7 +110,6 @@ def build_page(
         "gallery": outliers,
         "gallery_rows": ROWS,
         **apparatus.rule(constants, entries, headline),
-        "contents": _contents(sections, choices=bool(other_choices), outliers=bool(outliers)),
         "thin": THIN,
         "version": __version__,
     }
@@ -164,23 +162,3 @@ def _facts(
         least, most = count(min(seeds)), count(max(seeds))
         facts.append((least if least == most else f"{least} to {most}", "repetitions of each comparison"))
     return [{"number": number, "text": text} for number, text in facts]
-
-
-def _contents(sections: Sequence[Entry], *, choices: bool, outliers: bool) -> list[dict[str, str]]:
-    entries = [
-        ("answer", "The answer", ""),
-        ("claims", "All claims", ""),
-        *((one["anchor"], f"({one['id']})", one["question"]) for one in sections),
-        *([("choices", "Other choices", "")] if choices else []),
-        *([("outliers", "What an outlier is", "")] if outliers else []),
-        ("known", "Known results", ""),
-        ("calibration", "How often wrong?", ""),
-        ("controls", "Controls", ""),
-        ("rule", "How a verdict is reached", ""),
-        ("trust", "What was left out", ""),
-        ("datasets", "Datasets", ""),
-        ("provenance", "Provenance", ""),
-        ("glossary", "Glossary", ""),
-        ("regenerate", "Check and cite", ""),
-    ]
-    return [{"anchor": where, "text": text, "more": more} for where, text, more in entries]

@@ -200,8 +200,8 @@ def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Pi
 def _groups(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[tuple[str, list[ChoiceRow]]]:
     """The verdicts with their shares, the registered one first, then the most frequent; then every axis with a choice.
 
-    A choice has the share of its specifications that agree. Choices stand in the order of the configuration, those
-    that it does not know as they come.
+    A choice has the share of its specifications that agree. Choices stand in the order of the configuration,
+    unknown ones last.
     """
     registered = one["verdict"]
     rows: list[ChoiceRow] = []

@@ -99,7 +99,7 @@ def grid(
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `count` panels in rows of `columns`, each `tall`; all sizes in CSS pixels.
 
-    top, left, right: room at the edges of the figure; above, below, gap: around each panel for what is written there.
+    `top`, `left` and `right` are room at the edges of the figure. `above`, `below` and `gap` are around each panel.
     """
     rows = math.ceil(count / columns)
     height = top + rows * (above + tall + below)
@@ -126,7 +126,7 @@ def note(axes: Axes, text: str, at: Pair, shift: Pair, by: Any = "axes fraction"
 
 
 def headings(axes: Axes, title: str, lift: float, told: str, told_lift: float) -> None:
-    """A title over a panel and, below it, what is told of it, at heights in pixels above the upper edge."""
+    """A title over a panel and a line of text below it, at heights in pixels above the upper edge."""
     note(axes, title, (0, 1), (0, lift), fontsize=12, fontweight="bold", color=INK)
     note(axes, told, (0, 1), (0, told_lift), fontsize=12, fontweight="normal")
 
