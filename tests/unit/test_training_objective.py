@@ -11,6 +11,7 @@ from l2audit.models.architectures import Architecture, Network
 from l2audit.models.losses import LOSSES, Loss
 from l2audit.models.optimizers import Adam
 from l2audit.models.penalties import Penalty
+from l2audit.models.problem import Recipe
 from l2audit.networks.program import objective, program, tensors
 from l2audit.runs.engines import fit
 from made_up import problem
@@ -27,6 +28,10 @@ def network_of(architecture: Architecture) -> Network:
     return architecture.network(16, 1, (4, 4) if architecture is CONV else None)
 
 
+def recipe(network: Network) -> Recipe:
+    return Recipe(network, "squared", L2, "adam", Schedule(0.1, 1, 8))
+
+
 def parameters(network: Network, models: int) -> np.ndarray:
     """Kernels and biases drawn alike, so that a decaying bias would show."""
     return np.random.default_rng(0).normal(size=(models, sum(network.sizes))).astype(np.float32)
@@ -41,7 +46,7 @@ def test_gradient_of_the_penalty_is_beta_w_on_kernels_and_zero_on_biases(archite
     for strength in (beta, 0.0):
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            value = objective(network, "squared", L2, tensors(network, flat), *rows, tf.constant(strength))
+            value = objective(recipe(network), tensors(network, flat), *rows, tf.constant(strength))
         gradients.append(tape.gradient(value, flat).numpy())
     assert network.kernel_size < len(flat)
     expected = np.where(np.arange(len(flat)) < network.kernel_size, np.float32(beta) * flat.numpy(), 0)
@@ -53,7 +58,7 @@ def test_the_objective_is_the_mean_loss_and_beta_times_half_the_squares() -> Non
     flat, rng = parameters(network, 3), np.random.default_rng(1)
     x, y = rng.normal(size=(3, 7, 16)).astype(np.float32), rng.normal(size=(3, 7)).astype(np.float32)
     beta = np.array([0, 0.1, 2], np.float32)
-    obtained = objective(network, "squared", L2, tensors(network, tf.constant(flat)), *map(tf.constant, (x, y, beta)))
+    obtained = objective(recipe(network), tensors(network, tf.constant(flat)), *map(tf.constant, (x, y, beta)))
     for m in range(3):
         (kernels, biases), hidden = network.unpack(flat[m : m + 1].astype(np.float64)), x[m]
         for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
@@ -68,7 +73,7 @@ def test_without_data_loss_every_kernel_shrinks_as_predicted_and_no_bias_moves(a
     network, schedule, betas = network_of(architecture), Schedule(0.01, 25, 4), np.array([0.1, 3], np.float32)
     stacked = architecture is MLP
     flat = parameters(network, 2)
-    run = program(network, NO_LOSS, L2, "adam", schedule, 4, stacked=stacked)
+    run = program(Recipe(network, NO_LOSS, L2, "adam", schedule), 4, stacked=stacked)
     x, y, everything = np.zeros((4, 16), np.float32), np.zeros(4, np.float32), np.arange(4, dtype=np.int32)
     if stacked:
         rows = np.stack([everything] * 2)

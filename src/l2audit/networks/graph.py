@@ -12,41 +12,30 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from l2audit.config.study import Schedule
-from l2audit.models.architectures import Network
-from l2audit.models.penalties import Penalty
-from l2audit.models.problem import Array, Problem
+from l2audit.models.problem import Array, Problem, Recipe
 from l2audit.networks.batches import order
 from l2audit.networks.program import program
 
 logger = logging.getLogger(__name__)
 
 
-def train_one_by_one(
-    problem: Problem,
-    network: Network,
-    loss: str,
-    penalty: Penalty,
-    optimizer: str,
-    schedule: Schedule,
-    steps: Array,
-) -> Iterator[dict[str, Array]]:
+def train_one_by_one(problem: Problem, recipe: Recipe, steps: Array) -> Iterator[dict[str, Array]]:
     """Train the models of `problem` one after the other; yields what `program` returns, with an axis of one model.
 
     steps: (M,), how many each model takes, at most the schedule's.
     """
     rows = problem.X.shape[1]
-    run = program(network, loss, penalty, optimizer, schedule, rows, stacked=False)
+    run = program(recipe, rows, stacked=False)
     everything = tf.range(rows)
     each = zip(problem.data, problem.beta, problem.seed, steps, strict=True)
     for model, (data, beta, seed, own) in enumerate(each):
-        logger.info("%s: model %d of %d", network.name, model + 1, len(problem.data))
+        logger.info("%s: model %d of %d", recipe.network.name, model + 1, len(problem.data))
         trained = run(
-            tf.constant(network.initial(int(seed))),
+            tf.constant(recipe.network.initial(int(seed))),
             tf.constant(problem.X[data]),
             tf.constant(problem.y[data]),
             everything,
-            tf.constant(order(schedule, rows, problem.dataset, int(seed), int(own))),
+            tf.constant(order(recipe.schedule, rows, problem.dataset, int(seed), int(own))),
             tf.constant(np.float32(beta)),
             tf.constant(np.float32(own)),
         )

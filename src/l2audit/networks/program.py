@@ -14,12 +14,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2audit.config.study import Schedule
 from l2audit.models.architectures import Network
 from l2audit.models.losses import LOSSES, residual_scale
 from l2audit.models.optimizers import OPTIMIZERS, cosine
-from l2audit.models.penalties import Penalty
-from l2audit.models.problem import VANISHED
+from l2audit.models.problem import VANISHED, Recipe
 from l2audit.networks.batches import window
 from l2audit.networks.pulls import PULLS, covered
 
@@ -135,9 +133,7 @@ def mean_loss(
 
 
 def objective(
-    network: Network,
-    loss: str,
-    penalty: Penalty,
+    recipe: Recipe,
     parameters: Sequence[Tensor],
     x: Tensor,
     y: Tensor,
@@ -145,14 +141,14 @@ def objective(
     scale: Tensor | None = None,
 ) -> Tensor:
     """What is differentiated, for each model (...): mean(loss), plus beta * penalty where that has a gradient."""
-    pull, reached = PULLS[penalty.word], covered(network, penalty)
+    pull, reached = PULLS[recipe.penalty.word], covered(recipe.network, recipe.penalty)
     terms = [
         pull.term(tensor, axes_of(one.shape))
-        for tensor, one, reaches in zip(parameters, network.parameters, reached, strict=True)
+        for tensor, one, reaches in zip(parameters, recipe.network.parameters, reached, strict=True)
         if reaches
     ]
     terms = [term for term in terms if term is not None]
-    value = mean_loss(network, loss, parameters, x, y, scale)
+    value = mean_loss(recipe.network, recipe.loss, parameters, x, y, scale)
     return value + beta * tf.add_n(terms) if terms else value
 
 
@@ -169,9 +165,7 @@ SEGMENT = 16e6
 
 
 @cache
-def program(
-    network: Network, loss: str, penalty: Penalty, optimizer: str, schedule: Schedule, rows: int, *, stacked: bool
-) -> Program:
+def program(recipe: Recipe, rows: int, *, stacked: bool) -> Program:
     """The training run of models with `rows` training rows each, as one TensorFlow function.
 
     It takes, with lead = (models,) if `stacked`, else ():
@@ -188,11 +182,9 @@ def program(
     computes the place of each number in it.
     """
     one_thread()
+    network, schedule = recipe.network, recipe.schedule
     whole_batches = schedule.batch >= rows
     late_from = schedule.steps - window(schedule, rows)
-
-    def training_of(whole: Batch, beta: Tensor, steps: Tensor) -> Training:
-        return Training(network, loss, penalty, optimizer, schedule, whole, beta, steps)
 
     def compiled(body: Callable[..., Any]) -> Callable[..., Any]:
         return tf.function(body, jit_compile=stacked, autograph=False)  # type: ignore[no-any-return]
@@ -202,7 +194,7 @@ def program(
         t: Tensor, stop: Tensor, batches: Batch, whole: Batch, beta: Tensor, steps: Tensor, state: Any, sums: Any
     ) -> Any:
         """Steps t .. stop - 1 on `batches` (segment, ...); sums: over steps of what is certified, or [] for none."""
-        training = training_of(whole, beta, steps)
+        training = Training(recipe, whole, beta, steps)
 
         def step(now: Tensor, state: Any, sums: Any) -> tuple[Any, ...]:
             batch = whole if whole_batches else tuple(tf.gather(one, now - t) for one in batches)
@@ -218,14 +210,14 @@ def program(
 
     @compiled
     def end(whole: Batch, beta: Tensor, steps: Tensor, state: Any, sums: Any) -> dict[str, Tensor]:
-        training = training_of(whole, beta, steps)
+        training = Training(recipe, whole, beta, steps)
         parameters, _, exposure, scale = state
         scale, final = training.rescaled(parameters, scale), training.kernels(parameters)
         slopes, weights = [[one / (schedule.steps - late_from) for one in each] for each in sums]
         return {
             "flat": flatten(network, parameters),
             "moments": moments_of(network, parameters, whole[0]),
-            "train_loss": mean_loss(network, loss, parameters, *whole, scale),
+            "train_loss": mean_loss(network, recipe.loss, parameters, *whole, scale),
             "point_gradient_ratio": training.ratio(training.slopes(parameters, whole, scale), final, final),
             "gradient_ratio": training.ratio(slopes, weights, final),
             "exposure": exposure,
@@ -235,7 +227,7 @@ def program(
         flat: Tensor, X: Tensor, y: Tensor, everything: Tensor, batches: Tensor, beta: Tensor, steps: Tensor
     ) -> dict[str, Tensor]:
         whole = tf.gather(X, everything), tf.gather(y, everything)
-        training = training_of(whole, beta, steps)
+        training = Training(recipe, whole, beta, steps)
         state = training.start(tensors(network, flat))
         length = schedule.steps if whole_batches else segment(batches.shape[1:], X.shape[-1])
 
@@ -273,23 +265,13 @@ class Training:
     scale (...)); the exposure is the sum over steps of the rate at which the penalty pulls, over beta.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        loss: str,
-        penalty: Penalty,
-        optimizer: str,
-        schedule: Schedule,
-        whole: Batch,
-        beta: Tensor,
-        steps: Tensor,
-    ) -> None:
-        self.network, self.loss, self.penalty, self.schedule = network, loss, penalty, schedule
+    def __init__(self, recipe: Recipe, whole: Batch, beta: Tensor, steps: Tensor) -> None:
+        self.recipe, self.network = recipe, recipe.network
         self.whole, self.beta, self.steps = whole, beta, steps
-        self.optimizer, self.pull = OPTIMIZERS[optimizer], PULLS[penalty.word]
-        reached = covered(network, penalty)
+        self.optimizer, self.pull = OPTIMIZERS[recipe.optimizer], PULLS[recipe.penalty.word]
+        reached = covered(recipe.network, recipe.penalty)
         self.forces = [force * float(reaches) for force, reaches in zip(self.each(beta), reached, strict=True)]
-        self.axes = [axes_of(one.shape) for one in self.kernels(network.parameters)]
+        self.axes = [axes_of(one.shape) for one in self.kernels(self.network.parameters)]
 
     def each(self, number: Tensor) -> list[Tensor]:
         """One number a model, in the shape that multiplies each of the parameters."""
@@ -306,7 +288,7 @@ class Training:
 
     def rescaled(self, parameters: list[Tensor], scale: Tensor) -> Tensor:
         """The residual scale over all training rows, for a loss that has one; else `scale`."""
-        if not LOSSES[self.loss].scaled:
+        if not LOSSES[self.recipe.loss].scaled:
             return scale
         return residual_scale(through(self.network, parameters, self.whole[0]), self.whole[1])
 
@@ -314,7 +296,7 @@ class Training:
         """The gradient of the objective in every parameter."""
         with tf.GradientTape() as tape:
             tape.watch(parameters)
-            value = objective(self.network, self.loss, self.penalty, parameters, *batch, self.beta, scale)
+            value = objective(self.recipe, parameters, *batch, self.beta, scale)
         return tape.gradient(value, parameters)  # type: ignore[no-any-return]
 
     def step(
@@ -322,8 +304,8 @@ class Training:
     ) -> tuple[tuple[Any, ...], Sequence[Tensor]]:
         """The state after step `t` on `batch`, and of each kernel what the certificate averages."""
         time = tf.cast(t, tf.float32)
-        rate = cosine(self.schedule.learning_rate, time, self.steps)
-        if LOSSES[self.loss].scaled:
+        rate = cosine(self.recipe.schedule.learning_rate, time, self.steps)
+        if LOSSES[self.recipe.loss].scaled:
             scale = tf.cond(t % RESCALE == 0, lambda: self.rescaled(parameters, scale), lambda: scale)
         slopes = self.slopes(parameters, batch, scale)
         moves = [self.optimizer.step(slope, state, time) for slope, state in zip(slopes, states, strict=True)]

@@ -14,10 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from l2audit.config.study import Schedule
 from l2audit.models.architectures import Network
-from l2audit.models.penalties import Penalty
-from l2audit.models.problem import Array, Problem
+from l2audit.models.problem import Array, Problem, Recipe
 from l2audit.networks.batches import order
 from l2audit.networks.program import program
 
@@ -46,37 +44,28 @@ def chunk_of(network: Network, batch: int) -> int:
 
 
 def train_stacked(
-    problem: Problem,
-    network: Network,
-    loss: str,
-    penalty: Penalty,
-    optimizer: str,
-    schedule: Schedule,
-    steps: Array,
-    chunk: int | None = None,
+    problem: Problem, recipe: Recipe, steps: Array, chunk: int | None = None
 ) -> Iterator[dict[str, Array]]:
     """Train the models of `problem`, `chunk` (>= 2) at a time; yields what `program` returns, models along axis 0.
 
     steps: (M,), how many each model takes, at most the schedule's.
     Memory is that of one chunk: its training sets, its batch order and four numbers a parameter.
     """
-    chunk = chunk_of(network, schedule.batch) if chunk is None else chunk
+    chunk = chunk_of(recipe.network, recipe.schedule.batch) if chunk is None else chunk
     if chunk < 2:
         raise ValueError(f"a program of {chunk} models would take other kernels than one of many: use 2 or more")
     rows = problem.X.shape[1]
-    run = program(network, loss, penalty, optimizer, schedule, rows, stacked=True)
+    run = program(recipe, rows, stacked=True)
     starts = range(0, len(problem.data), chunk)
     for number, start in enumerate(starts, 1):
         models = np.arange(start, min(start + chunk, len(problem.data)))
-        logger.info("%s: chunk %d of %d, %d models", network.name, number, len(starts), len(models))
+        logger.info("%s: chunk %d of %d, %d models", recipe.network.name, number, len(starts), len(models))
         padded = np.concatenate([models, np.repeat(models[:1], chunk - len(models))])
-        trained = run(*_inputs(problem, network, schedule, steps, padded))
+        trained = run(*_inputs(problem, recipe, steps, padded))
         yield {name: value.numpy()[: len(models)] for name, value in trained.items()}
 
 
-def _inputs(
-    problem: Problem, network: Network, schedule: Schedule, steps: Array, models: Array
-) -> tuple[tf.Tensor, ...]:
+def _inputs(problem: Problem, recipe: Recipe, steps: Array, models: Array) -> tuple[tf.Tensor, ...]:
     """The program's arguments for `models`, whose shapes depend on nothing but their number.
 
     Models that share a training set share its rows, which keeps them in the cache; as many sets are set aside as there
@@ -90,8 +79,10 @@ def _inputs(
     first = (slot * rows).astype(np.int32)[:, None]
     keys = np.stack([problem.seed[models], steps[models]], axis=1)
     ways, which = np.unique(keys, axis=0, return_inverse=True)
-    orders = np.stack([order(schedule, rows, problem.dataset, int(seed), int(own)) for seed, own in ways], axis=1)
-    initial = np.stack([network.initial(int(seed)) for seed, _ in ways])
+    orders = np.stack(
+        [order(recipe.schedule, rows, problem.dataset, int(seed), int(own)) for seed, own in ways], axis=1
+    )
+    initial = np.stack([recipe.network.initial(int(seed)) for seed, _ in ways])
     return (
         tf.constant(initial[which]),
         tf.constant(X.reshape(-1, features)),

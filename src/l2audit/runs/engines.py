@@ -11,7 +11,7 @@ import numpy as np
 from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.penalties import Penalty
-from l2audit.models.problem import VANISHED, Array, Fitted, Problem
+from l2audit.models.problem import VANISHED, Array, Fitted, Problem, Recipe
 
 
 def fit(
@@ -45,7 +45,7 @@ def fit(
     steps = np.full(len(models), schedule.steps)
     steps[len(problem.data) :] = max(1, schedule.steps // 2)
     twice = replace(problem, data=problem.data[models], beta=problem.beta[models], seed=problem.seed[models])
-    trained = _train(twice, network, loss, penalty, optimizer, schedule, steps, chunk)
+    trained = _train(twice, Recipe(network, loss, penalty, optimizer, schedule), steps, chunk)
     half = np.full(len(problem.data), np.nan)
     half[again] = trained["train_loss"][len(problem.data) :]
     fitted = assemble(network, problem, penalty, {name: one[: len(problem.data)] for name, one in trained.items()})
@@ -61,27 +61,19 @@ looked at.
 """
 
 
-def _train(
-    problem: Problem,
-    network: Network,
-    loss: str,
-    penalty: Penalty,
-    optimizer: str,
-    schedule: Schedule,
-    steps: Array,
-    chunk: int | None,
-) -> dict[str, Array]:
+def _train(problem: Problem, recipe: Recipe, steps: Array, chunk: int | None) -> dict[str, Array]:
     """What `networks.program.program` returns, for all models along axis 0; steps: (M,), how many each one takes."""
     from l2audit.models.losses import LOSSES
     from l2audit.networks.graph import train_one_by_one
     from l2audit.networks.stacked import train_stacked
 
-    if LOSSES[loss].task != problem.task:
-        raise ValueError(f"loss '{loss}' is for {LOSSES[loss].task}, not for {problem.task}")
-    if network.stackable:
-        pieces = list(train_stacked(problem, network, loss, penalty, optimizer, schedule, steps, chunk))
+    task = LOSSES[recipe.loss].task
+    if task != problem.task:
+        raise ValueError(f"loss '{recipe.loss}' is for {task}, not for {problem.task}")
+    if recipe.network.stackable:
+        pieces = list(train_stacked(problem, recipe, steps, chunk))
     else:
-        pieces = list(train_one_by_one(problem, network, loss, penalty, optimizer, schedule, steps))
+        pieces = list(train_one_by_one(problem, recipe, steps))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
