@@ -1,8 +1,8 @@
 """Networks as one program: a chunk of models along a leading axis, compiled by XLA.
 
-A chunk of a network always has the same number of models, the last one being padded with copies, and never fewer than
-two: a run's numbers are then the same to the last bit whatever is trained beside it, because every program that it can
-be part of is the same program. (One that is compiled for a single model takes other kernels.)
+A run's numbers are the same to the last bit whatever is trained beside it, because it is always part of the same
+program. For that, all chunks of a network have the same number of models: the last one is padded with copies. A chunk
+has at least two, because a program compiled for a single model takes other kernels.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LARGEST = 16
 def chunk_of(network: Network, batch: int) -> int:
     """How many models a chunk has: a power of two from 2 to 16 whose working set fits into WORKING_SET.
 
-    A model works on its parameters with their gradients and an optimizer's two moments, and on the batch at each layer,
-    forward and backward; a convolution sees each of its inputs nine times.
+    A model works on its parameters with their gradients and an optimizer's two moments. It also works on the batch at
+    each layer, forward and backward. A convolution sees each of its inputs nine times.
     """
     widths = [math.prod(shape) for shape in network.shapes]
     patches = [
@@ -68,8 +68,8 @@ def train_stacked(
 def _inputs(problem: Problem, recipe: Recipe, steps: Array, models: Array) -> tuple[tf.Tensor, ...]:
     """The program's arguments for `models`, whose shapes depend on nothing but their number.
 
-    Models that share a training set share its rows, which keeps them in the cache; as many sets are set aside as there
-    are models, so that the shape does not tell how many are shared.
+    Models that share a training set share its rows, which keeps them in the cache. There is room for as many sets as
+    models, so that the shape does not depend on how many are shared.
     """
     rows, features = problem.X.shape[1:]
     sets, slot = np.unique(problem.data[models], return_inverse=True)
