@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from l2audit.data.split import MAD_TO_SD
 from l2audit.errors import UserError
 from l2audit.registry import Registry
 from l2audit.seeds import generator
 
-MAD_TO_SD = 1.4826  # of a normal distribution
 LEVERAGE = 3.0  # distance of a leverage cluster from the centre, in units of the root of tr(covariance)
 JITTER = 0.1  # spread of a leverage cluster, in units of each feature's SD
 CELL = 10.0  # distance of a contaminated cell from its feature's mean, in SDs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -14,49 +13,27 @@ Behaviour = Callable[["Handler", bytes], None]
 
 
 def whole(handler: Handler, content: bytes) -> None:
-    """The file, or the part that a Range asks for."""
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-    start = int(asked.group(1)) if asked else 0
-    if start and start >= len(content):
-        handler.begin(416, {"Content-Range": f"bytes */{len(content)}", "Content-Length": "0"})
-        return
-    headers = {"Content-Length": str(len(content) - start)}
-    if start:
-        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.begin(206 if start else 200, headers)
-    handler.wfile.write(content[start:])
+    """The file."""
+    handler.begin(200, {"Content-Length": str(len(content))})
+    handler.wfile.write(content)
+
+
+def called_compressed(handler: Handler, content: bytes) -> None:
+    """The file, a .gz one, as if its compression were the transfer's."""
+    handler.begin(200, {"Content-Length": str(len(content)), "Content-Encoding": "gzip"})
+    handler.wfile.write(content)
 
 
 def cut(handler: Handler, content: bytes) -> None:
-    """Promises all that is left, sends half of it and hangs up."""
-    asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-    start = int(asked.group(1)) if asked else 0
-    headers = {"Content-Length": str(len(content) - start)}
-    if start:
-        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-    handler.begin(206 if start else 200, headers)
-    handler.wfile.write(content[start : start + (len(content) - start) // 2])
+    """Promises all, sends half of it and hangs up."""
+    handler.begin(200, {"Content-Length": str(len(content))})
+    handler.wfile.write(content[: len(content) // 2])
 
 
 def cut_without_length(handler: Handler, content: bytes) -> None:
     """Sends half and closes, never having said how much there is."""
     handler.begin(200, {})
     handler.wfile.write(content[: len(content) // 2])
-
-
-def no_range(handler: Handler, content: bytes) -> None:
-    """The whole file, whatever part was asked for."""
-    handler.begin(200, {"Content-Length": str(len(content))})
-    handler.wfile.write(content)
-
-
-def misplaced_range(handler: Handler, content: bytes) -> None:
-    """Answers a Range with another part than the one asked for."""
-    if "Range" not in handler.headers:
-        return whole(handler, content)
-    handler.begin(206, {"Content-Range": f"bytes 0-9/{len(content)}", "Content-Length": "10"})
-    handler.wfile.write(content[:10])
-    return None
 
 
 def truncated(handler: Handler, content: bytes) -> None:
@@ -109,19 +86,11 @@ class Resource:
     behaviours: list[Behaviour]
 
 
-@dataclass
-class Request:
-    """What a client asked for."""
-
-    path: str
-    range: str | None
-
-
 class Handler(BaseHTTPRequestHandler):
     server: FaultServer
 
     def do_GET(self) -> None:
-        self.server.requests.append(Request(self.path, self.headers.get("Range")))
+        self.server.requests.append(self.path)
         resource = self.server.resources.get(self.path)
         if resource is None:
             return self.begin(404, {"Content-Length": "0"})
@@ -149,7 +118,7 @@ class FaultServer(ThreadingHTTPServer):
     """Use as a context manager: `with FaultServer() as server: url = server.serve("/file", b"...", cut, whole)`."""
 
     resources: dict[str, Resource] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import gzip
 import hashlib
 import io
 import os
@@ -19,11 +19,10 @@ import pytest
 
 from faults.fault_server import (
     FaultServer,
+    called_compressed,
     cut,
     cut_without_length,
     longer,
-    misplaced_range,
-    no_range,
     redirect,
     silent,
     slow,
@@ -33,20 +32,19 @@ from faults.fault_server import (
     whole,
     wrong,
 )
-from l2audit.data import transfer as transfer_module
-from l2audit.data.download import fetch
-from l2audit.data.remote import RemoteFile, mirrored
-from l2audit.data.transfer import Patience
+from l2audit.data import raw as raw_module
+from l2audit.data.raw import RemoteFile, download, mirrored, require_files
 from l2audit.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 CONTENT = np.random.Generator(np.random.PCG64(1)).bytes(300_000)
-QUICK = Patience(rounds=3, pause=0.01, connect=2, read=0.5)
 
 
 @pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def near_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(raw_module, "PAUSE", 0.01)
+    monkeypatch.setattr(raw_module, "TIMEOUTS", (2, 0.5))
 
 
 @pytest.fixture
@@ -59,9 +57,9 @@ def remote(url: str, *mirrors: str, content: bytes = CONTENT, size: bool = True)
     return RemoteFile(url, hashlib.sha256(content).hexdigest(), len(content) if size else None, mirrors)
 
 
-def get(file: RemoteFile, folder: Path, patience: Patience = QUICK) -> bytes:
-    (path,) = fetch([file], folder, patience=patience)
-    return path.read_bytes()
+def get(file: RemoteFile, folder: Path) -> bytes:
+    folder.mkdir(exist_ok=True)
+    return download(file, folder, "some_dataset").read_bytes()
 
 
 def visible(folder: Path) -> list[str]:
@@ -79,11 +77,9 @@ def partials(folder: Path) -> list[Path]:
     ("behaviours", "requests"),
     [
         pytest.param([whole], 1, id="no fault"),
-        pytest.param([cut, whole], 2, id="cut in mid-file, resumed"),
+        pytest.param([cut, whole], 2, id="cut in mid-file"),
         pytest.param([cut, cut, whole], 3, id="cut twice"),
-        pytest.param([cut, no_range], 2, id="cut, then a server without ranges"),
-        pytest.param([cut, misplaced_range], 3, id="cut, then another part than asked for"),
-        pytest.param([cut, status(416), whole], 3, id="cut, then range refused"),
+        pytest.param([cut_without_length, whole], 2, id="cut, its size never told"),
         pytest.param([status(503), whole], 2, id="503 then 200"),
         pytest.param([status(429), status(500), whole], 3, id="429, 500, then 200"),
         pytest.param([silent, whole], 2, id="no answer, then 200"),
@@ -98,11 +94,6 @@ def test_a_fault_that_passes_is_got_over(
     assert partials(tmp_path) == []
 
 
-def test_a_resumed_file_asks_for_the_missing_bytes_only(server: FaultServer, tmp_path: Path) -> None:
-    get(remote(server.serve("/a.bin", CONTENT, cut, whole)), tmp_path)
-    assert [request.range for request in server.requests] == [None, f"bytes={len(CONTENT) // 2}-"]
-
-
 def test_a_cut_of_a_file_of_unknown_size_is_noticed_by_its_hash(server: FaultServer, tmp_path: Path) -> None:
     good = server.serve("/b/a.bin", CONTENT)
     file = remote(server.serve("/a.bin", CONTENT, cut_without_length), good, size=False)
@@ -112,6 +103,11 @@ def test_a_cut_of_a_file_of_unknown_size_is_noticed_by_its_hash(server: FaultSer
 def test_a_redirect_is_followed(server: FaultServer, tmp_path: Path) -> None:
     server.serve("/elsewhere", CONTENT, cut, whole)
     assert get(remote(server.serve("/a.bin", b"", redirect("/elsewhere"))), tmp_path) == CONTENT
+
+
+def test_a_compressed_file_is_kept_as_it_was_sent(server: FaultServer, tmp_path: Path) -> None:
+    packed = gzip.compress(CONTENT)
+    assert get(remote(server.serve("/a.gz", packed, called_compressed), content=packed), tmp_path) == packed
 
 
 @pytest.mark.parametrize(
@@ -131,39 +127,6 @@ def test_the_next_address_is_tried(server: FaultServer, tmp_path: Path, first: C
     assert visible(tmp_path) == ["a.bin"]
 
 
-def test_another_address_resumes_what_the_first_began(server: FaultServer, tmp_path: Path) -> None:
-    second = server.serve("/mirror/a.bin", CONTENT)
-    get(remote(server.serve("/a.bin", CONTENT, cut), second), tmp_path)
-    assert [(r.path, r.range) for r in server.requests] == [
-        ("/a.bin", None),
-        ("/mirror/a.bin", f"bytes={len(CONTENT) // 2}-"),
-    ]
-
-
-def test_wrong_bytes_in_the_partial_file_restart_it_from_zero_once(server: FaultServer, tmp_path: Path) -> None:
-    file = remote(server.serve("/a.bin", CONTENT))
-    (tmp_path / f".a.bin.{file.sha256[:12]}.part").write_bytes(b"x" * 1000)
-    assert get(file, tmp_path) == CONTENT
-    assert [request.range for request in server.requests] == ["bytes=1000-", None]
-
-
-@pytest.mark.parametrize("size", [len(CONTENT), len(CONTENT) + 5])
-def test_a_partial_file_as_large_as_the_whole_but_wrong_is_thrown_away(
-    server: FaultServer, tmp_path: Path, size: int
-) -> None:
-    file = remote(server.serve("/a.bin", CONTENT))
-    (tmp_path / f".a.bin.{file.sha256[:12]}.part").write_bytes(b"x" * size)
-    assert get(file, tmp_path) == CONTENT
-    assert [request.range for request in server.requests] == [None]
-
-
-def test_a_complete_partial_file_is_published_without_the_network(server: FaultServer, tmp_path: Path) -> None:
-    file = remote(server.serve("/a.bin", CONTENT, status(404)))
-    (tmp_path / f".a.bin.{file.sha256[:12]}.part").write_bytes(CONTENT)
-    assert get(file, tmp_path) == CONTENT
-    assert server.requests == []
-
-
 def test_what_is_there_is_not_fetched_again_and_what_was_altered_is(server: FaultServer, tmp_path: Path) -> None:
     file = remote(server.serve("/a.bin", CONTENT))
     get(file, tmp_path)
@@ -181,11 +144,11 @@ def test_what_is_there_is_not_fetched_again_and_what_was_altered_is(server: Faul
     ("behaviour", "told", "requests"),
     [
         pytest.param(status(404), "answered 404", 1, id="404"),
-        pytest.param(status(503), "answered 503", 3, id="503 for ever"),
+        pytest.param(status(503), "answered 503", 4, id="503 for ever"),
         pytest.param(wrong, "sent other bytes", 1, id="wrong bytes"),
-        pytest.param(truncated, f"holds {len(CONTENT) // 3} bytes, not {len(CONTENT)}", 1, id="truncated"),
-        pytest.param(longer, f"sent more than {len(CONTENT)} bytes", 1, id="too many bytes"),
-        pytest.param(silent, "no answer in time", 3, id="no answer"),
+        pytest.param(truncated, f"sent {len(CONTENT) // 3} of {len(CONTENT)} bytes", 4, id="truncated"),
+        pytest.param(longer, f"sent other bytes ({len(CONTENT) + 6} bytes", 1, id="too many bytes"),
+        pytest.param(silent, "no answer in time", 4, id="no answer"),
     ],
 )
 def test_a_fault_that_stays_is_told(
@@ -195,7 +158,7 @@ def test_a_fault_that_stays_is_told(
     with pytest.raises(UserError) as caught:
         get(file, tmp_path)
     message = str(caught.value)
-    for part in (told, file.url, file.sha256, str(tmp_path / "a.bin"), "L2AUDIT_MIRROR"):
+    for part in ("some_dataset", told, file.url, file.sha256, str(tmp_path / "a.bin"), "L2AUDIT_MIRROR"):
         assert part in message
     assert " at 0x" not in message
     assert len(server.requests) == requests
@@ -233,44 +196,8 @@ def test_every_address_is_told_with_its_own_reason(server: FaultServer, tmp_path
     assert f"{second}: sent other bytes" in str(caught.value)
 
 
-def test_a_disk_that_fills_ends_in_a_message_and_is_resumed(
-    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = remote(server.serve("/a.bin", CONTENT))
-    with monkeypatch.context() as patch:
-        patch.setattr(transfer_module, "_copy", _full_after(100_000))
-        with pytest.raises(UserError, match="disk is full") as caught:
-            get(file, tmp_path)
-    assert str(tmp_path) in str(caught.value)
-    assert visible(tmp_path) == []
-    assert get(file, tmp_path) == CONTENT
-    assert server.requests[-1].range == "bytes=100000-"
-
-
-def _full_after(count: int) -> Callable[..., None]:
-    def copy(response, sink, *rest) -> None:  # type: ignore[no-untyped-def]
-        sink.write(response.raw.read(count))
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    return copy
-
-
-def test_a_disk_too_small_is_told_before_a_byte_is_received(
-    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = os.statvfs(tmp_path)
-    monkeypatch.setattr(os, "statvfs", lambda path: _Statistics(real.f_blocks, 1, 4096))
-    with pytest.raises(UserError, match=f"{len(CONTENT)} more bytes are needed"):
-        get(remote(server.serve("/a.bin", CONTENT)), tmp_path)
-
-
-class _Statistics:
-    def __init__(self, blocks: int, available: int, size: int) -> None:
-        self.f_blocks, self.f_bavail, self.f_frsize = blocks, available, size
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system to fill")
-def test_a_real_disk_that_fills(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills(server: FaultServer, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
@@ -279,12 +206,31 @@ def test_a_real_disk_that_fills(server: FaultServer, tmp_path: Path, monkeypatch
     if mounted.returncode:
         pytest.skip("mounting a small file system is not allowed here")
     try:
-        monkeypatch.setattr(transfer_module, "_refuse_full_disk", lambda path, needed: None)
         with pytest.raises(UserError, match="disk is full"):
             get(remote(server.serve("/a.bin", CONTENT)), small)
-        assert visible(small) == []
+        assert (visible(small), partials(small)) == ([], [])
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_a_password_in_an_address_is_used_and_never_told(
+    server: FaultServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = remote(server.serve("/a.bin", CONTENT, status(404)).replace("://", "://someone:secret@"))
+    with caplog.at_level("INFO"), pytest.raises(UserError, match=f"{server.base}/a.bin: answered 404") as caught:
+        get(file, tmp_path)
+    with pytest.raises(UserError, match=f"from {server.base}/a.bin") as offline:
+        require_files([file], tmp_path)
+    assert "secret" not in str(caught.value) + str(offline.value) + caplog.text
+
+
+@pytest.mark.parametrize("address", ["http:///a.bin", "gopher://h/a.bin"])
+def test_an_address_that_is_none_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(raw_module.time, "sleep", None)
+    with pytest.raises(UserError, match="cannot be downloaded"):
+        get(RemoteFile(address, "0" * 64, kept_as="a.bin"), tmp_path)
 
 
 # ------------------------------------------------------------------------------- kills and company
@@ -292,9 +238,8 @@ def test_a_real_disk_that_fills(server: FaultServer, tmp_path: Path, monkeypatch
 CHILD = """
 import sys
 from pathlib import Path
-from l2audit.data.download import fetch
-from l2audit.data.remote import RemoteFile
-fetch([RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3]))], Path(sys.argv[4]))
+from l2audit.data.raw import RemoteFile, download
+download(RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3])), Path(sys.argv[4]), "some_dataset")
 """
 
 
@@ -304,7 +249,7 @@ def child(file: RemoteFile, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
 
 
-def test_a_killed_download_is_resumed_by_the_next_run(server: FaultServer, tmp_path: Path) -> None:
+def test_a_killed_download_leaves_nothing_that_counts(server: FaultServer, tmp_path: Path) -> None:
     file = remote(server.serve("/a.bin", CONTENT, slow, whole))
     with child(file, tmp_path) as process:
         wait_until(lambda: any(path.stat().st_size >= len(CONTENT) // 4 for path in partials(tmp_path)))
@@ -312,10 +257,7 @@ def test_a_killed_download_is_resumed_by_the_next_run(server: FaultServer, tmp_p
     assert process.returncode == -signal.SIGKILL
     assert visible(tmp_path) == []
     assert get(file, tmp_path) == CONTENT
-    first, second = server.requests
-    assert first.range is None
-    assert second.range is not None
-    assert int(second.range.removeprefix("bytes=").removesuffix("-")) >= len(CONTENT) // 4
+    assert len(server.requests) == 2
 
 
 def test_two_workflows_at_once_download_a_file_once(server: FaultServer, tmp_path: Path) -> None:
@@ -348,7 +290,7 @@ def test_offline_names_every_missing_file_and_its_place(server: FaultServer, tmp
     (tmp_path / "here.bin").write_bytes(CONTENT)
     (tmp_path / "bad.bin").write_bytes(b"evil")
     with pytest.raises(UserError) as caught:
-        fetch([here, gone, bad], tmp_path, offline=True)
+        require_files([here, gone, bad], tmp_path)
     message = str(caught.value)
     for part in (f"{tmp_path}/gone.bin: 4 bytes, SHA-256 {gone.sha256}, from {gone.url}", "bad.bin (there with other"):
         assert part in message
@@ -356,20 +298,21 @@ def test_offline_names_every_missing_file_and_its_place(server: FaultServer, tmp
     assert "2 of 3 files" in message
     (tmp_path / "gone.bin").write_bytes(b"gone")
     (tmp_path / "bad.bin").write_bytes(b"good")
-    assert len(fetch([here, gone, bad], tmp_path, offline=True)) == 3
+    require_files([here, gone, bad], tmp_path)
     assert server.requests == []
 
 
 def test_the_mirror_rewrites_every_address(server: FaultServer, tmp_path: Path) -> None:
     server.serve("/base/example.org/data/a.bin", CONTENT)
     file = remote("https://example.com/data/a.bin", "https://example.org/data/a.bin")
-    (path,) = fetch([file], tmp_path, mirror=f"{server.base}/base/", patience=QUICK)
+    path = download(file, tmp_path, "some_dataset", mirror=f"{server.base}/base/")
     assert path.read_bytes() == CONTENT
-    assert [r.path for r in server.requests] == ["/base/example.com/data/a.bin", "/base/example.org/data/a.bin"]
+    assert server.requests == ["/base/example.com/data/a.bin", "/base/example.org/data/a.bin"]
 
 
 def test_mirrored_keeps_host_path_and_query() -> None:
     assert mirrored("https://h.org/a/b?c=d", "https://m.net/x/") == "https://m.net/x/h.org/a/b?c=d"
+    assert mirrored("https://someone:secret@h.org/a", "https://m.net") == "https://m.net/h.org/a"
     assert mirrored("https://h.org/a", None) == "https://h.org/a"
     with pytest.raises(UserError, match="L2AUDIT_MIRROR"):
         mirrored("https://h.org/a", "/mnt/mirror")

@@ -13,7 +13,7 @@ import yaml
 
 import loopback
 from faults.fault_server import Behaviour, FaultServer, cut, silent, status, whole, wrong
-from l2audit.data import openml
+from l2audit.data import sources
 from l2audit.data.download import download_dataset
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(loopback.unavailable(ZOO) is not None, reason=lo
 def near_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("sklearn.datasets._openml.time", SimpleNamespace(sleep=lambda seconds: None))
-    monkeypatch.setattr(openml, "SILENCE", 0.5)
+    monkeypatch.setattr(sources, "SILENCE", 0.5)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_the_table_is_the_one_that_is_pinned(server: FaultServer, tmp_path: Path
     assert sha256_of(tmp_path / "table.csv") == ZOO["sha256"]
     assert "https://www.openml.org/d/62" in manifest.read_text()
     assert visible(tmp_path) == ["manifest.json", "table.csv"]
-    assert {request.path.partition("/")[2].partition("/")[0] for request in server.requests} == {"www.openml.org"}
+    assert {path.partition("/")[2].partition("/")[0] for path in server.requests} == {"www.openml.org"}
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from l2audit.data.containers import containers, parts_of
 from l2audit.data.entries import read_entry
-from l2audit.data.readers import read_raw
+from l2audit.data.readers import parts_of, read_raw
 from l2audit.errors import UserError
 from xls_example import workbook
 
@@ -125,12 +124,6 @@ ZIPPED, TARRED = archive("zip", {"t": CSV}), archive("w:gz", {"t": CSV})
 def test_what_is_broken_is_told(tmp_path: Path, content: bytes, more: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         read(tmp_path, content, **more)
-
-
-def test_nothing_is_taken_for_two_containers(tmp_path: Path) -> None:
-    for content in (ZIPPED, TARRED, archive("w", {"t": CSV})):
-        assert sum(containers[name].recognises(content) for name in containers) == 1
-    assert not any(containers[name].recognises(CSV) for name in containers)
 
 
 def test_a_folder_in_a_tar_is_no_member(tmp_path: Path) -> None:

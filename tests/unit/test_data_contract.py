@@ -26,7 +26,7 @@ import loopback
 from l2audit.data.arrays import Prepared, save_prepared
 from l2audit.data.clean import transforms
 from l2audit.data.download import download_dataset, sources
-from l2audit.data.entries import ROLES, SOURCE_KINDS, TASKS, read_entry
+from l2audit.data.entries import read_entry
 from l2audit.data.prepare import condition_number, load_prepared, prepare_dataset
 from l2audit.data.readers import readers
 from l2audit.data.split import Sizes, sizes_for, split
@@ -78,7 +78,7 @@ def test_the_card_is_complete_and_true(name: str, made: Workshop) -> None:
     for key in ("name", "description", "source", "licence", "citation", "missing"):
         assert isinstance(card[key], str)
         assert card[key].strip()
-    assert card["role"] in ROLES
+    assert card["role"] in ("study", "control")
     assert card["prepared_sha256"] == sha256_of(npz)
     for file, sha256 in card["raw_sha256"].items():
         assert sha256_of(made.folder / "raw" / name / file) == sha256
@@ -122,7 +122,7 @@ def test_the_split_fits_and_every_class_is_in_every_part(name: str, made: Worksh
 def test_the_default_study_has_its_datasets(made: Workshop) -> None:
     names = DEFAULT["datasets"]
     assert {ENTRIES[name]["source"].partition(":")[0] for name in names} == {"bundled", "synthetic"}  # no download
-    for task in TASKS:
+    for task in ("classification", "regression"):
         assert sum(ENTRIES[name]["task"] == task for name in names) >= 10
     assert sum(made[name][1]["collinear"] for name in names) >= 10
     assert sum(made[name][1]["condition_number"] > 40 for name in names) >= 10  # not by a hair
@@ -134,7 +134,7 @@ def test_the_full_study_has_its_datasets() -> None:
     assert len(names) >= 28
     assert names > set(DEFAULT["datasets"])
     assert FULL["controls"]["datasets"] == DEFAULT["controls"]["datasets"]
-    for task in TASKS:
+    for task in ("classification", "regression"):
         assert sum(ENTRIES[name]["task"] == task for name in names) >= 12
     assert names >= {
         *("mnist", "fashion_mnist", "california", "california_above_median", "spambase", "ionosphere", "sonar"),
@@ -212,7 +212,8 @@ def test_the_schema_knows_what_the_code_knows() -> None:
     assert set(properties) == set(read_entry("x", ENTRIES["hastie"]).__dataclass_fields__) - {"name"}
     assert sorted(properties["reader"]["enum"]) == readers.names()
     assert sorted(properties["target_transform"]["enum"]) == transforms.names()
-    assert sources.names() == sorted(SOURCE_KINDS)
+    for kind in sources:
+        assert kind in properties["source"]["pattern"]
     assert all("description" in declared for declared in properties.values() if "$ref" not in declared)
 
 
@@ -223,14 +224,9 @@ def test_the_schema_knows_what_the_code_knows() -> None:
         {"task": "ranking"},
         {"source": "ftp:x"},
         {"parameters": {"rows": "1e3"}},
-        {"image": [8, 8]},
-        {"pixel_maximum": 16},
-        {"files": [{"url": "https://h/x", "sha256": "0" * 64}]},
         {"source": "https"},
         {"source": "openml:62"},
         {"source": "openml:iris", "sha256": "0" * 64},
-        {"sha256": "0" * 64},
-        {"threshold": 3},
         {"target_transform": "above"},
         {"missing": "median"},
         {"facts": {"row": 3}},

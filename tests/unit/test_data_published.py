@@ -11,9 +11,9 @@ import yaml
 from tools import tables
 
 import loopback
-from l2audit.data.bundled import loaders
 from l2audit.data.entries import read_entry
 from l2audit.data.readers import read_raw
+from l2audit.data.sources import loaders
 from workshop import ENTRIES, Workshop
 
 STUDIES = [

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import yaml
 
-from l2audit.data.containers import Part
-from l2audit.data.download import download_dataset, local_path, network_settings
+from l2audit.config.reader import read
+from l2audit.config.schema import schema_faults
+from l2audit.data.download import download_dataset, network_settings
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
-from l2audit.data.readers import parse_idx
-from l2audit.data.remote import missing_files
+from l2audit.data.raw import require_files
+from l2audit.data.readers import Part, parse_idx
 from l2audit.errors import UserError
+from l2audit.pipeline.feasible import source_faults
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 BASICS = {"licence": "mine", "citation": "me", "description": "A test."}
@@ -150,34 +152,54 @@ def test_a_wrong_table_is_told_with_its_key(
 
 SHA = "0" * 64
 BAD_ENTRIES: list[tuple[str, dict[str, Any], str]] = [
-    ("Bad-Name", {}, "is no dataset name"),
-    ("mine", {"sorce": "x"}, "did you mean 'source'"),
-    ("mine", {"licence": ""}, "the key 'licence' is absent"),
-    ("mine", {"task": "ranking"}, "'ranking' is no task"),
-    ("mine", {"missing": "median"}, "'median' is no missing"),
-    ("mine", {"source": "ftp:x"}, "'ftp:x' is no source"),
-    ("mine", {"source": "file:"}, "names nothing after the colon"),
-    ("mine", {"source": "https"}, "`source: https` has no files"),
-    ("mine", {"files": [{"url": "https://h/x", "sha256": SHA}]}, "'files' means nothing for `source: file:x.csv`"),
-    ("mine", {"source": "https", "files": [{"url": "https://h/x"}]}, "needs its SHA-256"),
-    ("mine", {"source": "https", "files": [{"url": "/x", "sha256": SHA}]}, "is no web address"),
-    ("mine", {"source": "https", "files": [{"url": "https://h/", "sha256": SHA}]}, "two files would have one name"),
-    ("mine", {"parameters": {"rows": 3}}, "'parameters' means nothing .* only for synthetic"),
+    ("Bad-Name", {}, "is not of the right form (fix: this key is: A dataset's name, of small letters"),
+    ("mine", {"sorce": "x"}, "sorce: unknown key (fix: did you mean 'source'?"),
+    ("mine", {"licence": ""}, "licence: is empty"),
+    ("mine", {"task": "ranking"}, "task: unknown value 'ranking'"),
+    ("mine", {"missing": "median"}, "missing: unknown value 'median'"),
+    ("mine", {"source": "ftp:x"}, "source: 'ftp:x' (text) is not of the right form (fix: this key is: Where the data"),
+    ("mine", {"source": "file:"}, "source: 'file:' (text) is not of the right form"),
+    ("mine", {"source": "https"}, "files: this key is missing (fix: add `files:`"),
+    ("mine", {"files": [{"url": "https://h/x", "sha256": SHA}]}, "files: the key 'files' means nothing for"),
+    ("mine", {"source": "https", "files": [{"url": "https://h/x"}]}, "sha256: this key is missing (fix: add `sha256:`"),
+    ("mine", {"source": "https", "files": [{"url": "/x", "sha256": SHA}]}, "url: '/x' (text) is not of the right form"),
+    ("mine", {"source": "https", "files": [{"url": "http://[/x", "sha256": SHA}]}, "is not of the right form"),
+    ("mine", {"source": "https", "files": [{"url": "https://h/", "sha256": SHA}]}, "is not of the right form"),
+    ("mine", {"source": "https", "files": [{"url": "https://h/?x", "sha256": SHA}]}, "two files would have one name"),
+    ("mine", {"parameters": {"rows": 3}}, "'parameters' means nothing for `source: file:x.csv`, only for synthetic"),
     ("mine", {"source": "synthetic:hastie", "members": ["a"]}, "'members' means nothing"),
-    ("mine", {"sha256": SHA}, "'sha256' means nothing"),
-    ("mine", {"source": "openml:62"}, "needs its number and the SHA-256 of its table"),
-    ("mine", {"source": "openml:zoo", "sha256": SHA}, "needs its number"),
-    ("mine", {"target_transform": "above"}, "a threshold belong together"),
-    ("mine", {"threshold": 3}, "a threshold belong together"),
-    ("mine", {"image": [8, 8]}, "both its shape and its brightest value"),
+    ("mine", {"sha256": SHA}, "sha256: the key 'sha256' means nothing for"),
+    ("mine", {"source": "openml:62"}, "sha256: this key is missing"),
+    ("mine", {"source": "openml:zoo", "sha256": SHA}, "source: 'openml:zoo' (text) is not of the right form"),
+    ("mine", {"target_transform": "above"}, "threshold: this key is missing"),
+    ("mine", {"threshold": 3}, "threshold: a threshold is for"),
+    ("mine", {"image": [8, 8]}, "image: an image needs both its shape and its brightest value"),
+    ("mine", {"pixel_maximum": 16}, "pixel_maximum: an image needs both"),
 ]
 
 
 @pytest.mark.parametrize(("name", "change", "told"), BAD_ENTRIES)
-def test_a_wrong_entry_is_told(name: str, change: dict[str, Any], told: str) -> None:
+def test_a_wrong_entry_is_told(tmp_path: Path, name: str, change: dict[str, Any], told: str) -> None:
+    path = tmp_path / "datasets.yaml"
+    path.write_text(yaml.safe_dump({name: BASICS | {"source": "file:x.csv", "task": "regression"} | change}))
+    document = read(path)
+    faults = [str(fault) for fault in schema_faults(document, "datasets") or source_faults(document, [name])]
+    assert any(told in fault for fault in faults), faults
+    assert all(f"{path}:" in fault and name in fault and "(fix: " in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sorce": "x"}, "unexpected keyword argument 'sorce'"),
+        ({"files": [{"url": "https://h/x"}]}, "'sha256'"),
+        ({"drop": 3}, "does not fit the schema"),
+    ],
+)
+def test_an_entry_that_no_schema_has_seen_is_told_too(change: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told) as caught:
-        read_entry(name, BASICS | {"source": "file:x.csv", "task": "regression"} | change)
-    assert f"config/datasets.yaml: {name}" in str(caught.value)
+        read_entry("mine", BASICS | {"source": "file:x.csv", "task": "regression"} | change)
+    assert "config/datasets.yaml: mine" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -221,10 +243,5 @@ def test_a_network_setting_that_is_neither_yes_nor_no_is_told() -> None:
 
 def test_missing_files_are_listed_before_anything_runs(tmp_path: Path) -> None:
     entry = read_entry("abalone", examples()["abalone"])
-    (line,) = missing_files(entry.files, tmp_path)
-    assert line.startswith(f"{tmp_path}/abalone.data: 191873 bytes, SHA-256 de37cdcd")
-
-
-def test_local_path_is_that_of_a_file_source_alone() -> None:
-    assert local_path({"source": "file:a/b.csv"}) == "a/b.csv"
-    assert local_path({"source": "bundled:sklearn/iris"}) is None
+    with pytest.raises(UserError, match=f"{tmp_path}/abalone.data: 191873 bytes, SHA-256 de37cdcd"):
+        require_files(entry.files, tmp_path)

@@ -11,7 +11,7 @@ from l2audit.models.architectures import Architecture, Network
 from l2audit.models.losses import LOSSES, Loss
 from l2audit.models.optimizers import Adam
 from l2audit.models.penalties import Penalty
-from l2audit.models.problem import Recipe
+from l2audit.models.recipe import Recipe
 from l2audit.networks.program import objective, program, tensors
 from l2audit.runs.engines import fit
 from made_up import problem
@@ -28,8 +28,8 @@ def network_of(architecture: Architecture) -> Network:
     return architecture.network(16, 1, (4, 4) if architecture is CONV else None)
 
 
-def recipe(network: Network) -> Recipe:
-    return Recipe(network, "squared", L2, "adam", Schedule(0.1, 1, 8))
+def of_l2(network: Network) -> Recipe:
+    return Recipe(network, "squared", L2, "adam", Schedule(0.01, 10, 4))
 
 
 def parameters(network: Network, models: int) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_gradient_of_the_penalty_is_beta_w_on_kernels_and_zero_on_biases(archite
     for strength in (beta, 0.0):
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            value = objective(recipe(network), tensors(network, flat), *rows, tf.constant(strength))
+            value = objective(of_l2(network), tensors(network, flat), *rows, tf.constant(strength))
         gradients.append(tape.gradient(value, flat).numpy())
     assert network.kernel_size < len(flat)
     expected = np.where(np.arange(len(flat)) < network.kernel_size, np.float32(beta) * flat.numpy(), 0)
@@ -58,7 +58,7 @@ def test_the_objective_is_the_mean_loss_and_beta_times_half_the_squares() -> Non
     flat, rng = parameters(network, 3), np.random.default_rng(1)
     x, y = rng.normal(size=(3, 7, 16)).astype(np.float32), rng.normal(size=(3, 7)).astype(np.float32)
     beta = np.array([0, 0.1, 2], np.float32)
-    obtained = objective(recipe(network), tensors(network, tf.constant(flat)), *map(tf.constant, (x, y, beta)))
+    obtained = objective(of_l2(network), tensors(network, tf.constant(flat)), *map(tf.constant, (x, y, beta)))
     for m in range(3):
         (kernels, biases), hidden = network.unpack(flat[m : m + 1].astype(np.float64)), x[m]
         for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):

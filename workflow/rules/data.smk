@@ -1,5 +1,5 @@
 # Data are shared by all studies: one entry of config/datasets.yaml at a time, so that editing one redoes that one only.
-# Retries, resuming and mirrors are in l2audit.data.transfer: a fault that trying again does not cure is told once.
+# Retries and mirrors are in l2audit.data.raw: a fault that trying again does not cure is told once.
 
 
 rule download:

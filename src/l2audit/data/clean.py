@@ -14,7 +14,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from l2audit.data.entries import Entry
-from l2audit.registry import Registry, UnknownName
+from l2audit.registry import Registry
 
 MINIMUM_ROWS = 20
 MINIMUM_CLASS_ROWS = 4
@@ -134,10 +134,7 @@ def _without_missing(table: pd.DataFrame, entry: Entry) -> tuple[pd.DataFrame, s
 
 
 def _transformed(y: pd.Series, entry: Entry) -> pd.Series:
-    try:
-        transform = transforms[entry.target_transform]
-    except UnknownName as error:
-        raise entry.fault(str(error), key="target_transform", fix="use one of the known names") from None
+    transform = entry.known(transforms, entry.target_transform, "target_transform")
     if transform is not identity and not is_numeric_dtype(y):
         raise entry.fault(f"the target '{entry.target}' is text", key="target_transform", fix="transform numbers only")
     return transform(y, entry)

@@ -19,9 +19,9 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from l2audit.data.containers import parts_of
 from l2audit.data.entries import Entry, read_entry
-from l2audit.data.manifest import listed_files, path_of
+from l2audit.data.raw import listed_files
+from l2audit.data.readers import parts_of
 from l2audit.files import write_text
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
@@ -57,18 +57,17 @@ PLAIN = "text/plain"
 
 
 def write_croissant(
-    name: str, declared: Mapping[str, Any], raw: str | Path, card: Mapping[str, Any], out: str | Path
+    name: str, declared: Mapping[str, Any], manifest: str | Path, card: Mapping[str, Any], out: str | Path
 ) -> None:
     """Write the Croissant description of dataset `name` to `out`; equal data give equal bytes.
 
-    `raw`: the folder that `download_dataset` filled, or the manifest in it; `card`: the data card that
-    `prepare_dataset` made of it.
+    `manifest`: what `download_dataset` wrote; `card`: the data card that `prepare_dataset` made of it.
     """
     entry = read_entry(name, declared)
-    files = listed_files(Path(raw), entry)
+    files = listed_files(Path(manifest), name)
     columns = None
     if _names_its_columns(entry, files):
-        columns = columns_in_file(path_of(Path(raw)).parent / files[0]["name"], entry)
+        columns = columns_in_file(Path(manifest).parent / files[0]["name"], entry)
     described = croissant(entry, card, files, columns)
     write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -112,7 +111,7 @@ def _reference(entry: Entry) -> str | None:
 
 
 def unique_ids(names: Iterable[str]) -> dict[str, str]:
-    """Name -> id: letters, digits and `_.-()` as they are, anything else as `_`, then a number if it is taken.
+    """Name -> id: letters, digits and `_.-()` stay, anything else becomes `_`; a number follows if the id is taken.
 
     A name that is its own id keeps it, whatever the others are and in whatever order they come.
     """

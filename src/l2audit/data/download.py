@@ -7,22 +7,19 @@ when it runs, so that a drawn dataset does not wait for scikit-learn, nor a down
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2audit.data.entries import Entry, local_file, read_entry
-from l2audit.data.manifest import write_manifest
-from l2audit.data.remote import RemoteFile, require_files
+from l2audit.data.raw import RemoteFile, download, require_files, write_manifest
 from l2audit.errors import UserError
 from l2audit.files import atomic
 from l2audit.registry import Registry
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from l2audit.data.transfer import Patience
 
 TABLE = "table.csv"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
@@ -67,14 +64,14 @@ def download_dataset(
 
 @sources.register("bundled")
 def _from_package(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.bundled import load_bundled, package_of
+    from l2audit.data.sources import loader_of, package_of
 
-    return Obtained([_write_table(load_bundled(entry), folder)], {}, package_of(entry))
+    return Obtained([_write_table(loader_of(entry)(), folder)], {}, package_of(entry))
 
 
 @sources.register("synthetic")
 def _from_generator(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.synthetic import generate
+    from l2audit.data.sources import generate
 
     return Obtained([_write_table(generate(entry), folder)], {})
 
@@ -89,48 +86,21 @@ def _from_disk(entry: Entry, folder: Path, network: Network) -> Obtained:
 
 @sources.register("https")
 def _from_web(entry: Entry, folder: Path, network: Network) -> Obtained:
-    files = fetch(entry.files, folder, network.mirror, network.offline)
+    if network.offline:
+        require_files(entry.files, folder)
+    files = [download(file, folder, entry.name, network.mirror) for file in entry.files]
     return Obtained(files, {file.name: file.public_url for file in entry.files})
 
 
 @sources.register("openml")
 def _from_openml(entry: Entry, folder: Path, network: Network) -> Obtained:
-    from l2audit.data.openml import fetch_table, page_of
+    from l2audit.data.sources import fetch_table, page_of
 
     table = RemoteFile(page_of(entry), str(entry.sha256), kept_as=TABLE)
     if network.offline:
         require_files([table], folder)
     fetch_table(entry, table, folder, network.mirror)
     return Obtained([folder / TABLE], {TABLE: table.url})
-
-
-def fetch(
-    files: Sequence[RemoteFile],
-    directory: str | Path,
-    mirror: str | None = None,
-    offline: bool = False,
-    patience: Patience | None = None,
-) -> list[Path]:
-    """`files` in `directory`, each with the right SHA-256, in the order given.
-
-    Offline, a missing or wrong file ends in one UserError that lists them all, with the place where each belongs.
-    """
-    folder = Path(directory)
-    if offline:
-        require_files(files, folder)
-        return [folder / file.name for file in files]
-    from l2audit.data import transfer
-
-    return [transfer.transfer(file, folder, mirror, patience or transfer.Patience()) for file in files]
-
-
-def local_path(declared: Mapping[str, Any]) -> str | None:
-    """The path in `source: file:PATH`, relative to the working directory; None for any other source.
-
-    The workflow makes it an input of the download rule, so that an edited file is read again.
-    """
-    kind, _, locator = str(declared.get("source", "")).partition(":")
-    return locator if kind == "file" else None
 
 
 def network_settings(environment: Mapping[str, str]) -> tuple[str | None, bool]:

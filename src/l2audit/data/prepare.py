@@ -12,7 +12,7 @@ import numpy as np
 from l2audit.data.arrays import Prepared, load_prepared, save_prepared
 from l2audit.data.clean import Clean, clean_table
 from l2audit.data.entries import Entry, read_entry
-from l2audit.data.manifest import verified_files
+from l2audit.data.raw import verified_files
 from l2audit.data.readers import read_raw
 from l2audit.files import sha256_of, write_text
 
@@ -24,15 +24,15 @@ SINGULAR = 1e16
 
 
 def prepare_dataset(
-    name: str, declared: Mapping[str, Any], raw: str | Path, out_npz: str | Path, out_card: str | Path
+    name: str, declared: Mapping[str, Any], manifest: str | Path, out_npz: str | Path, out_card: str | Path
 ) -> None:
     """Write the arrays of dataset `name` to `out_npz` and its data card to `out_card`.
 
-    `raw`: the folder that `download_dataset` filled, or the manifest in it; the SHA-256 of each file is checked again.
+    `manifest`: what `download_dataset` wrote; the SHA-256 of each file that it lists is checked again.
     UserError if the table cannot be used as declared, or does not show the published `facts` that the entry states.
     """
     entry = read_entry(name, declared)
-    files = verified_files(Path(raw), entry)
+    files = verified_files(Path(manifest), name)
     clean = clean_table(read_raw(list(files), entry), entry)
     card = describe(clean, entry)
     _check_facts(card, entry)

@@ -1,23 +1,108 @@
-"""The bytes of tables to one table.
+"""Raw files to one table: archives are opened, compression is undone, the bytes are read.
 
-A reader takes the parts of a dataset (`l2audit.data.containers`), in the order declared, and its entry, and returns a
-table that holds the features and the target column. Several parts of one table are joined row by row.
+Three layers, each chosen on its own. A container (zip, tar) gives members. Gzip gives the bytes inside a member. A
+reader turns the parts, in the order declared, into a table with the features and the target column. Containers and
+compression are recognised by their content, never by a file's name.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
+import tarfile
 import warnings
-from collections.abc import Callable
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from l2audit.data.containers import Part, parts_of
 from l2audit.data.entries import Entry
 from l2audit.errors import UserError
-from l2audit.registry import Registry, UnknownName
+from l2audit.registry import Registry
+
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
+_OFFICE = "[Content_Types].xml"  # an .xlsx file is a zip archive, but not a container of tables
+_BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table's worth of bytes, uncompressed, and the name to call it by when it is broken."""
+
+    name: str
+    content: bytes
+
+
+def parts_of(paths: list[Path], entry: Entry) -> list[Part]:
+    """The parts of a dataset's raw files in the order declared; of an archive, the `members` that the entry names.
+
+    UserError for an archive without `members`, for `members` without an archive, for a member that is not in it, and
+    for a file that is broken.
+    """
+    parts = []
+    for path in paths:
+        try:
+            parts += [Part(name, _uncompressed(content)) for name, content in _unpacked(path, entry)]
+        except _BROKEN as error:
+            raise UserError(
+                f"cannot be unpacked: {error}",
+                file=path,
+                key=f"{entry.name}.files",
+                fix="delete the file and download it again, or correct it at its source",
+            ) from error
+    return parts
+
+
+def _unpacked(path: Path, entry: Entry) -> Iterator[tuple[str, bytes]]:
+    content = path.read_bytes()
+    members = _members(content)
+    if members is None:
+        if entry.members:
+            raise entry.fault(f"'{path.name}' is no archive", key="members", fix="remove the key `members`")
+        yield str(path), content
+        return
+    fix = f"name under `members` which files to read; it holds {', '.join(list(members)[:20])}"
+    if not entry.members and _OFFICE not in members:
+        raise entry.fault(f"'{path.name}' is an archive", key="members", fix=fix)
+    if not entry.members:
+        yield str(path), content
+    for name in entry.members:
+        if name not in members:
+            raise entry.fault(f"'{path.name}' has no member '{name}'", key="members", fix=fix)
+        yield f"{path}: {name}", members[name]()
+
+
+def _members(content: bytes) -> dict[str, Callable[[], bytes]] | None:
+    """The files of a zip or tar archive by their names, each to be read when wanted; None: no archive.
+
+    A tar archive may be compressed. A truncated gzip stream is not taken for one; undoing it fails later.
+    """
+    if content.startswith(_ZIP):
+        zipped = zipfile.ZipFile(io.BytesIO(content))
+        return {item.filename: partial(zipped.read, item.filename) for item in zipped.infolist() if not item.is_dir()}
+    try:
+        tarred = tarfile.open(fileobj=io.BytesIO(content))  # noqa: SIM115 - its members are read later
+    except _BROKEN:
+        return None
+    return {item.name: partial(_extracted, tarred, item.name) for item in tarred if item.isfile()}
+
+
+def _extracted(archive: tarfile.TarFile, name: str) -> bytes:
+    stream = archive.extractfile(name)
+    if stream is None:
+        raise tarfile.TarError(f"'{name}' is no file")
+    return stream.read()
+
+
+def _uncompressed(content: bytes) -> bytes:
+    return gzip.decompress(content) if content.startswith(_GZIP) else content
+
 
 Read = Callable[[list[Part], Entry], pd.DataFrame]
 ReadOne = Callable[[io.BytesIO, Entry], pd.DataFrame]
@@ -30,11 +115,7 @@ _IDX_IMAGE_DIMENSIONS = 3
 
 def read_raw(paths: list[Path], entry: Entry) -> pd.DataFrame:
     """The table in the raw files of `entry`, by the reader that it declares; its target column is present."""
-    try:
-        read = readers[entry.reader]
-    except UnknownName as error:
-        raise entry.fault(str(error), key="reader", fix="use one of the known readers") from None
-    table = read(parts_of(paths, entry), entry)
+    table = entry.known(readers, entry.reader, "reader")(parts_of(paths, entry), entry)
     if entry.target not in table:
         raise entry.fault(
             f"the table has no column '{entry.target}'",
@@ -45,7 +126,7 @@ def read_raw(paths: list[Path], entry: Entry) -> pd.DataFrame:
 
 
 def joined(read: ReadOne, format_: str, fix: str) -> Read:
-    """A reader of any number of parts, made of one that reads a single part; a part that it cannot read is told."""
+    """A reader of any number of parts, made of one that reads a single part; UserError for one it cannot."""
 
     def read_all(parts: list[Part], entry: Entry) -> pd.DataFrame:
         tables = []

@@ -145,8 +145,8 @@ def mean_and_sd(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def median_and_mad(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Median and 1.4826 MAD of the columns of `X` (n, p), consistent for the SD of a normal distribution.
 
-    Where more than half of a column's values are equal the MAD is 0 and its SD is taken instead, as for the scale of a
-    target: a rare indicator would otherwise be blown up, or the column lost. 1 for a column that does not vary.
+    Where more than half of a column's values are equal the MAD is 0. Its SD is taken instead, as for the scale of a
+    target. Otherwise a rare indicator would be blown up, or the column lost. 1 for a column that does not vary.
     Huber (1981) Robust Statistics, section 5.1.
     """
     median = np.median(X, axis=0)

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from l2audit.models.problem import Array, Problem, Recipe
+from l2audit.models.problem import Array, Problem
+from l2audit.models.recipe import Recipe
 from l2audit.networks.batches import order
 from l2audit.networks.program import program
 
@@ -24,7 +25,7 @@ def train_one_by_one(problem: Problem, recipe: Recipe, steps: Array) -> Iterator
 
     steps: (M,), how many each model takes, at most the schedule's.
     """
-    rows = problem.X.shape[1]
+    rows, network = problem.X.shape[1], recipe.network
     run = program(recipe, rows, stacked=False)
     everything = tf.range(rows)
     each = zip(problem.data, problem.beta, problem.seed, steps, strict=True)

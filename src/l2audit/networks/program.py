@@ -17,7 +17,8 @@ import tensorflow as tf
 from l2audit.models.architectures import Network
 from l2audit.models.losses import LOSSES, residual_scale
 from l2audit.models.optimizers import OPTIMIZERS, cosine
-from l2audit.models.problem import VANISHED, Recipe
+from l2audit.models.problem import VANISHED
+from l2audit.models.recipe import Recipe
 from l2audit.networks.batches import window
 from l2audit.networks.pulls import PULLS, covered
 
@@ -56,7 +57,7 @@ def tensors(network: Network, flat: Tensor) -> list[Tensor]:
 
 
 def _turned(network: Network, parameters: Sequence[Tensor]) -> list[Tensor]:
-    """To and fro between kernels as they are told (input to output) and as layers compute with them."""
+    """Kernels between their two forms: input to output, and as layers compute with them."""
     return [
         tf.linalg.matrix_transpose(tensor) if one.turned else tensor
         for one, tensor in zip(network.parameters, parameters, strict=True)
@@ -133,22 +134,17 @@ def mean_loss(
 
 
 def objective(
-    recipe: Recipe,
-    parameters: Sequence[Tensor],
-    x: Tensor,
-    y: Tensor,
-    beta: Tensor,
-    scale: Tensor | None = None,
+    recipe: Recipe, parameters: Sequence[Tensor], x: Tensor, y: Tensor, beta: Tensor, scale: Tensor | None = None
 ) -> Tensor:
     """What is differentiated, for each model (...): mean(loss), plus beta * penalty where that has a gradient."""
-    pull, reached = PULLS[recipe.penalty.word], covered(recipe.network, recipe.penalty)
+    network, pull = recipe.network, PULLS[recipe.penalty.word]
     terms = [
         pull.term(tensor, axes_of(one.shape))
-        for tensor, one, reaches in zip(parameters, recipe.network.parameters, reached, strict=True)
+        for tensor, one, reaches in zip(parameters, network.parameters, covered(network, recipe.penalty), strict=True)
         if reaches
     ]
     terms = [term for term in terms if term is not None]
-    value = mean_loss(recipe.network, recipe.loss, parameters, x, y, scale)
+    value = mean_loss(network, recipe.loss, parameters, x, y, scale)
     return value + beta * tf.add_n(terms) if terms else value
 
 
@@ -269,7 +265,7 @@ class Training:
         self.recipe, self.network = recipe, recipe.network
         self.whole, self.beta, self.steps = whole, beta, steps
         self.optimizer, self.pull = OPTIMIZERS[recipe.optimizer], PULLS[recipe.penalty.word]
-        reached = covered(recipe.network, recipe.penalty)
+        reached = covered(self.network, recipe.penalty)
         self.forces = [force * float(reaches) for force, reaches in zip(self.each(beta), reached, strict=True)]
         self.axes = [axes_of(one.shape) for one in self.kernels(self.network.parameters)]
 

@@ -1,8 +1,8 @@
 """Networks as one program: a chunk of models along a leading axis, compiled by XLA.
 
-A run's numbers are the same to the last bit whatever is trained beside it, because it is always part of the same
-program. For that, all chunks of a network have the same number of models: the last one is padded with copies. A chunk
-has at least two, because a program compiled for a single model takes other kernels.
+Every chunk of a network has the same number of models, at least two; the last chunk is padded with copies. So a run is
+always part of the same program, and its numbers are the same to the last bit whatever is trained beside it. (A program
+that is compiled for a single model takes other kernels.)
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import numpy as np
 import tensorflow as tf
 
 from l2audit.models.architectures import Network
-from l2audit.models.problem import Array, Problem, Recipe
+from l2audit.models.problem import Array, Problem
+from l2audit.models.recipe import Recipe
 from l2audit.networks.batches import order
 from l2audit.networks.program import program
 
@@ -31,7 +32,7 @@ def chunk_of(network: Network, batch: int) -> int:
     """How many models a chunk has: a power of two from 2 to 16 whose working set fits into WORKING_SET.
 
     A model works on its parameters with their gradients and an optimizer's two moments. It also works on the batch at
-    each layer, forward and backward. A convolution sees each of its inputs nine times.
+    each layer, forward and backward; a convolution sees each of its inputs nine times.
     """
     widths = [math.prod(shape) for shape in network.shapes]
     patches = [
@@ -51,11 +52,11 @@ def train_stacked(
     steps: (M,), how many each model takes, at most the schedule's.
     Memory is that of one chunk: its training sets, its batch order and four numbers a parameter.
     """
-    chunk = chunk_of(recipe.network, recipe.schedule.batch) if chunk is None else chunk
+    network = recipe.network
+    chunk = chunk_of(network, recipe.schedule.batch) if chunk is None else chunk
     if chunk < 2:
         raise ValueError(f"a program of {chunk} models would take other kernels than one of many: use 2 or more")
-    rows = problem.X.shape[1]
-    run = program(recipe, rows, stacked=True)
+    run = program(recipe, problem.X.shape[1], stacked=True)
     starts = range(0, len(problem.data), chunk)
     for number, start in enumerate(starts, 1):
         models = np.arange(start, min(start + chunk, len(problem.data)))
@@ -69,7 +70,7 @@ def _inputs(problem: Problem, recipe: Recipe, steps: Array, models: Array) -> tu
     """The program's arguments for `models`, whose shapes depend on nothing but their number.
 
     Models that share a training set share its rows, which keeps them in the cache. There is room for as many sets as
-    models, so that the shape does not depend on how many are shared.
+    models, so the shape does not depend on how many are shared.
     """
     rows, features = problem.X.shape[1:]
     sets, slot = np.unique(problem.data[models], return_inverse=True)
@@ -79,9 +80,8 @@ def _inputs(problem: Problem, recipe: Recipe, steps: Array, models: Array) -> tu
     first = (slot * rows).astype(np.int32)[:, None]
     keys = np.stack([problem.seed[models], steps[models]], axis=1)
     ways, which = np.unique(keys, axis=0, return_inverse=True)
-    orders = np.stack(
-        [order(recipe.schedule, rows, problem.dataset, int(seed), int(own)) for seed, own in ways], axis=1
-    )
+    taken = [order(recipe.schedule, rows, problem.dataset, int(seed), int(own)) for seed, own in ways]
+    orders = np.stack(taken, axis=1)
     initial = np.stack([recipe.network.initial(int(seed)) for seed, _ in ways])
     return (
         tf.constant(initial[which]),

@@ -13,10 +13,9 @@ from typing import Any
 from l2audit.config.faults import ConfigError, Fault, Key, key_of, nearest
 from l2audit.config.reader import Document
 from l2audit.config.study import CLASSIFICATION, Arm, Config
-from l2audit.data.bundled import loader_of
 from l2audit.data.entries import Entry, entry_faults, local_file, read_entry
+from l2audit.data.sources import loader_of, recipe_of
 from l2audit.data.split import Sizes, sizes_for
-from l2audit.data.synthetic import recipe_of
 from l2audit.errors import UserError
 from l2audit.facts.fact import CLAIMS
 from l2audit.linear.fit import supports

@@ -11,7 +11,8 @@ import numpy as np
 from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.penalties import Penalty
-from l2audit.models.problem import VANISHED, Array, Fitted, Problem, Recipe
+from l2audit.models.problem import VANISHED, Array, Fitted, Problem
+from l2audit.models.recipe import Recipe
 
 
 def fit(
@@ -28,7 +29,7 @@ def fit(
     An architecture without layers is solved exactly (`loss` and `penalty` in l2audit.linear; it never imports
     TensorFlow). Networks train `chunk` at a time as one program (their size decides how many, unless told), those on
     larger images one by one. Either way a run's weights and certificates are the same to the last bit whatever else is
-    in the problem, and a model that diverges is told by finite = False and disturbs no other.
+    in the problem. A model that diverges has finite = False and disturbs no other.
 
     UnknownName: a loss or optimizer that is not registered. ValueError: a loss for the other task, a penalty that
     leaves out a kernel that is not there. UserError: layers that do not fit the rows.
@@ -67,9 +68,8 @@ def _train(problem: Problem, recipe: Recipe, steps: Array, chunk: int | None) ->
     from l2audit.networks.graph import train_one_by_one
     from l2audit.networks.stacked import train_stacked
 
-    task = LOSSES[recipe.loss].task
-    if task != problem.task:
-        raise ValueError(f"loss '{recipe.loss}' is for {task}, not for {problem.task}")
+    if LOSSES[recipe.loss].task != problem.task:
+        raise ValueError(f"loss '{recipe.loss}' is for {LOSSES[recipe.loss].task}, not for {problem.task}")
     if recipe.network.stackable:
         pieces = list(train_stacked(problem, recipe, steps, chunk))
     else:
