@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.config.study import Schedule
 from l2audit.models.architectures import Network
-from l2audit.models.penalties import Penalty
 
 Array = NDArray[Any]
 
@@ -40,17 +38,6 @@ class Problem:
     seed: NDArray[np.int64]
     dataset: str
     image: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How networks are trained; loss and optimizer are names in `l2audit.models.losses` and `optimizers`."""
-
-    network: Network
-    loss: str
-    penalty: Penalty
-    optimizer: str
-    schedule: Schedule
 
 
 @dataclass(frozen=True)

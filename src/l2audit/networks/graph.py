@@ -30,9 +30,9 @@ def train_one_by_one(problem: Problem, recipe: Recipe, steps: Array) -> Iterator
     everything = tf.range(rows)
     each = zip(problem.data, problem.beta, problem.seed, steps, strict=True)
     for model, (data, beta, seed, own) in enumerate(each):
-        logger.info("%s: model %d of %d", recipe.network.name, model + 1, len(problem.data))
+        logger.info("%s: model %d of %d", network.name, model + 1, len(problem.data))
         trained = run(
-            tf.constant(recipe.network.initial(int(seed))),
+            tf.constant(network.initial(int(seed))),
             tf.constant(problem.X[data]),
             tf.constant(problem.y[data]),
             everything,

@@ -60,7 +60,7 @@ def train_stacked(
     starts = range(0, len(problem.data), chunk)
     for number, start in enumerate(starts, 1):
         models = np.arange(start, min(start + chunk, len(problem.data)))
-        logger.info("%s: chunk %d of %d, %d models", recipe.network.name, number, len(starts), len(models))
+        logger.info("%s: chunk %d of %d, %d models", network.name, number, len(starts), len(models))
         padded = np.concatenate([models, np.repeat(models[:1], chunk - len(models))])
         trained = run(*_inputs(problem, recipe, steps, padded))
         yield {name: value.numpy()[: len(models)] for name, value in trained.items()}
