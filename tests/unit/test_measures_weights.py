@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +12,7 @@ from hypothesis import strategies as st
 
 from l2audit.linear import fit_linear
 from l2audit.measures import MEASURES, Evaluation, Hidden
-from l2audit.measures.neurons import importances
-from l2audit.measures.weights import (
+from l2audit.measures.kernels import (
     ACCOUNTINGS,
     ALL,
     LIVE,
@@ -22,15 +20,13 @@ from l2audit.measures.weights import (
     VANISHING,
     entries,
     gini,
-    hoyer,
     layer_norms,
-    participation,
 )
+from l2audit.measures.neurons import importances
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Problem
 from measured import evaluation
 
-Statistic = Callable[[np.ndarray], float]
 MANY = 200_000
 
 
@@ -42,31 +38,18 @@ GAUSSIAN = np.random.default_rng(1).standard_normal(MANY).astype(np.float32)
 UNIFORM = np.random.default_rng(2).uniform(-1, 1, MANY).astype(np.float32)
 
 
-@pytest.mark.parametrize(
-    ("statistic", "values", "expected"),
-    [
-        (gini, GAUSSIAN, np.sqrt(2) - 1),
-        (gini, UNIFORM, 1 / 3),
-        (participation, GAUSSIAN, 1 / 3),
-        (participation, UNIFORM, 5 / 9),
-        (hoyer, GAUSSIAN, 1 - np.sqrt(2 / np.pi)),
-        (hoyer, UNIFORM, 1 - np.sqrt(3) / 2),
-    ],
-)
-def test_reference_distributions(statistic: Statistic, values: np.ndarray, expected: float) -> None:
-    assert statistic(values) == pytest.approx(expected, abs=5e-3)
+@pytest.mark.parametrize(("values", "expected"), [(GAUSSIAN, np.sqrt(2) - 1), (UNIFORM, 1 / 3)])
+def test_reference_distributions(values: np.ndarray, expected: float) -> None:
+    assert gini(values) == pytest.approx(expected, abs=5e-3)
 
 
-@pytest.mark.parametrize(
-    ("statistic", "equal", "single"), [(gini, 0.0, 0.9), (participation, 1.0, 0.1), (hoyer, 0.0, 1.0)]
-)
 @pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
-def test_all_equal_one_alone_and_nothing(statistic: Statistic, equal: float, single: float, scale: float) -> None:
+def test_all_equal_one_alone_and_nothing(scale: float) -> None:
     signs = np.array([1, -1] * 5, np.float32)
-    assert statistic(np.float32(scale) * signs) == pytest.approx(equal, abs=1e-6)
-    assert statistic(np.float32(scale) * np.eye(10, dtype=np.float32)[3]) == pytest.approx(single, abs=1e-6)
-    assert np.isnan(statistic(np.zeros(10, np.float32)))
-    assert np.isnan(statistic(np.zeros(0, np.float32)))
+    assert gini(np.float32(scale) * signs) == pytest.approx(0.0, abs=1e-6)
+    assert gini(np.float32(scale) * np.eye(10, dtype=np.float32)[3]) == pytest.approx(0.9, abs=1e-6)
+    assert np.isnan(gini(np.zeros(10, np.float32)))
+    assert np.isnan(gini(np.zeros(0, np.float32)))
 
 
 def test_gini_is_the_mean_absolute_difference_over_twice_the_mean() -> None:
@@ -86,8 +69,7 @@ def test_scale_sign_and_order_do_not_matter(values: list[float], scale: float, r
     one = np.array(values)
     other = scale * np.array(random.sample(values, len(values)))  # type: ignore[attr-defined]
     other[::2] *= -1
-    for statistic in (gini, participation, hoyer):
-        assert statistic(other) == pytest.approx(statistic(one), rel=1e-9, abs=1e-9, nan_ok=True)
+    assert gini(other) == pytest.approx(gini(one), rel=1e-9, abs=1e-9, nan_ok=True)
 
 
 def test_norms() -> None:
@@ -125,14 +107,8 @@ def test_accountings_by_loops() -> None:
 @pytest.mark.parametrize("accounting", ACCOUNTINGS)
 def test_measures_are_means_over_kernels(accounting: str) -> None:
     runs = evaluation("classification", live=False)
-    for name, statistic in (("gini", gini), ("participation", participation)):
-        expected = [
-            np.mean([statistic(entries(runs, model, layer, accounting)) for layer in range(3)]) for model in range(3)
-        ]
-        assert np.allclose(of(f"{name}_{accounting}", runs), expected)
-    assert of("hoyer_live_inputs", runs)[0] == pytest.approx(
-        np.mean([hoyer(entries(runs, 0, layer, LIVE_INPUTS)) for layer in range(3)])
-    )
+    expected = [np.mean([gini(entries(runs, model, layer, accounting)) for layer in range(3)]) for model in range(3)]
+    assert np.allclose(of(f"gini_{accounting}", runs), expected)
 
 
 def test_accountings_agree_where_all_is_live_and_a_dead_layer_has_none() -> None:

@@ -1,7 +1,7 @@
 """Claim h1: L2 as a Gaussian prior on the weights. Claim A7: a penalised intercept biases every prediction.
 
-With features of mean 0 the derivative of mean(1/2 (y - b - X w)^2) + beta * 1/2 (|w|^2 + b^2) in b is
-b - mean(y) + beta b, so b = mean(y) / (1 + beta). Where y has mean s, the predictions, whose mean is b, are too small
+With features of mean 0 the derivative of the objective in the penalised intercept b is b - mean(y) + beta b. So
+b = mean(y) / (1 + beta). Where y has mean s, the predictions, whose mean is b, are too small
 by s - s / (1 + beta) = s beta / (1 + beta). Without beta b^2 they are right on average at every beta.
 """
 
@@ -74,7 +74,7 @@ SINGLE = 1e-6
 def shortfall(penalty: str) -> Array:
     """(betas,): by how much the mean prediction falls short of the mean target, as a share of it.
 
-    40 rows, of which the second 20 mirror the first: means are exactly 0, for y before it is shifted to mean 4.
+    The second 20 of 40 rows mirror the first, so means are exactly 0; then y is shifted to mean 4.
     """
     rng = generator("identity intercept")
     half = np.round(rng.normal(size=(20, 3)) * 256) / 256  # few binary digits: float32 holds them all

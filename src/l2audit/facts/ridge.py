@@ -264,8 +264,8 @@ SIZES = np.logspace(1, 6, 6)
 def slopes(solve: Solve) -> Array:
     """(5, betas): log-log slope of the shift of all coefficients in the size of one outlier, decade by decade.
 
-    The shift is the norm of the difference of weights and intercept to those of the same 40 rows without the outlier,
-    which is added to the target of the first row.
+    The outlier is added to the target of the first of 40 rows. The shift is the norm of the change of weights and
+    intercept.
     """
     rng = generator("identity outliers")
     X = rng.normal(size=(40, 4))

@@ -1,11 +1,11 @@
 """Measures: numbers computed from runs, each with a written formula and a unit, one small function a measure.
 
-A measure takes an `Evaluation` (what M models of one shard were seen to do, and their weights) and returns one number a
-model, (M,), which depends on that model alone and on the runs that the measure says it rests on. Adding one is one
-function in a module here; it becomes a column of `runs.parquet` and a line of `docs/results.md`.
+A measure takes an `Evaluation`: what M models of one shard were seen to do, and their weights. It returns one number
+per model, (M,). That number depends on the model alone and on the runs that the measure says it rests on. A new measure
+is one function in a module here; it becomes a column of `runs.parquet` and a line of `docs/results.md`.
 """
 
-from l2audit.measures import neurons, risks, weights
+from l2audit.measures import kernels, neurons, risks
 from l2audit.measures.evaluation import (
     CLEAN_RUN,
     DIVERGED,
@@ -17,7 +17,7 @@ from l2audit.measures.evaluation import (
     Measure,
     Part,
 )
-from l2audit.measures.weights import layer_norms
+from l2audit.measures.kernels import layer_norms
 
 __all__ = [
     "CLEAN_RUN",
@@ -29,8 +29,8 @@ __all__ = [
     "Hidden",
     "Measure",
     "Part",
+    "kernels",
     "layer_norms",
     "neurons",
     "risks",
-    "weights",
 ]

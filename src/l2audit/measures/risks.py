@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from l2audit.measures.evaluation import CLEAN_RUN, MEASURES, Array, Evaluation, Measure, Part, measure, not_there
@@ -46,36 +48,33 @@ LOSS = {"classification": cross_entropy, "regression": half_squared}
 _RISK = "share of rows misclassified (classification); RMSE / SD(y) (regression)"
 _LOSS = "mean cross-entropy in nats (classification); mean half squared residual of the scaled target (regression)"
 
-MEASURES.add("test_risk", Measure(lambda runs: RISK[runs.task](runs.test), _RISK + ", on clean test rows"))
-MEASURES.add(
-    "test_loss",
-    Measure(lambda runs: LOSS[runs.task](runs.test), _LOSS + ", on clean test rows", "nats or squared SD"),
-)
-MEASURES.add(
-    "train_risk",
-    Measure(lambda runs: RISK[runs.task](runs.train), _RISK + ", on the rows fitted, contaminated ones included"),
-)
-MEASURES.add(
-    "validation_risk",
-    Measure(lambda runs: RISK[runs.task](runs.validation), _RISK + ", on clean validation rows; chooses beta"),
-)
-MEASURES.add(
-    "validation_risk_contaminated",
-    Measure(lambda runs: RISK[runs.task](runs.validation_contaminated), _RISK + ", on the contaminated copy of them"),
-)
-MEASURES.add(
-    "test_risk_noise",
-    Measure(
-        lambda runs: RISK[runs.task](runs.test_noise), _RISK + ", on test rows with Gaussian noise of .3 SD a feature"
+RISKS = {
+    "test_risk": ("test", "on clean test rows"),
+    "train_risk": ("train", "on the rows fitted, contaminated ones included"),
+    "validation_risk": ("validation", "on clean validation rows; chooses beta"),
+    "validation_risk_contaminated": ("validation_contaminated", "on the contaminated copy of them"),
+    "test_risk_noise": ("test_noise", "on test rows with Gaussian noise of .3 SD a feature"),
+    "test_risk_fgsm": (
+        "test_fgsm",
+        "on test rows moved by .3 sqrt(features) SD against the model (L2-FGSM, Goodfellow et al. 2015)",
     ),
-)
-MEASURES.add(
-    "test_risk_fgsm",
-    Measure(
-        lambda runs: RISK[runs.task](runs.test_fgsm),
-        _RISK + ", on test rows moved by .3 sqrt(features) SD against the model (L2-FGSM, Goodfellow et al. 2015)",
-    ),
-)
+}
+"""Name of a measure -> the part of an `Evaluation` whose risk it is, and what rows these are."""
+
+
+def risk(runs: Evaluation, part: str) -> Array:
+    """The risk on a part, (M,)."""
+    return RISK[runs.task](getattr(runs, part))
+
+
+for _name, (_part, _rows) in RISKS.items():
+    MEASURES.add(_name, Measure(partial(risk, part=_part), f"{_RISK}, {_rows}"))
+
+
+@measure("test_loss", _LOSS + ", on clean test rows", "nats or squared SD")
+def loss_on_test_rows(runs: Evaluation) -> Array:
+    """The loss that a model is trained by, without the penalty, (M,); squared error for every regression."""
+    return LOSS[runs.task](runs.test)
 
 
 @measure("test_mse", "mean squared residual / variance of y, on clean test rows; null for classification")

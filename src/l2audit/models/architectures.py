@@ -151,7 +151,7 @@ class Architecture:
     def network(self, features: int, outputs: int, image: tuple[int, int] | None = None) -> Network:
         """The network on rows of `features` numbers, `image` = (height, width) of them where they are one.
 
-        UserError where a layer cannot take what the one before it gives, or an image is wanted and there is none.
+        UserError where a layer cannot take what the one before it gives, or an image is wanted and missing.
         """
         shape: Shape = (features,)
         if self.takes_images:

@@ -1,9 +1,9 @@
 """The one place where beta becomes the regularisation strength of somebody else's library.
 
 In this project objective = mean(loss) + beta * sum over kernels of 0.5 * ||W||^2, biases free, and the squared loss is
-half the squared residual. Every other convention is reached from here. `SGDClassifier(alpha=)` and the decoupled
-`weight_decay=` of a Keras optimizer equal beta itself, the latter for plain SGD only: with momentum or Adam it is
-another method (claim a), and it decays the biases too unless they are excluded.
+half the squared residual. Every other convention is reached from here. `SGDClassifier(alpha=)` equals beta itself. So
+does the decoupled `weight_decay=` of Keras' plain SGD. With momentum or Adam that is another method (claim a). It
+decays the biases too unless they are excluded.
 """
 
 from __future__ import annotations

@@ -3,10 +3,9 @@
 A layer is one small class: it reads its words (`dense 64`), says what shapes it turns into what, and computes. To add
 one, write the class and register it here.
 
-`compute` is handed the TensorFlow module: reading an architecture must not cost a TensorFlow import (this module
-imports none), and a layer must not be spread over two files for that. It works on one model, rows (n, *inputs), and on
-many along a leading axis, rows (models, n, *inputs), with the parameters' shapes led by that axis likewise; so axes are
-counted from the end.
+`compute` is handed the TensorFlow module, so that reading an architecture does not cost a TensorFlow import. It works
+on one model, rows (n, *inputs), and on many along a leading axis, rows (models, n, *inputs). That axis leads the shapes
+of the parameters, too. So axes are counted from the end.
 """
 
 from __future__ import annotations
@@ -327,8 +326,8 @@ class Norm(Layer):
 class BatchNorm(Norm):
     """`batchnorm`: each channel over the rows (and pixels) of a batch (Ioffe and Szegedy 2015).
 
-    New rows are standardised by the moments of all training rows under the final weights, and not by a running mean:
-    that needs no decay rate and lags behind nothing (Wu and Johnson 2021, section 3).
+    New rows are standardised by the moments of all training rows under the final weights. A running mean would need a
+    decay rate and lag behind (Wu and Johnson 2021, section 3).
     """
 
     centred: ClassVar[bool] = True

@@ -51,9 +51,9 @@ class Optimizer(Protocol):
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1) on the gradient of the whole objective, the penalty's included.
 
-    beta2 is .95 and not the customary .999: the gradients of a run shrink by orders of magnitude, and a long memory of
-    the early ones keeps the steps small; measured in docs/training.md, the convergence certificate is up to two times
-    better for it.
+    beta2 is .95 and not the customary .999. The gradients of a run shrink by orders of magnitude, and a long memory of
+    the early ones keeps the steps small. The convergence certificate is up to two times better with .95
+    (docs/training.md).
     """
 
     beta1: float = 0.9

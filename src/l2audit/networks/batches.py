@@ -33,7 +33,7 @@ def order(schedule: Schedule, rows: int, dataset: str, seed: int, steps: int | N
 def window(schedule: Schedule, rows: int) -> int:
     """How many last steps the convergence certificate averages over: a tenth of the steps, at least 1.
 
-    Somewhat more (up to 15 %) where that brings it nearer to a whole number of passes over the rows: with every row
+    Somewhat more (up to 15 %) where that brings it nearer to a whole number of passes over the rows. Where every row is
     taken equally often, what the batches leave out of the full gradient cancels.
     """
     shortest = max(1, int(LEAST_WINDOW * schedule.steps))

@@ -257,8 +257,8 @@ class Training:
     """The steps of one training run, and what certifies its end.
 
     whole: all training rows of each model; steps: as `program` takes them.
-    A state is (parameters, the optimizer's states, exposure (...), residual
-    scale (...)); the exposure is the sum over steps of the rate at which the penalty pulls, over beta.
+    A state is parameters, the optimizer's states, exposure and residual scale, the last two of shape (...). The
+    exposure is the sum over steps of the rate at which the penalty pulls, over beta.
     """
 
     def __init__(self, recipe: Recipe, whole: Batch, beta: Tensor, steps: Tensor) -> None:

@@ -34,7 +34,8 @@ class InTheLoss:
     def left(self, slope: Tensor, mean: Tensor, last: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
         """What is left of the average at a point, and the penalty's own share in it.
 
-        slope: mean over the last steps of `certified`; mean, last: the tensor, likewise and after the last step.
+        slope: mean over the last steps of `certified`.
+        mean, last: mean of the tensor over those steps, and the tensor after the last one.
         """
         return slope, beta * mean
 
@@ -46,8 +47,8 @@ class InTheLoss:
 class Proximal(InTheLoss):
     """L1: after each step every entry goes towards 0 by beta times its own rate, and stops there.
 
-    In the metric of the optimizer (Yun, Lozano and Yang 2021, ProxGen, equation 4), so that the points at rest are
-    those of mean(loss) + beta * sum of absolute values, and zeros are exact.
+    The metric is the optimizer's (Yun, Lozano and Yang 2021, ProxGen, equation 4). So the points at rest are those of
+    mean(loss) + beta * sum of absolute values, and zeros are exact.
     """
 
     def term(self, tensor: Tensor, axes: tuple[int, ...]) -> None:

@@ -1,15 +1,15 @@
 """Measures of weights: their size, how evenly they are spread within and across layers, and which of them shrink.
 
-Spread is told by numbers that do not change with the scale of the weights, since shrinkage alone must not count. Each
-is taken for every layer and averaged over the layers, in three accountings: `all` entries; `live_inputs`, which leaves
-out of the first kernel what is multiplied by features that (nearly) never vary; and `live`, which leaves out of every
-kernel what leads into or out of a dead unit as well. What dead inputs and units carry are initial weights that only the
-penalty ever moves: most of an apparent effect on the spread can be theirs (docs/results.md).
+The Gini index does not change with the scale of the weights, since shrinkage alone must not count as spreading. It is
+taken for every layer and averaged over the layers, in three accountings. `all` counts all entries. `live_inputs` leaves
+out of the first kernel what is multiplied by features that (nearly) never vary. `live` also leaves out of every kernel
+what leads into or out of a dead unit. What dead inputs and units carry are initial weights that only the penalty ever
+moves: most of an apparent effect on the spread can be theirs (docs/results.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ VANISHING = 1e-8
 ALIKE = 1e-6
 """SD of log |w| up to which weights are all alike: ten times what rounding to float32 leaves of equal ones."""
 
-ALL, LIVE_INPUTS, LIVE = ACCOUNTINGS = ("all", "live_inputs", "live")
-_ENTRIES = {
+ALL, LIVE_INPUTS, LIVE = "all", "live_inputs", "live"
+ACCOUNTINGS = {
     ALL: "all entries",
     LIVE_INPUTS: "the first kernel's at live inputs only",
     LIVE: "only those at live inputs and between live units",
@@ -78,34 +78,6 @@ def gini(values: Values) -> float:
     return float((ordered * np.arange(1 - size, size, 2)).sum() / (size * total))
 
 
-def participation(values: Values) -> float:
-    """Participation ratio (sum v^2)^2 / (N sum v^4) of values (N,): 1 where all |v| are equal, 1/N for a single one.
-
-    NaN where all are 0. 5/9 for a uniform distribution about 0, 1/3 for a Gaussian. Bell & Dean (1970), Discuss.
-    Faraday Soc. 50.
-    """
-    squares = np.square(values, dtype=np.float64)
-    largest = squares.max(initial=0.0)
-    if not largest > 0:
-        return np.nan
-    squares /= largest  # the fourth powers of tiny weights would vanish
-    return float(squares.sum() ** 2 / (len(values) * (squares**2).sum()))
-
-
-def hoyer(values: Values) -> float:
-    """(sqrt(N) - sum|v| / ||v||) / (sqrt(N) - 1) of values (N,): 0 where all |v| are equal, 1 for a single one.
-
-    NaN where all are 0 and for N = 1. Hoyer (2004), JMLR 5, section 3.1.
-    """
-    root = np.sqrt(len(values))
-    size = np.abs(values).astype(np.float64)
-    largest = size.max(initial=0.0)
-    if not (largest > 0 and root > 1):
-        return np.nan
-    size /= largest
-    return float((root - size.sum() / np.sqrt((size**2).sum())) / (root - 1))
-
-
 def entries(runs: Evaluation, model: int, layer: int, accounting: str) -> Values:
     """The entries (N,) of one kernel of one model that an accounting counts; N may be 0."""
     kernel: Values = runs.kernels[layer][model]
@@ -126,25 +98,25 @@ def _kept(kernel: Values, units: Mask, axis: int) -> Values:
     return kept
 
 
-def mean_over_layers(runs: Evaluation, statistic: Callable[[Values], float], accounting: str) -> Array:
-    """Mean over the kernels of a statistic of their entries, (M,); NaN where one of them has it not."""
+def mean_gini(runs: Evaluation, accounting: str) -> Array:
+    """Mean over the kernels of the Gini index of their entries, (M,); NaN where one of them has none."""
+    layers = range(len(runs.kernels))
     return np.array(
         [
-            np.mean([statistic(entries(runs, model, layer, accounting)) for layer in range(len(runs.kernels))])
+            np.mean([gini(entries(runs, model, layer, accounting)) for layer in layers])
             for model in range(len(runs.kernels[0]))
         ]
     )
 
 
-def _add(name: str, statistic: Callable[[Values], float], formula: str, accounting: str) -> None:
-    text = f"{formula}, mean over kernels, {_ENTRIES[accounting]}"
-    MEASURES.add(f"{name}_{accounting}", Measure(lambda runs: mean_over_layers(runs, statistic, accounting), text))
-
-
-for _accounting in ACCOUNTINGS:
-    _add("gini", gini, "Gini index of |W| (Hurley and Rickard 2009)", _accounting)
-    _add("participation", participation, "(sum W^2)^2 / (N sum W^4)", _accounting)
-_add("hoyer", hoyer, "(sqrt N - sum |W| / ||W||) / (sqrt N - 1) (Hoyer 2004)", LIVE_INPUTS)
+for _accounting, _counted in ACCOUNTINGS.items():
+    MEASURES.add(
+        f"gini_{_accounting}",
+        Measure(
+            partial(mean_gini, accounting=_accounting),
+            f"Gini index of |W| (Hurley and Rickard 2009), mean over kernels, {_counted}",
+        ),
+    )
 
 
 @measure(
