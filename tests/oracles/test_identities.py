@@ -27,7 +27,7 @@ from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.models import layers
 from l2audit.models.beta import keras_l2
-from l2audit.pipeline.feasible import exact_checks
+from l2audit.pipeline.check import exact_checks
 
 ROOT = Path(__file__).resolve().parents[2]
 

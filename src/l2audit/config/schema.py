@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from l2audit.config.faults import Fault, Key, nearest, one_line
+from l2audit.config.faults import ConfigError, Fault, Key, nearest, one_line
 from l2audit.config.reader import Document
 
 TYPE_NAMES = {
@@ -65,6 +65,14 @@ def schema(name: str) -> dict[str, Any]:
 def schema_faults(document: Document, name: str) -> list[Fault]:
     """Every place where `document` departs from the schema `name`."""
     return [document.fault(*one) for one in departures(document, name)]
+
+
+def checked(document: Document, name: str, *checks: Callable[[Document], Iterable[Fault]]) -> Any:
+    """The values of a document that fits the schema `name` and in which `checks` find nothing; else ConfigError."""
+    faults = schema_faults(document, name) or [fault for check in checks for fault in check(document)]
+    if faults:
+        raise ConfigError(faults)
+    return document.data
 
 
 def departures(document: Document, name: str) -> list[Translated]:

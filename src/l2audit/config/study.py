@@ -139,7 +139,6 @@ class Config:
     datasets: Mapping[str, Mapping[str, Any]] = field(repr=False)
     architectures: Mapping[str, Mapping[str, Any]] = field(repr=False)
     contaminations: Mapping[str, Mapping[str, Any]] = field(repr=False)
-    claims: Mapping[str, Any] = field(repr=False)
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 
     def task(self, dataset: str) -> str:
