@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judging import raw_registration
-from l2audit.config.faults import ConfigError, nearest
+from l2audit.config.faults import ConfigError
 from l2audit.config.load import load, studies
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
@@ -21,6 +21,7 @@ from l2audit.config.studies import betas_of, length_of, nearest_value
 from l2audit.config.study import CLEAN, Contamination, Schedule
 from l2audit.pipeline.check import source_faults, training_faults
 from l2audit.plan import plan
+from l2audit.registry import nearest
 
 REPOSITORY = Path(__file__).parents[2]
 

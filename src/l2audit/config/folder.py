@@ -7,8 +7,8 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-from l2audit.config.faults import nearest
 from l2audit.errors import UserError
+from l2audit.registry import nearest
 
 FOLDER = "config"
 ON_COMMAND_LINE = ("study", "registration")

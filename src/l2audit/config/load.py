@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from l2audit.config.claims import arms_named, table_faults
-from l2audit.config.faults import ConfigError, Fault, Key, gathered, nearest
+from l2audit.config.faults import ConfigError, Fault, Key, gathered
 from l2audit.config.reader import Document, read, shown
 from l2audit.config.schema import departures
 from l2audit.config.studies import study_faults, study_of
 from l2audit.config.study import Config
+from l2audit.registry import nearest
 
 TABLES = ("datasets", "architectures", "contaminations", "claims")
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from l2audit.config.faults import ConfigError, Fault, Key, key_text, nearest
+from l2audit.config.faults import ConfigError, Fault, Key, key_text
+from l2audit.registry import nearest
 
 DEEPEST = 50
 """Levels of lists and mappings within each other; the files of this project need seven."""

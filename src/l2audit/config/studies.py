@@ -11,10 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from l2audit.config.faults import Fault, Key, key_text, nearest
+from l2audit.config.faults import Fault, Key, key_text
 from l2audit.config.reader import Document
 from l2audit.config.study import CLEAN_SCALING, PRIMARY_LOSS, TASKS, Arm, Contamination, Controls, Study
 from l2audit.models.penalties import OUTPUT, read_penalty
+from l2audit.registry import nearest
 
 Table = Mapping[str, Mapping[str, Any]]
 """Name -> entry. An entry with faults is empty: its name is known, and nothing else is asked of it."""

@@ -7,7 +7,7 @@ data, layers and penalties, solvers, estimands and exact checks. Nothing here im
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from l2audit.errors import UserError
 from l2audit.linear.fit import supports
 from l2audit.models.architectures import Architecture
 from l2audit.models.penalties import read_penalty
-from l2audit.plan import network_of, plan
+from l2audit.plan import Shard, network_of, plan
 from l2audit.registry import UnknownName
 from l2audit.specifications.choices import arms_named
 from l2audit.specifications.choices import load as load_choices
@@ -226,63 +226,49 @@ def without_evidence(registration: Registration, config: Config) -> dict[str, li
 
     A claim needs a contrast of one of its own arms for each of its parts.
     """
-    study = _Planned(config)
+    shards = {Block(one.role, one.dataset, one.task, one.arm): one for one in plan(config)}
+    strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
     found: dict[str, list[str]] = {}
     for claim in registration.family(*MEASURED):
-        reasons = [reason for part in claim.parts if (reason := study.lacks(claim, part))]
+        reasons = [reason for part in claim.parts if (reason := _lack(claim, part, shards, strata))]
         if reasons:
             found.setdefault(reasons[0], []).append(claim.id)
     return found
 
 
-class _Planned:
-    """What a study trains, as claims ask for it: of every dataset under every arm, its losses and its levels."""
+def _lack(claim: Claim, part: Part, shards: Mapping[Block, Shard], strata: Mapping[str, str]) -> str:
+    """What a study lacks of what a part needs; "" if it has a contrast for the part (see `effects.concerns`)."""
+    against = part.parameters.get(AGAINST)
+    losses = ESTIMANDS[part.estimand].losses
+    kinds = part.parameters.get(KINDS)
+    wanted = [f"of the kinds {', '.join(kinds)}"] if kinds else []
+    wanted += [f"of the strata {', '.join(claim.strata)}"] if claim.strata else []
 
-    def __init__(self, config: Config) -> None:
-        self.shards = {Block(one.role, one.dataset, one.task, one.arm): one for one in plan(config)}
-        levels = [level for shard in self.shards.values() for level in shard.contaminations]
-        self.kinds = {one.level: one.kind for one in levels}
-        strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
-        self.strata = {  # whether a dataset is collinear is known only once it is prepared
-            level: {stratum_of(kind, strata, collinear) for collinear in (False, True)}
-            for level, kind in self.kinds.items()
-        }
+    def compared(block: Block) -> list[Shard]:
+        return [shards[block._replace(arm=arm)] for arm in arms_of(part, block.arm)]
 
-    def lacks(self, claim: Claim, part: Part) -> str:
-        """What the study has not that the part needs; "" if it has a contrast for it (see `effects.concerns`)."""
-        against = part.parameters.get(AGAINST)
-        further = ESTIMANDS[part.estimand].losses
-        kinds = part.parameters.get(KINDS)
-        wanted = [f"of the kinds {', '.join(kinds)}"] if kinds else []
-        wanted += [f"of the strata {', '.join(claim.strata)}"] if claim.strata else []
-        needs: tuple[tuple[str, Callable[[Block], bool]], ...] = (
-            (f"dataset of the role {claim.role}", lambda block: block.role == claim.role),
-            ("dataset that they name", lambda block: not claim.datasets or block.dataset in claim.datasets),
-            (f"dataset for {' or '.join(part.delta)}", lambda block: block.task in part.delta),
-            (
-                f"arm {' or '.join(claim.architectures)} on their datasets",
-                lambda block: block.arm in claim.architectures,
-            ),
-            (f"arm {against} on their datasets", lambda block: block._replace(arm=against or block.arm) in self.shards),
-            (f"loss {' and '.join(further)} in their arms", lambda block: self._has_losses(block, part, further)),
-            (" ".join(["level", *wanted, "in their arms"]), lambda block: bool(self._levels(block, claim, part))),
-        )
-        left = list(self.shards)
-        for need, holds in needs:
-            left = [block for block in left if holds(block)]
-            if not left:
-                return f"no {need}"
-        return ""
+    def has_losses(block: Block) -> bool:
+        return all({PRIMARY_LOSS[block.task], *losses} <= set(shard.losses) for shard in compared(block))
 
-    def _has_losses(self, block: Block, part: Part, further: Collection[str]) -> bool:
-        needed = {PRIMARY_LOSS[block.task], *further}
-        return all(needed <= set(self.shards[block._replace(arm=arm)].losses) for arm in arms_of(part, block.arm))
+    def has_level(block: Block) -> bool:
+        """Whether the part is measured at a level of one of the claim's rows; any dataset may prove collinear."""
+        own, rival = ({one.level: one.kind for one in shard.contaminations} for shard in compared(block))
+        measured = levels_of(part, sorted(own.keys() & rival.keys()), own)
+        rows = {stratum_of(own[level], strata, collinear) for level in measured for collinear in (False, True)}
+        return bool(rows & set(claim.strata) if claim.strata else measured)
 
-    def _levels(self, block: Block, claim: Claim, part: Part) -> list[str]:
-        """The levels at which the part is measured and counted in one of the claim's rows."""
-        own, rival = (
-            {one.level for one in self.shards[block._replace(arm=arm)].contaminations}
-            for arm in arms_of(part, block.arm)
-        )
-        found = levels_of(part, sorted(own & rival), self.kinds)
-        return [level for level in found if not claim.strata or self.strata[level] & set(claim.strata)]
+    needs: tuple[tuple[str, Callable[[Block], bool]], ...] = (
+        (f"dataset of the role {claim.role}", lambda block: block.role == claim.role),
+        ("dataset that they name", lambda block: not claim.datasets or block.dataset in claim.datasets),
+        (f"dataset for {' or '.join(part.delta)}", lambda block: block.task in part.delta),
+        (f"arm {' or '.join(claim.architectures)} on their datasets", lambda block: block.arm in claim.architectures),
+        (f"arm {against} on their datasets", lambda block: block._replace(arm=against or block.arm) in shards),
+        (f"loss {' and '.join(losses)} in their arms", has_losses),
+        (" ".join(["level", *wanted, "in their arms"]), has_level),
+    )
+    left = list(shards)
+    for need, holds in needs:
+        left = [block for block in left if holds(block)]
+        if not left:
+            return f"no {need}"
+    return ""
