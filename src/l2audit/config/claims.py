@@ -50,13 +50,13 @@ def matches(verdict: str, expected: str) -> bool:
 class Constants:
     """The numbers of the rule, each registered before any result exists.
 
-    alpha            family-wise error rate, in (0, 1)
-    clip             scores beyond +-clip (units of delta) count as +-clip
-    k_min            datasets that a row needs to be judged
-    dataset_share    share of datasets decisively on each side that makes a row "mixed"
-    seed_share       share of its planned seeds that a cell needs to be judged
-    cell_share       share of its planned cells that a dataset needs in a stratum
-    gradient_ratio, balance, band, activity   certificates and bands, read by the estimands
+    - alpha: family-wise error rate, in (0, 1).
+    - clip: scores beyond +-clip (units of delta) count as +-clip.
+    - k_min: datasets that a row needs to be judged.
+    - dataset_share: share of datasets decisively on each side that makes a row "mixed".
+    - seed_share: share of its planned seeds that a cell needs to be judged.
+    - cell_share: share of its planned cells that a dataset needs in a stratum.
+    - gradient_ratio, balance, band, activity: certificates and bands, read by the estimands.
     """
 
     alpha: float = 0.05
@@ -83,9 +83,10 @@ class Thread:
 
 @dataclass(frozen=True)
 class Part:
-    """One measured (or exactly checked) statement of a claim; words before a colon in the statement name the part.
+    """One measured or exactly checked statement of a claim.
 
-    delta, scale and unit are keyed by task: theta * scale is in `unit`; |theta| < delta is too small to count.
+    Words before a colon in the statement name the part.
+    delta, scale and unit are keyed by task. theta * scale is in `unit`. |theta| < delta is too small to count.
     certificate: EVERY_ARM or, beside the parameter `against` alone, OWN_ARM.
     Parts of identity claims hold `checks` (ids in identities.json) and what it means when all of them hold.
     """
@@ -240,7 +241,7 @@ def _parameter_faults(
 def table_faults(
     document: Document, datasets: Mapping[str, Any] | None, kinds: Mapping[str, Any] | None
 ) -> Iterator[Fault]:
-    """Datasets, strata and kinds that claims name and that no table has; a table that could not be read is None."""
+    """Datasets, strata and kinds that claims name and that no table has. A table that was not read: None."""
     strata: set[str] = set()
     for kind in filter(None, (kinds or {}).values()):
         split = kind["stratum"] == "leverage"

@@ -199,6 +199,6 @@ class _Reading:
 
 
 def _unprintable(text: str) -> str:
-    """The first control character or half of a character in `text`, as U+0000; "" where there is none."""
+    """The first control character or half of a character in `text`, as U+0000; "" if there are no such characters."""
     found = (one for one in text if unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\t")
     return next((f"U+{ord(one):04X}" for one in found), "")

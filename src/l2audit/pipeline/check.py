@@ -164,7 +164,7 @@ def training_faults(config: Config) -> list[Fault]:
 
 
 def _arm_faults(config: Config, arm: Arm) -> Iterator[Fault]:
-    """A penalty that is none, layers that do not fit a dataset, and what an engine cannot do with the penalty."""
+    """A text that is not a penalty, layers that do not fit a dataset, and what an engine cannot do with the penalty."""
     document, study = config.documents["study"], config.study
     own = ("arms", arm.name, "penalty")
     key = own if own in document.lines else ("penalty",)
