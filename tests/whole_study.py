@@ -32,8 +32,7 @@ from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate, summarise
 from l2audit.files import sha256_of
 from l2audit.judge.verdicts import judge
-from l2audit.pipeline.check import load_verified
-from l2audit.pipeline.feasible import verify
+from l2audit.pipeline.check import load_verified, training_faults
 from l2audit.pipeline.provenance import provenance
 from l2audit.pipeline.results import EVIDENCE, verdict_text
 from l2audit.plan import Shard, plan, planned
@@ -102,7 +101,7 @@ def checked(study: Mapping[str, Any], folder: Path, claims: Path = CLAIMS) -> Co
     path = folder / f"{study['name']}.yaml"
     path.write_text(yaml.safe_dump(dict(study)), encoding="utf-8")
     config = load(ROOT, str(path), claims)
-    verify(config)
+    assert training_faults(config) == []
     load_verified(claims)
     return config
 

@@ -7,20 +7,31 @@ class, registered by name. Looking a name up never falls through an if-chain, an
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, ItemsView, Iterator
+from collections.abc import Callable, ItemsView, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The known name that is nearest to `name`, as a question; "" if none is near."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{found[0]}'?" if found else ""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A fix for an unknown name: the nearest known one if any is near, else what is known."""
+    names = sorted(known)
+    return near(name, names) or f"use one of {', '.join(names) or 'none'}"
 
 
 class UnknownName(KeyError):
     """A name that nothing was registered under; the message lists what was, the nearest first."""
 
     def __init__(self, kind: str, name: str, known: list[str]) -> None:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
         super().__init__(name)
-        self.message = f"unknown {kind} '{name}': {hint}known are {', '.join(known) or 'none'}"
+        hint = near(name, known)
+        self.message = f"unknown {kind} '{name}': {hint}{hint and ' '}known are {', '.join(known) or 'none'}"
 
     def __str__(self) -> str:
         return self.message

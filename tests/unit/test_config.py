@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judging import raw_registration
-from l2audit.config.betas import betas_of, length_of, nearest_value
-from l2audit.config.faults import ConfigError, nearest
+from l2audit.config.faults import ConfigError
 from l2audit.config.load import load, studies
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
+from l2audit.config.studies import betas_of, length_of, nearest_value
 from l2audit.config.study import CLEAN, Contamination, Schedule
-from l2audit.pipeline.feasible import source_faults, verify
+from l2audit.pipeline.check import source_faults, training_faults
+from l2audit.plan import plan
+from l2audit.registry import nearest
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -544,9 +546,7 @@ TRAINING_CASES = [
 def test_what_cannot_be_trained_is_told_before_anything_is(root: Path, old: str, new: str, message: str) -> None:
     assert old in STUDY + ARMS
     write(root, (STUDY + ARMS).replace(old, new, 1))
-    with pytest.raises(ConfigError) as caught:
-        verify(load(root, "mine"))
-    told = [str(fault) for fault in caught.value.faults]
+    told = [str(fault) for fault in training_faults(load(root, "mine"))]
     assert any(message in one for one in told), told
     assert all("fix: write for example `l2`" in one for one in told)
 
@@ -556,9 +556,8 @@ def test_too_few_rows_are_told_before_anything_is_trained(root: Path, old: str, 
     text = STUDY.replace("- {kind: sym, rate: 0.1}", "- {kind: sym, rate: 0.1}\n    - {kind: sym, rate: 0.01}")
     assert old in text
     write(root, text.replace("rate: 0.01}", "rate: 0.01}" if "zoo" in new else "rate: 0.15}").replace(old, new, 1))
-    with pytest.raises(ConfigError) as caught:
-        verify(load(root, "mine"))
-    assert any(message in str(fault) for fault in caught.value.faults), caught.value
+    told = [str(fault) for fault in training_faults(load(root, "mine"))]
+    assert any(message in one for one in told), told
 
 
 SOURCE_CASES = [
@@ -588,9 +587,42 @@ def test_a_source_that_is_not_there_is_told_on_its_line(root: Path, old: str, ne
     assert f"datasets.yaml:{line}: " in str(fault)
 
 
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("l2 except 2 1", "l2 except 1 2"),
+        ("l2 except output 2 2 01 with biases", "l2 except 1 2 output with biases"),
+        ("placebo  except 1", "placebo"),
+        ("none with biases", "none"),
+    ],
+)
+def test_equal_penalties_are_one_text(root: Path, written: str, canonical: str) -> None:
+    write(root, STUDY + ARMS.replace("l2  except output", written))
+    assert load(root, "mine").study.arms["as-printed"].penalty == canonical
+
+
+def test_equal_penalties_are_the_same_runs(root: Path) -> None:
+    write(
+        root,
+        (STUDY + ARMS)
+        .replace("l2  except output", "l2 except 2 1")
+        .replace("optimizer: momentum", "penalty: l2 except 1 2"),
+    )
+    assert any("arms.momentum: trains the same models as arms.as-printed on digits" in one for one in faults(root))
+
+
+def test_a_whole_number_is_the_learning_rate_that_it_is_as_a_fraction(root: Path) -> None:
+    shards = []
+    for text in ("1", "1.0"):
+        written = (STUDY + ARMS).replace("learning_rate: 0.01", f"learning_rate: {text}")
+        write(root, written.replace("learning_rate: 0.1", f"learning_rate: {text}"))
+        shards.append([shard.to_json() for shard in plan(load(root, "mine"))])
+    assert shards[0] == shards[1]
+
+
 def test_what_can_be_trained_is_let_through(root: Path) -> None:
     write(root, STUDY + ARMS)
-    verify(load(root, "mine"))
+    assert training_faults(load(root, "mine")) == []
 
 
 def test_reading_agrees_with_yaml(tmp_path: Path) -> None:

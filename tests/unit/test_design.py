@@ -59,7 +59,6 @@ def config(**changes: Any) -> Config:
         datasets={name: {"task": task, **images.get(name, {})} for name, task in tasks.items()},
         architectures={name: {"layers": one} for name, one in layers.items()},
         contaminations={},
-        claims={},
     )
 
 

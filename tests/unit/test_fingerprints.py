@@ -109,7 +109,7 @@ def test_training_does_not_depend_on_the_judge_the_page_or_the_checker() -> None
     assert {f"l2audit/runs/{name}.py" for name in ("levels", "predictions", "evaluate", "engines")} <= train
     assert {"l2audit/data/split.py", "l2audit/models/penalties.py"} <= train
     assert not [name for name in train if name.startswith(tuple(f"l2audit/{room}" for room in ABOVE_TRAINING))]
-    assert not {"l2audit/config/checks.py", "l2audit/config/schema.py", "l2audit/pipeline/feasible.py"} & train
+    assert not {"l2audit/config/studies.py", "l2audit/config/schema.py", "l2audit/pipeline/check.py"} & train
 
 
 def test_oracles_have_their_data_in_their_hash_and_training_has_not() -> None:

@@ -11,8 +11,8 @@ from l2audit.models.architectures import Architecture, Network
 from l2audit.models.losses import LOSSES, Loss
 from l2audit.models.optimizers import Adam
 from l2audit.models.penalties import Penalty
-from l2audit.models.recipe import Recipe
 from l2audit.networks.program import objective, program, tensors
+from l2audit.networks.recipe import Recipe
 from l2audit.runs.engines import fit
 from made_up import problem
 

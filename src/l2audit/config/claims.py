@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from l2audit.config.faults import ConfigError, Fault, Key
+from l2audit.config.faults import Fault, Key
 from l2audit.config.reader import Document, read
-from l2audit.config.schema import schema_faults
+from l2audit.config.schema import checked
 from l2audit.files import sha256_of
 from l2audit.seeds import canonical
 
@@ -53,13 +53,13 @@ def matches(verdict: str, expected: str) -> bool:
 class Constants:
     """The numbers of the rule, each registered before any result exists.
 
-    alpha            family-wise error rate, in (0, 1)
-    clip             scores beyond +-clip (units of delta) count as +-clip
-    k_min            datasets that a row needs to be judged
-    dataset_share    share of datasets decisively on each side that makes a row "mixed"
-    seed_share       share of its planned seeds that a cell needs to be judged
-    cell_share       share of its planned cells that a dataset needs in a stratum
-    gradient_ratio, balance, band, activity   certificates and bands, read by the estimands
+    - alpha: family-wise error rate, in (0, 1).
+    - clip: scores beyond +-clip (units of delta) count as +-clip.
+    - k_min: datasets that a row needs to be judged.
+    - dataset_share: share of datasets decisively on each side that makes a row "mixed".
+    - seed_share: share of its planned seeds that a cell needs to be judged.
+    - cell_share: share of its planned cells that a dataset needs in a stratum.
+    - gradient_ratio, balance, band, activity: certificates and bands, read by the estimands.
     """
 
     alpha: float = 0.05
@@ -86,9 +86,10 @@ class Thread:
 
 @dataclass(frozen=True)
 class Part:
-    """One measured (or exactly checked) statement of a claim; words before a colon in the statement name the part.
+    """One measured or exactly checked statement of a claim.
 
-    delta, scale and unit are keyed by task: theta * scale is in `unit`; |theta| < delta is too small to count.
+    Words before a colon in the statement name the part.
+    delta, scale and unit are keyed by task. theta * scale is in `unit`. |theta| < delta is too small to count.
     certificate: EVERY_ARM or, beside the parameter `against` alone, OWN_ARM.
     Parts of identity claims hold `checks` (ids in identities.json) and what it means when all of them hold.
     """
@@ -165,29 +166,21 @@ class Registration:
         return tuple(claim for claim in self.claims if claim.family in names)
 
 
-def load(path: str | Path) -> Registration:
+def load(path: str | Path, *checks: Callable[[Document], Iterable[Fault]]) -> Registration:
     """Read and check the registration; the SHA-256 is that of the file's bytes.
 
-    ConfigError: lists every fault with its line.
+    checks: find more faults in a document that fits the schema. ConfigError: lists every fault with its line.
     """
-    return _registration(read(Path(path)), sha256_of(path))
+    return _registration(checked(read(Path(path)), "claims", claim_faults, *checks), sha256_of(path))
 
 
 def parse(raw: object) -> Registration:
     """As `load`, of YAML that was parsed already; the SHA-256 is that of its canonical JSON."""
-    return _registration(Document("claims.yaml", raw, {(): 1}), hashlib.sha256(canonical(raw).encode()).hexdigest())
+    data = checked(Document("claims.yaml", raw, {(): 1}), "claims", claim_faults)
+    return _registration(data, hashlib.sha256(canonical(raw).encode()).hexdigest())
 
 
-def _registration(document: Document, sha256: str) -> Registration:
-    faults = schema_faults(document, "claims") or list(claim_faults(document))
-    if faults:
-        raise ConfigError(faults)
-    return registered(document, sha256)
-
-
-def registered(document: Document, sha256: str) -> Registration:
-    """The registration in a document without faults."""
-    raw = document.data
+def _registration(raw: Mapping[str, Any], sha256: str) -> Registration:
     return Registration(
         version=raw["version"],
         thread=Thread(**raw["thread"]),
@@ -199,72 +192,62 @@ def registered(document: Document, sha256: str) -> Registration:
 
 def _claim(entry: Mapping[str, Any]) -> Claim:
     lists = {key: tuple(entry[key]) for key in ("architectures", "strata", "expects", "datasets") if key in entry}
-    fields: dict[str, Any] = {**entry, **lists, "parts": tuple(_part(part) for part in entry["parts"])}
+    parts = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
+    fields: dict[str, Any] = {**entry, **lists, "parts": parts}
     fields["arms"] = fields.pop("architectures", ())
     return Claim(**fields)
 
 
-def _part(entry: Mapping[str, Any]) -> Part:
-    return Part(**{**entry, "checks": tuple(entry.get("checks", ()))})
-
-
-KEYS_OF_MEASURED = ("estimand", "unit", "scale", "delta", "reason")
-KEYS_OF_CHECKED = ("checks", "holds_means")
-NEVER_OF_CHECKED = (*KEYS_OF_MEASURED, "parameters")
+OF_MEASURED = ("estimand", "unit", "scale", "delta", "reason")
+OF_CHECKED = ("checks", "holds_means")
+"""Keys that a part needs in a measured claim, and in one that is settled by calculation."""
 NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
 OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
 
 def claim_faults(document: Document) -> Iterator[Fault]:
-    """What the schema cannot say: names given once, keys that belong to a family, one set of tasks per part."""
+    """What the schema cannot say: ids given once, keys that belong to a family, one set of tasks per part."""
     claims = document.data["claims"]
-    yield from _repeated(document, ("claims",), claims)
+    yield from document.repeated(("claims",), claims, "id", "is registered twice")
     headlines = [index for index, claim in enumerate(claims) if claim.get("purpose") == HEADLINE]
     for index in headlines[1:]:
-        yield document.fault(
-            ("claims", index, "purpose"),
-            f"'{claims[headlines[0]]['id']}' is the headline already",
-            "remove one of the two",
-        )
+        problem = f"'{claims[headlines[0]]['id']}' is the headline already"
+        yield document.fault(("claims", index, "purpose"), problem, "remove one of the two")
     for index, claim in enumerate(claims):
-        key: Key = ("claims", index)
-        yield from _repeated(document, (*key, "parts"), claim["parts"])
-        exact = claim["family"] in IDENTITIES
-        if not exact:
-            yield from _absent(document, key, claim, ("architectures", "strata"), "a measured claim needs this key")
-        if claim["family"] == "control":
-            yield from _absent(document, key, claim, ("expects",), "a control needs the verdicts that pass")
-        misplaced = NEVER_OF_CONTROLS if claim["family"] == "control" else OF_CONTROLS
+        at: Key = ("claims", index)
+        family = claim["family"]
+        exact, control = family in IDENTITIES, family == "control"
+        needed = {} if exact else dict.fromkeys(("architectures", "strata"), "a measured claim needs this key")
+        if control:
+            needed["expects"] = "a control needs the verdicts that pass"
+        for name in needed.keys() - claim.keys():
+            yield document.fault((*at, name), needed[name], f"add `{name}:`")
+        misplaced = NEVER_OF_CONTROLS if control else OF_CONTROLS
         for name in misplaced.keys() & claim.keys():
-            yield document.fault((*key, name), misplaced[name], "remove the key")
-        for where, part in enumerate(claim["parts"]):
-            place = (*key, "parts", where)
-            yield from _absent(
-                document,
-                place,
-                part,
-                KEYS_OF_CHECKED if exact else KEYS_OF_MEASURED,
-                f"needed in family {claim['family']}",
-            )
-            for name in NEVER_OF_CHECKED if exact else KEYS_OF_CHECKED:
-                if name in part:
-                    problem = f"this key means nothing in family {claim['family']}"
-                    yield document.fault((*place, name), problem, "remove the key")
+            yield document.fault((*at, name), misplaced[name], "remove the key")
+        yield from document.repeated((*at, "parts"), claim["parts"], "id", "is registered twice")
+        for number, part in enumerate(claim["parts"]):
+            place = (*at, "parts", number)
+            wanted, useless = (OF_CHECKED, {*OF_MEASURED, "parameters"}) if exact else (OF_MEASURED, set(OF_CHECKED))
+            for name in wanted:
+                if name not in part:
+                    yield document.fault((*place, name), f"needed in family {family}", f"add `{name}:`")
+            for name in useless & part.keys():
+                yield document.fault((*place, name), f"this key means nothing in family {family}", "remove the key")
             yield from _parameter_faults(document, place, claim, part)
-            if "certificate" in part and AGAINST not in part.get("parameters", {}):
-                problem = "this part compares its arm with no other one"
-                yield document.fault((*place, "certificate"), problem, f"remove the key, or name the arm: `{AGAINST}:`")
-            tasks = [set(part.get(name, {})) for name in ("delta", "unit", "scale")]
-            if any(other != tasks[0] for other in tasks):
-                problem = "delta, unit and scale name different tasks"
-                yield document.fault((*place, "delta"), problem, "give all three for the same tasks")
 
 
 def _parameter_faults(
     document: Document, place: Key, claim: Mapping[str, Any], part: Mapping[str, Any]
 ) -> Iterator[Fault]:
-    """Parameters that do not fit the claim's arms or the tasks of the part."""
+    """Tasks of a part that differ from key to key, and parameters that do not fit the claim's arms or those tasks."""
     parameters, tasks = part.get("parameters", {}), set(part.get("delta", {}))
+    if "certificate" in part and AGAINST not in parameters:
+        fix = f"remove the key, or name the arm: `{AGAINST}:`"
+        yield document.fault((*place, "certificate"), "this part compares its arm with no other one", fix)
+    if any(set(part.get(name, {})) != tasks for name in ("unit", "scale")):
+        fix = "give all three for the same tasks"
+        yield document.fault((*place, "delta"), "delta, unit and scale name different tasks", fix)
     if parameters.get(AGAINST) in claim.get("architectures", ()):
         problem = f"the claim would compare '{parameters[AGAINST]}' with itself"
         yield document.fault((*place, "parameters", AGAINST), problem, "name another arm")
@@ -274,17 +257,39 @@ def _parameter_faults(
             yield document.fault((*place, "parameters", name), problem, f"add `{task}:`")
 
 
-def _repeated(document: Document, key: Key, entries: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for index, entry in enumerate(entries):
-        if entry["id"] in seen:
-            yield document.fault((*key, index, "id"), f"'{entry['id']}' is registered twice", "rename one of the two")
-        seen.add(entry["id"])
-
-
-def _absent(
-    document: Document, key: Key, entry: Mapping[str, Any], names: Sequence[str], problem: str
+def table_faults(
+    document: Document, datasets: Mapping[str, Any] | None, kinds: Mapping[str, Any] | None
 ) -> Iterator[Fault]:
-    for name in names:
-        if name not in entry:
-            yield document.fault((*key, name), problem, f"add `{name}:`")
+    """Datasets, strata and kinds that claims name and that no table has. A table that was not read: None."""
+    strata: set[str] = set()
+    for kind in filter(None, (kinds or {}).values()):
+        split = kind["stratum"] == "leverage"
+        strata |= {"leverage-collinear", "leverage-other"} if split else {kind["stratum"]}
+    for index, claim in enumerate(document.data["claims"]):
+        at: Key = ("claims", index)
+        if kinds is not None:
+            if all(kinds.values()):
+                yield from document.unknown((*at, "strata"), claim.get("strata", ()), strata, "stratum")
+            for number, part in enumerate(claim["parts"]):
+                key = (*at, "parts", number, "parameters", "kinds")
+                yield from document.unknown(
+                    key, part.get("parameters", {}).get("kinds", ()), kinds, "contamination kind"
+                )
+        if datasets is None:
+            continue
+        named, role = claim.get("datasets", ()), claim.get("role", "study")
+        yield from document.unknown((*at, "datasets"), named, datasets, "dataset")
+        for number, name in enumerate(named):
+            if datasets.get(name) and (other := datasets[name].get("role", "study")) != role:
+                problem = f"'{name}' has the role {other}, and the claim is about datasets of the role {role}"
+                yield document.fault((*at, "datasets", number), problem, f"remove it, or write `role: {other}`")
+
+
+def arms_named(document: Document) -> Iterator[tuple[Key, str]]:
+    """Every arm that a registration names, and where."""
+    for index, claim in enumerate(document.data["claims"]):
+        for number, name in enumerate(claim.get("architectures", ())):
+            yield ("claims", index, "architectures", number), name
+        for number, part in enumerate(claim["parts"]):
+            if name := part.get("parameters", {}).get(AGAINST):
+                yield ("claims", index, "parts", number, "parameters", AGAINST), name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -70,10 +69,3 @@ def gathered(faults: list[Fault]) -> Iterator[None]:
         yield
     except ConfigError as error:
         faults += error.faults
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A fix for an unknown name: the nearest known one if any is near, else what is known."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(names) or 'none'}"

@@ -1,4 +1,4 @@
-"""Where configuration is read from, and what a run of the workflow is told on its command line."""
+"""The folder that holds the configuration, and the study and claims that a command line names."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any
 
-from l2audit.config.faults import nearest
 from l2audit.errors import UserError
+from l2audit.registry import nearest
 
 FOLDER = "config"
 ON_COMMAND_LINE = ("study", "registration")
@@ -34,7 +34,7 @@ def folder_of(here: Path, home: Path | None) -> Path:
 def command_line(given: Mapping[str, Any], folder: Path) -> tuple[str, str]:
     """The study and the file of claims that `snakemake --config KEY=VALUE ...` names, or their defaults.
 
-    folder: see `folder_of`. UserError: a key that is none of `ON_COMMAND_LINE`, or a value that names nothing.
+    folder: see `folder_of`. UserError: a key that is not in `ON_COMMAND_LINE`, or a value that names nothing.
     """
     for key, value in given.items():
         if key not in ON_COMMAND_LINE:

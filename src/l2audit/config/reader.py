@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 
 from l2audit.config.faults import ConfigError, Fault, Key, key_text
+from l2audit.registry import nearest
 
 DEEPEST = 50
 """Levels of lists and mappings within each other; the files of this project need seven."""
@@ -47,6 +49,24 @@ class Document:
         while known and known not in self.lines:
             known = known[:-1]
         return Fault(self.file, self.lines.get(known, 1), key_text(key), problem, fix)
+
+    def unknown(self, key: Key, names: Iterable[str], known: Iterable[str], what: str) -> list[Fault]:
+        """A fault for each of the list `names` at `key` that is not in `known`."""
+        allowed = set(known)
+        return [
+            self.fault((*key, index), f"unknown {what} '{name}'", nearest(name, allowed))
+            for index, name in enumerate(names)
+            if name not in allowed
+        ]
+
+    def repeated(self, key: Key, entries: Sequence[Mapping[str, Any]], name: str, problem: str) -> list[Fault]:
+        """A fault for each of the list `entries` at `key` whose value of `name` an earlier one has."""
+        values = [entry[name] for entry in entries]
+        return [
+            self.fault((*key, index, name), f"'{value}' {problem}", "rename one of the two")
+            for index, value in enumerate(values)
+            if value in values[:index]
+        ]
 
 
 def shown(path: Path) -> str:
@@ -179,6 +199,6 @@ class _Reading:
 
 
 def _unprintable(text: str) -> str:
-    """The first control character or half of a character in `text`, as U+0000; "" where there is none."""
+    """The first control character or half of a character in `text`, as U+0000; "" if there are no such characters."""
     found = (one for one in text if unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\t")
     return next((f"U+{ord(one):04X}" for one in found), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -15,8 +15,9 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from l2audit.config.faults import Fault, Key, nearest, one_line
+from l2audit.config.faults import ConfigError, Fault, Key, one_line
 from l2audit.config.reader import Document
+from l2audit.registry import nearest
 
 TYPE_NAMES = {
     "number": "a number",
@@ -67,6 +68,14 @@ def schema_faults(document: Document, name: str) -> list[Fault]:
     return [document.fault(*one) for one in departures(document, name)]
 
 
+def checked(document: Document, name: str, *checks: Callable[[Document], Iterable[Fault]]) -> Any:
+    """The values of a document that fits the schema `name` and in which `checks` find nothing; else ConfigError."""
+    faults = schema_faults(document, name) or [fault for check in checks for fault in check(document)]
+    if faults:
+        raise ConfigError(faults)
+    return document.data
+
+
 def departures(document: Document, name: str) -> list[Translated]:
     """As `schema_faults`: the key, what is wrong there and the fix."""
     errors = Validator(schema(name)).iter_errors(document.data)
@@ -74,21 +83,59 @@ def departures(document: Document, name: str) -> list[Translated]:
 
 
 def _translate(error: ValidationError) -> Translation:
+    """What one error of the validator means to a person: the key, what is wrong there and the fix."""
     if error.context:  # anyOf, oneOf: the branch that goes deepest is what the author meant
         deepest = max(error.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
         yield from _translate(deepest)
         return
     key: Key = tuple(error.absolute_path)
-    yield from TRANSLATORS.get(str(error.validator), _plain)(error, key)
+    value, wanted = error.instance, error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            yield from _unknown_keys(error, key)
+        case "required":
+            for name in wanted:
+                if name not in value:
+                    about = _description(error.schema.get("properties", {}).get(name, {}))
+                    yield (*key, name), "this key is missing", f"add `{name}:`{about and ', ' + about}"
+        case "type":
+            yield _wrong_type(error, key)
+        case "enum":
+            text = value if isinstance(value, str) else ""
+            shown = f"'{one_line(text, 120)}'" if isinstance(value, str) else _short(value)
+            yield key, f"unknown value {shown}", nearest(text, map(str, wanted))
+        case "uniqueItems":
+            for index, item in enumerate(value):
+                if item in value[:index]:
+                    yield (*key, index), f"{_short(item)} is listed twice", "remove one of the two"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            yield key, f"{_short(value)} is out of range", f"write a value {BOUNDS[error.validator]} {wanted}"
+        case "minItems" | "minProperties" | "minLength":
+            least = "one entry" if wanted == 1 else f"{wanted} entries"
+            yield key, "has too few entries" if value else "is empty", f"list at least {least}"
+        case "pattern":
+            yield key, f"{_short(value)} is not of the right form", _described(error)
+        case None:  # a schema that is false
+            yield key, "this key does not go with the others here", "remove this key"
+        case _:
+            yield key, error.message, _described(error)
 
 
-def _plain(error: ValidationError, key: Key) -> Translation:
-    yield key, error.message, _described(error)
+BOUNDS = {
+    "minimum": "of at least",
+    "maximum": "of at most",
+    "exclusiveMinimum": "above",
+    "exclusiveMaximum": "below",
+}
+
+
+def _description(schema: Any) -> str:
+    return " ".join(schema.get("description", "").split()) if isinstance(schema, dict) else ""
 
 
 def _described(error: ValidationError) -> str:
-    description = error.schema.get("description") if isinstance(error.schema, dict) else None
-    return f"this key is: {' '.join(description.split())}" if description else "see docs/workflow.md"
+    about = _description(error.schema)
+    return f"this key is: {about}" if about else "see docs/workflow.md"
 
 
 def _unknown_keys(error: ValidationError, key: Key) -> Translation:
@@ -102,21 +149,13 @@ def _unknown_keys(error: ValidationError, key: Key) -> Translation:
                 yield (*key, name), "unknown key", nearest(name, known)
 
 
-def _missing_keys(error: ValidationError, key: Key) -> Translation:
-    for name in error.validator_value:
-        if name not in error.instance:
-            about = " ".join(error.schema.get("properties", {}).get(name, {}).get("description", "").split())
-            yield (*key, name), "this key is missing", f"add `{name}:`{', ' + about if about else ''}"
-
-
-def _wrong_type(error: ValidationError, key: Key) -> Translation:
+def _wrong_type(error: ValidationError, key: Key) -> Translated:
     value, wanted = error.instance, error.validator_value
     wants = [wanted] if isinstance(wanted, str) else list(wanted)
     names = " or ".join(TYPE_NAMES[one] for one in wants)
     if isinstance(value, str) and EXPONENT.fullmatch(value) and {"number", "integer"} & set(wants):
-        yield key, f"YAML reads '{value}' as text, and {names} is wanted", _as_number(value, wants)
-    else:
-        yield key, f"{_short(value)} where {names} is wanted", f"write {names}"
+        return key, f"YAML reads '{value}' as text, and {names} is wanted", _as_number(value, wants)
+    return key, f"{_short(value)} where {names} is wanted", f"write {names}"
 
 
 def _as_number(text: str, wants: list[str]) -> str:
@@ -145,54 +184,3 @@ def _short(value: object) -> str:
     if value is None:
         return "nothing"
     return f"'{one_line(value, 120)}' (text)" if isinstance(value, str) else one_line(json.dumps(value), 120)
-
-
-def _not_in_list(error: ValidationError, key: Key) -> Translation:
-    known = [str(one) for one in error.validator_value]
-    named = isinstance(error.instance, str)
-    value = f"'{one_line(error.instance, 120)}'" if named else _short(error.instance)
-    yield key, f"unknown value {value}", nearest(str(error.instance) if named else "", known)
-
-
-def _repeated(error: ValidationError, key: Key) -> Translation:
-    for index, item in enumerate(error.instance):
-        if item in error.instance[:index]:
-            yield (*key, index), f"{_short(item)} is listed twice", "remove one of the two"
-
-
-def _bound(words: str) -> Callable[[ValidationError, Key], Translation]:
-    def translate(error: ValidationError, key: Key) -> Translation:
-        yield key, f"{_short(error.instance)} is out of range", f"write a value {words} {error.validator_value}"
-
-    return translate
-
-
-def _too_short(error: ValidationError, key: Key) -> Translation:
-    least = "one entry" if error.validator_value == 1 else f"{error.validator_value} entries"
-    yield key, "is empty" if not error.instance else "has too few entries", f"list at least {least}"
-
-
-def _pattern(error: ValidationError, key: Key) -> Translation:
-    yield key, f"{_short(error.instance)} is not of the right form", _described(error)
-
-
-def _out_of_place(error: ValidationError, key: Key) -> Translation:
-    yield key, "this key does not go with the others here", "remove this key"
-
-
-TRANSLATORS: dict[str, Callable[[ValidationError, Key], Translation]] = {
-    "additionalProperties": _unknown_keys,
-    "required": _missing_keys,
-    "type": _wrong_type,
-    "enum": _not_in_list,
-    "uniqueItems": _repeated,
-    "minimum": _bound("of at least"),
-    "maximum": _bound("of at most"),
-    "exclusiveMinimum": _bound("above"),
-    "exclusiveMaximum": _bound("below"),
-    "minItems": _too_short,
-    "minProperties": _too_short,
-    "minLength": _too_short,
-    "pattern": _pattern,
-    "None": _out_of_place,
-}

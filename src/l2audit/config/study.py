@@ -15,7 +15,7 @@ PRIMARY_LOSS = {CLASSIFICATION: "cross_entropy", REGRESSION: "squared"}
 """The loss whose validation rows choose beta: every primary arm has it."""
 CLEAN_KIND = "clean"
 CLEAN_SCALING = "clean"
-"""Features and targets are scaled by the clean training rows; the others are told in l2audit.data.split.SCALINGS."""
+"""Features and targets are scaled by the clean training rows; l2audit.data.split.SCALINGS has the others."""
 
 
 @dataclass(frozen=True, order=True)
@@ -46,9 +46,9 @@ CLEAN = Contamination(CLEAN_KIND)
 class Schedule:
     """How networks are trained; linear models are solved exactly and need none.
 
-    learning_rate: at the first step; it goes to 0 along half a cosine.
-    steps: optimizer steps, the same for every beta.
-    batch: rows a step; at or above the number of training rows, every step takes them all.
+    - learning_rate: at the first step. It goes to 0 along half a cosine.
+    - steps: optimizer steps, the same for every beta.
+    - batch: rows per step. At or above the number of training rows, every step takes all of them.
     """
 
     learning_rate: float
@@ -60,9 +60,11 @@ class Schedule:
 class Arm:
     """An architecture trained in one way. The primary arms of a study are named like their architectures.
 
-    penalty: text for `l2audit.models.penalties.read_penalty`; optimizer: of networks, linear models are solved exactly;
-    scaling: clean | contaminated | robust; training: overrides keys of the study's schedule; seeds: how many, from 0.
-    `datasets`, `levels` (clean left out) and `seeds` restrict the arm, None means all of the study's.
+    - penalty: text for `l2audit.models.penalties.read_penalty`.
+    - optimizer: of networks. Linear models are solved exactly.
+    - scaling: clean | contaminated | robust.
+    - training: overrides keys of the study's schedule.
+    - datasets, levels (clean left out) and seeds (a count) restrict the arm. None: all of the study's.
     """
 
     name: str
@@ -91,8 +93,9 @@ class Controls:
 class Study:
     """A named grid of axes: one file of config/studies/.
 
-    architectures: the primary arms, each under the name of its architecture; further: the other arms, by name.
-    contaminations: the levels of each task, clean left out.
+    - architectures: the primary arms, each under the name of its architecture.
+    - further: the other arms, by name.
+    - contaminations: the levels of each task, clean left out.
     """
 
     name: str
@@ -130,7 +133,8 @@ class Study:
 class Config:
     """A checked configuration: one study, and the tables that its names refer to (as their YAML gives them).
 
-    file: the study's, as it is shown to a user; documents: what was read, by table and `study`, for faults with a line.
+    - file: the study's, as it is shown to a user.
+    - documents: what was read, by table and `study`, for faults with a line.
     """
 
     root: Path
@@ -139,7 +143,6 @@ class Config:
     datasets: Mapping[str, Mapping[str, Any]] = field(repr=False)
     architectures: Mapping[str, Mapping[str, Any]] = field(repr=False)
     contaminations: Mapping[str, Mapping[str, Any]] = field(repr=False)
-    claims: Mapping[str, Any] = field(repr=False)
     documents: Mapping[str, Document] = field(default_factory=dict, repr=False, compare=False)
 
     def task(self, dataset: str) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from l2audit.models.problem import Array, Problem
-from l2audit.models.recipe import Recipe
 from l2audit.networks.batches import order
 from l2audit.networks.program import program
+from l2audit.networks.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from l2audit.models.architectures import Network
 from l2audit.models.losses import LOSSES, residual_scale
 from l2audit.models.optimizers import OPTIMIZERS, cosine
 from l2audit.models.problem import VANISHED
-from l2audit.models.recipe import Recipe
 from l2audit.networks.batches import window
 from l2audit.networks.pulls import PULLS, covered
+from l2audit.networks.recipe import Recipe
 
 logger = logging.getLogger(__name__)
 

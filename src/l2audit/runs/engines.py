@@ -12,7 +12,7 @@ from l2audit.config.study import Schedule
 from l2audit.models.architectures import Architecture, Network
 from l2audit.models.penalties import Penalty
 from l2audit.models.problem import VANISHED, Array, Fitted, Problem
-from l2audit.models.recipe import Recipe
+from l2audit.networks.recipe import Recipe
 
 
 def fit(

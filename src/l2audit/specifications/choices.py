@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.config.faults import ConfigError, Fault
+from l2audit.config.faults import Fault, Key
 from l2audit.config.reader import Document, read
-from l2audit.config.schema import schema_faults
+from l2audit.config.schema import checked
 from l2audit.contamination import CLEAN
 from l2audit.effects.grid import Grid, least_clean_risk
 from l2audit.files import sha256_of
@@ -97,27 +97,30 @@ class Choices:
         ]
 
 
-def load(path: str | Path) -> Choices:
-    """Read and check the choices. ConfigError: lists every fault with its line."""
-    return _choices(read(Path(path)), sha256_of(path))
+def load(path: str | Path, *checks: Callable[[Document], Iterable[Fault]]) -> Choices:
+    """Read and check the choices.
+
+    checks: find more faults in a document that fits the schema. ConfigError: lists every fault with its line.
+    """
+    return _choices(checked(read(Path(path)), "specifications", choice_faults, *checks), sha256_of(path))
 
 
 def parse(raw: object) -> Choices:
     """As `load`, of YAML that was parsed already; the SHA-256 is that of its canonical JSON."""
-    return _choices(Document("specifications.yaml", raw, {(): 1}), hashlib.sha256(canonical(raw).encode()).hexdigest())
+    data = checked(Document("specifications.yaml", raw, {(): 1}), "specifications", choice_faults)
+    return _choices(data, hashlib.sha256(canonical(raw).encode()).hexdigest())
 
 
-def _choices(document: Document, sha256: str) -> Choices:
-    faults = schema_faults(document, "specifications") or list(_faults(document))
-    if faults:
-        raise ConfigError(faults)
-    axes = {axis: tuple(_choice(entry) for entry in document.data[axis]) for axis in AXES}
-    return Choices(axes, document.data.get("note", ""), sha256)
+def _choices(data: Mapping[str, Any], sha256: str) -> Choices:
+    axes = {
+        axis: tuple(Choice(entry["name"], " ".join(entry["reason"].split()), _says(entry)) for entry in data[axis])
+        for axis in AXES
+    }
+    return Choices(axes, data.get("note", ""), sha256)
 
 
-def _choice(entry: Mapping[str, Any]) -> Choice:
-    says = {key: value for key, value in entry.items() if key not in ("name", "reason")}
-    return Choice(entry["name"], " ".join(entry["reason"].split()), says)
+def _says(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in ("name", "reason")}
 
 
 REGISTERED: Mapping[str, Mapping[str, Any]] = {
@@ -135,16 +138,14 @@ REGISTERED: Mapping[str, Mapping[str, Any]] = {
 """What the first choice of each axis must say: what the registration does."""
 
 
-def _faults(document: Document) -> Iterator[Fault]:
+def choice_faults(document: Document) -> Iterator[Fault]:
     """What the schema cannot say: names given once, the registered choice first, an arm together with its place."""
     for axis in AXES:
         entries = document.data[axis]
-        yield from _repeated(document, axis, entries)
-        if dict(_choice(entries[0]).says) != REGISTERED[axis]:
-            told = canonical(REGISTERED[axis])
-            yield document.fault(
-                (axis, 0), "the first choice is not the registered one", f"put the one with {told} first"
-            )
+        yield from document.repeated((axis,), entries, "name", "is there twice")
+        if _says(entries[0]) != REGISTERED[axis]:
+            fix = f"put the one with {canonical(REGISTERED[axis])} first"
+            yield document.fault((axis, 0), "the first choice is not the registered one", fix)
     for index, entry in enumerate(document.data["scaling"]):
         if ("arm" in entry) != ("of" in entry):
             missing = "of" if "arm" in entry else "arm"
@@ -152,8 +153,7 @@ def _faults(document: Document) -> Iterator[Fault]:
             yield document.fault(("scaling", index), f"this key is missing: {missing}", fix)
 
 
-def _repeated(document: Document, axis: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
-    names = [entry["name"] for entry in entries]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield document.fault((axis, index, "name"), f"'{name}' is there twice", "rename or remove one of the two")
+def arms_named(document: Document) -> Iterator[tuple[Key, str]]:
+    """Every arm that the choices name, and where."""
+    for index, entry in enumerate(document.data["scaling"]):
+        yield from ((("scaling", index, key), entry[key]) for key in ("arm", "of") if key in entry)

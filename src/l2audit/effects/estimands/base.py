@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from l2audit.config.faults import nearest
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.grid import Array
 from l2audit.measures import MEASURES, UNPENALISED_RUN
-from l2audit.registry import Registry
+from l2audit.registry import Registry, nearest
 
 CLEAN_ROWS, CONTAMINATED, BOTH, ACROSS = "clean", "contaminated", "both", "across"
 """Where an estimand lives: one row at the clean level; one a contaminated level; both; one at the clean level for which
