@@ -531,6 +531,21 @@ PENALTY_CASES = [
     ("l2  except output", "l2 except 4", "arms.as-printed.penalty: there is no kernel 4: the network has 2"),
     ("scaling: robust", "penalty: decay", "arms.robust.penalty: penalty 'decay' is a way of training networks"),
     ("scaling: robust", "penalty: l2 except 2", "arms.robust.penalty: there is no kernel 2: the network has 1"),
+    (
+        "scaling: robust\n    betas: [0, 0.1]\n    losses: {regression: [squared]}",
+        "penalty: l1\n    betas: [0, 0.1]\n    losses: {regression: [huber]}",
+        "arms.robust.penalty: penalty 'l1' has no exact solver under loss 'huber' of linear models: use l2, none, pl",
+    ),
+    (
+        "regression: [squared, huber]",
+        "regression: [squared, absolute]",
+        "mine.yaml:8: architectures.linear.losses.regression: unknown loss of a linear model 'absolute': known are",
+    ),
+    (
+        "losses: {regression: [squared]}",
+        "losses: {regression: [absolute]}",
+        "arms.robust.losses.regression: unknown loss of a linear model 'absolute': known are cross_entropy, huber, sq",
+    ),
 ]
 TRAINING_CASES = [
     (
@@ -548,7 +563,8 @@ def test_what_cannot_be_trained_is_told_before_anything_is(root: Path, old: str,
     write(root, (STUDY + ARMS).replace(old, new, 1))
     told = [str(fault) for fault in training_faults(load(root, "mine"))]
     assert any(message in one for one in told), told
-    assert all("fix: write for example `l2`" in one for one in told)
+    fix = "give this loss to architectures with layers only" if "unknown loss" in message else "write for example `l2`"
+    assert all(fix in one for one in told)
 
 
 @pytest.mark.parametrize(("old", "new", "message"), TRAINING_CASES)

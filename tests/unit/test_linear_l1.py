@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Lasso, LogisticRegression
 
-from l2audit.linear.cross_entropy import solve_cross_entropy
-from l2audit.linear.l1 import _middle, solve_cross_entropy_l1, solve_squared_l1
-from l2audit.linear.squared import solve_squared
+from l2audit.linear.cross_entropy import middle, solve_cross_entropy, solve_cross_entropy_l1
+from l2audit.linear.squared import solve_squared, solve_squared_l1
 from linear_problems import classes, collinear
 
 BETAS = np.array([1e-4, 1e-3, 1e-2, 0.1, 1.0])
@@ -76,6 +75,23 @@ class TestLasso:
         weights, _ = solve_squared_l1(X, y, BETAS)
         scaled, _ = solve_squared_l1(X, 1000 * y, 1000 * BETAS)
         np.testing.assert_allclose(scaled, 1000 * weights, rtol=1e-6, atol=1e-9)
+
+    @pytest.mark.parametrize(
+        "shape", ["more columns than rows", "rounded dependence", "scales apart", "nothing varies"]
+    )
+    def test_is_optimal_where_the_path_of_scikit_learn_ends_early(self, shape: str) -> None:
+        rng = np.random.default_rng(0)
+        X, y = rng.normal(size=(40, 60)), rng.normal(size=40)
+        if shape == "rounded dependence":
+            X = np.column_stack([X[:, :6], X[:, :6].sum(axis=1)]).astype(np.float32).astype(float)
+        if shape == "scales apart":
+            X = X[:, :6] * np.logspace(-4, 2, 6)
+        if shape == "nothing varies":
+            X = np.ones((40, 3))
+        weights, intercept = solve_squared_l1(X, y, BETAS)
+        for w, b, beta in zip(weights, intercept, BETAS, strict=True):
+            slope = (X @ w + b - y) / len(y)
+            meets(X.T @ slope, w, slope.sum(), beta)
 
     def test_a_constant_column_gets_no_weight(self) -> None:
         X, y = collinear()
@@ -163,10 +179,23 @@ class TestCrossEntropy:
         shifts = np.linspace(-3, 3, 6001)
         cost = np.abs(weights[0, :, :, None] - shifts).sum(axis=0)
         length = ((weights[0, :, :, None] - shifts) ** 2).sum(axis=0)
-        for column, shift in enumerate(_middle(weights[0])):
+        for column, shift in enumerate(middle(weights)[0, 0]):
             assert np.abs(weights[0, :, column] - shift).sum() <= cost[column].min() + 1e-9
             cheapest = cost[column] <= cost[column].min() + 1e-3
             assert np.sum((weights[0, :, column] - shift) ** 2) <= length[column][cheapest].min() + 0.02
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_collinear_columns_of_classes_that_separate(seed: int) -> None:
+    """Logits of hundreds along directions that four decades lie between: Newton steps must neither creep nor run."""
+    rng = np.random.default_rng(seed)
+    n, p, k = rng.integers(8, 40), rng.integers(3, 12), rng.integers(2, 6)
+    X = rng.normal(size=(n, p)) @ rng.normal(size=(p, p)) @ np.diag(np.logspace(0, -4, p)) @ rng.normal(size=(p, p))
+    y = rng.permutation(n) % k
+    kernel, bias = solve_cross_entropy_l1(X, y, np.array([1e-5, 1e-3]), k)
+    for W, b, beta in zip(kernel, bias, (1e-5, 1e-3), strict=True):
+        rows = (softmax(X @ W + b, axis=1) - np.eye(k)[y]) / n
+        meets((X - X.mean(axis=0)).T @ rows, W, np.abs(rows.sum(axis=0)).max(), beta)
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from l2audit.facts.fact import EXACT, fact
-from l2audit.linear.basis import Array, Labels
+from l2audit.linear.coordinates import Array, Labels
 from l2audit.linear.cross_entropy import solve_cross_entropy
 from l2audit.seeds import generator
 

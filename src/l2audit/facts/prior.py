@@ -16,7 +16,7 @@ from sklearn.linear_model import BayesianRidge, Ridge
 
 from l2audit.facts.fact import fact, largest
 from l2audit.linear import fit_linear
-from l2audit.linear.basis import Array
+from l2audit.linear.coordinates import Array
 from l2audit.models.beta import ridge_alpha
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Problem

@@ -11,7 +11,7 @@ import statsmodels.api as sm
 
 from l2audit.facts.fact import fact
 from l2audit.facts.ridge import Solve
-from l2audit.linear.basis import Array
+from l2audit.linear.coordinates import Array
 from l2audit.linear.huber import residual_scale, solve_huber
 from l2audit.linear.squared import solve_squared
 

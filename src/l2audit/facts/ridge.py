@@ -14,7 +14,7 @@ from scipy import optimize
 
 from l2audit.contamination import Reference, Rows, contaminate
 from l2audit.facts.fact import fact, farthest, largest
-from l2audit.linear.basis import Array
+from l2audit.linear.coordinates import Array
 from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.seeds import generator

@@ -1,13 +1,11 @@
 """Linear models solved exactly, in float64, with no step size and no stochastic noise (documented in docs/linear.md).
 
-Two public functions: `fit_linear`, and `supports`, which refuses a penalty that a loss has no solver for.
+`fit_linear` fits them, and `supports` says beforehand whether a loss goes with a penalty. No module here imports
+TensorFlow: linear models double as an independent check on the engines that do.
 
-- `squared` (ridge in closed form), `huber` (reweighted ridge), `cross_entropy` (Newton's method): under L2
-- `l1`: the lasso, and cross-entropy under L1
-- `basis`: the coordinates of the L2 solvers
-- `certificate`: how far a model is from its optimum, computed without any solver
-
-No module here imports TensorFlow: linear models double as an independent check on the engines that do.
+- `squared`, `huber` and `cross_entropy` hold one loss each: all are solved under L2, Huber's not under L1.
+- `sparse` solves problems with an L1 penalty. `coordinates` holds the coordinates that all solvers work in.
+- `certificate` measures how far a model is from its optimum, without any of the above.
 """
 
 from l2audit.linear.fit import fit_linear, supports

@@ -1,8 +1,8 @@
 """How far a linear model is from the minimum of its objective, from the weights alone: no solver is used.
 
 The objective is mean(loss) + sum_j strength_j * penalty(theta_j) over the parameters theta of a model, kernel and bias.
-At its minimum some subgradient is 0. A certificate looks for the subgradient of least norm: that of the loss plus the
-pull of the penalty, each taken where it suits the other best if it is not unique.
+At its minimum some subgradient is 0. A certificate computes the subgradient of least norm: the gradient of the loss
+plus the pull of the penalty. At a weight of 0 under L1 that pull may be anything between -strength and strength.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from l2audit.linear.basis import Array
+from l2audit.linear.coordinates import Array
 from l2audit.registry import Registry
 
 ROUND_OFF = 1e-13
@@ -40,9 +40,8 @@ def gradient_ratio(
 ) -> float:
     """||g + pull|| / (||g|| + ||pull|| + nothing), 0 at a minimum; 1 where no penalty acts (all strengths 0).
 
-    word: `l2` or `l1`; design: (n, p), a column of ones in it for the bias; slope: (n, K) gradient of the mean loss in
-    the predictions; theta: (p, K) parameters; strength: (p, 1), 0 for a free one; nothing: see `round_off`.
-    g = design' slope.
+    g = design' slope. word: `l2` or `l1`; design: (n, p), a column of ones in it for the bias; slope: (n, K), gradient
+    of the mean loss in the predictions; theta: (p, K); strength: (p, 1), 0 for a free one; nothing: see `round_off`.
     """
     if not strength.any():
         return 1.0
@@ -52,10 +51,10 @@ def gradient_ratio(
     return _norm(g + pull) / size if size > 0 else 0.0
 
 
-def _norm(values: Array) -> float:
-    return math.sqrt(np.vdot(values, values))
-
-
 def round_off(design: Array) -> float:
     """A gradient of this size is nothing, with design (n, p): where all has vanished it makes the ratio 0."""
     return ROUND_OFF * _norm(design) / math.sqrt(len(design))
+
+
+def _norm(values: Array) -> float:
+    return math.sqrt(np.vdot(values, values))

@@ -4,87 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2audit.linear.basis import Array
 from l2audit.linear.certificate import gradient_ratio, round_off
-from l2audit.linear.cross_entropy import loss_cross_entropy, solve_cross_entropy
+from l2audit.linear.coordinates import Array
+from l2audit.linear.cross_entropy import loss_cross_entropy, solve_cross_entropy, solve_cross_entropy_l1
 from l2audit.linear.huber import loss_huber, solve_huber
-from l2audit.linear.l1 import solve_cross_entropy_l1, solve_squared_l1
-from l2audit.linear.squared import loss_squared, solve_squared
+from l2audit.linear.squared import loss_squared, solve_squared, solve_squared_l1
 from l2audit.models.penalties import Penalty
 from l2audit.models.problem import Fitted, Problem
 from l2audit.registry import Registry
-
-
-class Solve(Protocol):
-    """(X (n, p), y (n,), beta (m,), outputs, intercept) to kernels (m, p, outputs) and biases (m, outputs), in float64.
-
-    Each model's bits are a function of X, y and its own beta only. The intercept is free; without one biases are 0.
-    """
-
-    def __call__(self, X: Array, y: Any, beta: Array, outputs: int, /, intercept: bool = True) -> tuple[Array, Array]:
-        """Solve for every beta."""
-        ...
 
 
 @dataclass(frozen=True)
 class LinearLoss:
     """A loss with exact linear solvers.
 
-    solvers: by penalty; that of `l2` takes beta = 0 too, that of `l1` does not.
+    solvers: by penalty, that of `l2` for beta = 0 too, the others for beta > 0 only. A solver maps X (n, p), y (n,),
+        beta (m,), in classification the number of classes K, and intercept (True: free; False: none) to kernels
+        (m, p, K) and biases (m, K), without the last axis in regression. A model's bits depend on X, y and its own
+        beta only.
     loss: (predicted (n, outputs), y (n,)) to the mean loss and its gradient in `predicted`. It shares no code with the
         solvers: the certificates rest on it.
     """
 
     task: str
-    solvers: dict[str, Solve]
+    solvers: dict[str, Callable[..., tuple[Array, Array]]]
     loss: Callable[[Array, Any], tuple[float, Array]]
 
 
 LINEAR_LOSSES = Registry[LinearLoss]("loss of a linear model")
-
-
-def _one_output(solve: Callable[[Array, Array, Array, bool], tuple[Array, Array]]) -> Solve:
-    """A solver of regressions, with the axis of outputs that every model has."""
-
-    def solve_with_outputs(
-        X: Array, y: Array, beta: Array, outputs: int, intercept: bool = True
-    ) -> tuple[Array, Array]:
-        if outputs != 1:
-            raise ValueError(f"a regression has 1 output, not {outputs}")
-        weights, base = solve(X, y, beta, intercept)
-        return weights[:, :, None], base[:, None]
-
-    return solve_with_outputs
-
-
-SQUARED = {"l2": _one_output(solve_squared), "l1": _one_output(solve_squared_l1)}
-LINEAR_LOSSES.add("squared", LinearLoss("regression", SQUARED, loss_squared))
-LINEAR_LOSSES.add("huber", LinearLoss("regression", {"l2": _one_output(solve_huber)}, loss_huber))
-CROSS_ENTROPY: dict[str, Solve] = {"l2": solve_cross_entropy, "l1": solve_cross_entropy_l1}
-LINEAR_LOSSES.add("cross_entropy", LinearLoss("classification", CROSS_ENTROPY, loss_cross_entropy))
+LINEAR_LOSSES.add("squared", LinearLoss("regression", {"l2": solve_squared, "l1": solve_squared_l1}, loss_squared))
+LINEAR_LOSSES.add("huber", LinearLoss("regression", {"l2": solve_huber}, loss_huber))
+LINEAR_LOSSES.add(
+    "cross_entropy",
+    LinearLoss("classification", {"l2": solve_cross_entropy, "l1": solve_cross_entropy_l1}, loss_cross_entropy),
+)
 
 WITHOUT_EFFECT = ("none", "placebo")
 """Penalties that leave an exactly solved model as it is at beta = 0, whatever the beta."""
 
 
 def supports(loss: str, penalty: Penalty) -> None:
-    """Raise if linear models of this loss and penalty cannot be fitted.
+    """Nothing, if linear models of this loss and penalty can be fitted.
 
-    UnknownName: the loss. ValueError: a penalty without an exact solver for the loss, or one that leaves out a kernel
+    UnknownName: the loss. ValueError: a penalty for networks or for other losses only, or one that leaves out a kernel
     that a linear model does not have; the message names the fix.
     """
     known = (*LINEAR_LOSSES[loss].solvers, *WITHOUT_EFFECT)
-    if penalty.word == "l1" and "l1" not in known:
-        raise ValueError(f"linear models of {loss} loss have no exact solver for 'l1': use {', '.join(known)}")
     if penalty.word not in known:
+        reason = "is a way of training networks, and linear models are solved without steps"
+        if penalty.word == "l1":
+            reason = f"has no exact solver under loss '{loss}' of linear models"
         raise ValueError(
-            f"penalty '{penalty.word}' is a way of training networks, and linear models are solved without steps: "
-            f"use {', '.join(known)}, or give '{penalty.word}' to networks only"
+            f"penalty '{penalty.word}' {reason}: use {', '.join(known)}, or give '{penalty.word}' to networks only"
         )
     try:
         penalty.covers(1)
@@ -97,26 +73,27 @@ def supports(loss: str, penalty: Penalty) -> None:
 def fit_linear(problem: Problem, loss: str, penalty: Penalty) -> Fitted:
     """Fit every model of `problem` as a linear model: the minimiser of mean(loss) + beta * penalty.
 
-    loss: `squared` or `huber` for regression, `cross_entropy` for classification. penalty: `l2` (half the squared norm
-    of the kernel) or, but for Huber loss, `l1` (its sum of absolute values), with the bias in it or without. Where it
-    covers nothing (`none`, `placebo`, `l2 except output`) every beta is beta = 0. The L2 solver of each loss says what
-    is solved at beta = 0, whatever the penalty. UnknownName, ValueError: see `supports`; ValueError also for a loss of
-    the other task.
+    loss: `squared` or `huber` for regression, `cross_entropy` for classification.
+    penalty: `l2` is half the squared norm of the kernel. `l1` is its sum of absolute values, not with `huber`. Both may
+        have the bias in them. A penalty on nothing (`none`, `placebo`, `l2 except output`) makes every beta 0.
+    UnknownName and ValueError: see `supports`; also ValueError for a loss of the other task, or a regression of several
+    outputs.
 
-    A model's kernel, bias and certificates are the same to the last bit whatever else is in the problem. The model is
-    the float64 solution: it predicts, and it is certified. Kernels (M, p, outputs) and biases (M, outputs) are its
-    float32 copies, as of every engine; the large weights of opposite sign that a collinear design has at beta = 0
-    would not survive predicting from those.
+    What is solved at beta = 0 does not depend on the penalty; the L2 solver of each loss documents it. A model's bits
+    do not depend on what else is in the problem. The float64 solution predicts and is certified. Kernels
+    (M, p, outputs) and biases (M, outputs) are its float32 copies, as of every engine. Predictions from those copies
+    would lose the large weights of opposite sign that a collinear design has at beta = 0.
 
-    Certificates, computed in float64 from the weights alone, over the run's own training rows:
-    train_loss, mean loss without the penalty; gradient_ratio, see `certificate.gradient_ratio` (1 at beta = 0);
-    balance, NaN (one layer); decay_exposure, inf (0 where beta is 0 or does nothing); finite. A training set with
-    values that are not finite gives NaN and finite = False.
+    Certificates are computed in float64 from the weights alone, over the run's own training rows: the mean loss without
+    the penalty, `certificate.gradient_ratio` (1 at beta = 0), NaN for `balance` (one layer), and inf for
+    `decay_exposure` (0 where beta does nothing). Values that are not finite give NaN and `finite` = False.
     """
     supports(loss, penalty)
     chosen = LINEAR_LOSSES[loss]
     if problem.task != chosen.task:
         raise ValueError(f"loss '{loss}' is for {chosen.task}, not for {problem.task}")
+    if problem.task == "regression" and problem.outputs != 1:
+        raise ValueError(f"a regression has 1 output, not {problem.outputs}")
     (acts,) = penalty.covers(1)
     beta = problem.beta.astype(np.float64) * acts
     models = len(beta)
@@ -159,22 +136,26 @@ def _solve(chosen: LinearLoss, penalty: Penalty, X: Array, y: Any, beta: Array, 
     betas, model = np.unique(beta, return_inverse=True)
     kernel = np.empty((len(betas), X.shape[1], outputs))
     bias = np.empty((len(betas), outputs))
+
+    def solve(word: str, X: Array, beta: Array, intercept: bool) -> tuple[Array, Array]:
+        classes = {"classes": outputs} if chosen.task == "classification" else {}
+        weights, base = chosen.solvers[word](X, y, beta, intercept=intercept, **classes)
+        return weights.reshape(len(beta), -1, outputs), base.reshape(len(beta), outputs)
+
     plain = np.full(len(betas), penalty.word == "l2" and not penalty.biases) | (betas == 0)
     if plain.any():
-        kernel[plain], bias[plain] = chosen.solvers["l2"](X, y, betas[plain], outputs)
-    if not plain.all():
-        solve = chosen.solvers[penalty.word]
-        if penalty.biases:  # the bias is the weight of a column of ones
-            whole, _ = solve(_with_ones(X), y, betas[~plain], outputs, intercept=False)
-            kernel[~plain], bias[~plain] = whole[:, :-1], whole[:, -1]
-        else:
-            kernel[~plain], bias[~plain] = solve(X, y, betas[~plain], outputs)
+        kernel[plain], bias[plain] = solve("l2", X, betas[plain], True)
+    if not plain.all() and penalty.biases:  # the bias is the weight of a column of ones
+        whole, _ = solve(penalty.word, _with_ones(X), betas[~plain], False)
+        kernel[~plain], bias[~plain] = whole[:, :-1], whole[:, -1]
+    elif not plain.all():
+        kernel[~plain], bias[~plain] = solve(penalty.word, X, betas[~plain], True)
     return kernel[model], bias[model]
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """X - centre with a column of ones, (n, p + 1): what the certificates multiply parameters with."""
+    """X - centre with a column of ones, (n, p + 1), for the certificates."""
 
     design: Array
     centre: Array
@@ -199,7 +180,8 @@ def _certify(
     strength = np.full((len(theta), 1), beta)
     if not penalty.biases:
         strength[-1] = 0.0
-    value, slope = chosen.loss(rows.design @ theta, y)
+    predicted = rows.design @ theta
+    value, slope = chosen.loss(predicted, y)
     word = penalty.word if beta > 0 else "l2"
     return value, gradient_ratio(word, rows.design, slope, theta, strength, rows.nothing)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from l2audit.linear.basis import DATA_RESOLUTION, Array, Basis
+from l2audit.linear.coordinates import DATA_RESOLUTION, Array, Basis
 
 TUNING = 1.345
 """Threshold in units of the residual scale: 95 % efficiency at Gaussian residuals (Huber, 1964)."""
@@ -31,12 +31,12 @@ def solve_huber(X: Array, y: Array, beta: Array, intercept: bool = True) -> tupl
 
     X: (n, p); y: (n,); beta: (m,), each >= 0. Returns weights (m, p) and intercepts (m,), 0 without one.
 
-    The result is a fixed point (w, b, s) of: s = median|r| / 0.6745 with r = y - b - X w; k = 1.345 s;
-    mean(psi_k(r) x) = beta w and mean(psi_k(r)) = 0, where psi_k(r) = max(-k, min(k, r)). Given s it is the one
-    minimiser of mean(rho_k(r)) + beta * 0.5 * ||w||^2; jointly in s it minimises nothing, and such equations can have
-    more than one root: this is the root that reweighting reaches from the ridge solution (at beta = 0, least squares,
-    where statsmodels' RLM and MASS::rlm start too). A model that has not settled within 1,000 steps is returned as it
-    stands; its gradient ratio then says so.
+    The result is a fixed point (w, b, s). With r = y - b - X w, s = median|r| / 0.6745 and k = 1.345 s, it obeys
+    mean(psi_k(r) x) = beta w and mean(psi_k(r)) = 0, where psi_k(r) clips r to [-k, k]. Given s it is the one minimiser
+    of mean(rho_k(r)) + beta * 0.5 * ||w||^2. Jointly in s it minimises nothing, and such equations can have more than
+    one root. This is the root that reweighting reaches from the ridge solution; statsmodels' RLM and MASS::rlm start
+    from it at beta = 0 too. A model that has not settled within 1,000 steps is returned as it stands; its gradient
+    ratio then shows it.
 
     Huber and Ronchetti (2009), Robust Statistics, 7.8; Holland and Welsch (1977), "Robust regression using iteratively
     reweighted least-squares", Communications in Statistics A6.

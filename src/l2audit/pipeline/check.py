@@ -176,7 +176,11 @@ def _arm_faults(config: Config, arm: Arm) -> Iterator[Fault]:
         except UserError as error:
             at = (arm.architecture, "layers")
             yield config.documents["architectures"].fault(at, error.problem, error.fix)
-        except (ValueError, UnknownName) as error:
+        except UnknownName as error:
+            section = "arms" if ("arms", arm.name) in document.lines else "architectures"
+            fix = "write one that is known, or give this loss to architectures with layers only"
+            yield document.fault((section, arm.name, "losses", dataset["task"]), str(error), fix)
+        except ValueError as error:
             yield document.fault(key, str(error), EXAMPLES)
 
 
