@@ -310,6 +310,12 @@ def test_the_mirror_rewrites_every_address(server: FaultServer, tmp_path: Path) 
     assert server.requests == ["/base/example.com/data/a.bin", "/base/example.org/data/a.bin"]
 
 
+def test_a_mirror_that_is_no_web_address_is_refused_without_its_password() -> None:
+    with pytest.raises(UserError, match="is no web address") as refused:
+        mirrored("https://h.org/a", "ftp://me:secret@m.net/x")
+    assert "secret" not in str(refused.value) and "m.net" in str(refused.value)
+
+
 def test_mirrored_keeps_host_path_and_query() -> None:
     assert mirrored("https://h.org/a/b?c=d", "https://m.net/x/") == "https://m.net/x/h.org/a/b?c=d"
     assert mirrored("https://someone:secret@h.org/a", "https://m.net") == "https://m.net/h.org/a"

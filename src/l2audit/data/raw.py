@@ -81,7 +81,7 @@ def mirrored(address: str, mirror: str | None) -> str:
         return address
     if urlsplit(mirror).scheme not in ("http", "https"):
         raise UserError(
-            f"the mirror '{mirror}' is no web address",
+            f"the mirror '{public(mirror)}' is no web address",
             key="L2AUDIT_MIRROR",
             fix="set it to https://HOST or http://HOST",
         )
