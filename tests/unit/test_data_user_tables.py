@@ -18,7 +18,7 @@ from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.raw import require_files
 from l2audit.data.readers import Part, parse_idx
 from l2audit.errors import UserError
-from l2audit.pipeline.feasible import source_faults
+from l2audit.pipeline.check import source_faults
 
 DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 BASICS = {"licence": "mine", "citation": "me", "description": "A test."}
