@@ -33,7 +33,8 @@ from faults.fault_server import (
     wrong,
 )
 from l2audit.data import raw as raw_module
-from l2audit.data.raw import RemoteFile, download, mirrored, require_files
+from l2audit.data.entries import RemoteFile
+from l2audit.data.raw import download, mirrored, require_files
 from l2audit.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -238,7 +239,8 @@ def test_an_address_that_is_none_is_not_tried_again(
 CHILD = """
 import sys
 from pathlib import Path
-from l2audit.data.raw import RemoteFile, download
+from l2audit.data.entries import RemoteFile
+from l2audit.data.raw import download
 download(RemoteFile(sys.argv[1], sys.argv[2], int(sys.argv[3])), Path(sys.argv[4]), "some_dataset")
 """
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from l2audit.data.entries import Entry, local_file, read_entry
-from l2audit.data.raw import RemoteFile, download, require_files, write_manifest
+from l2audit.data.entries import Entry, RemoteFile, local_file, read_entry
+from l2audit.data.raw import download, require_files, write_manifest
 from l2audit.errors import UserError
 from l2audit.files import atomic
 from l2audit.registry import Registry

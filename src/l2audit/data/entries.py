@@ -10,10 +10,10 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from l2audit.data.raw import RemoteFile
 from l2audit.errors import UserError
 from l2audit.registry import Registry, UnknownName
 
@@ -31,6 +31,33 @@ _KEYS_OF = {
     "header": ("file", "https"),
 }
 _RANGE = re.compile(r"(\w*?)(\d{1,6})\.\.(\d{1,6})")  # more columns than that would fill the memory
+
+
+def public(address: str) -> str:
+    """`address` as messages, results and the page show it: without a user's name and password."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the network: its first address, what its bytes must be, and where else it can be had."""
+
+    url: str
+    sha256: str
+    bytes: int | None = None
+    mirrors: tuple[str, ...] = ()
+    kept_as: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name on disk: the last segment of its address, unless it is kept under another."""
+        return self.kept_as or PurePosixPath(unquote(urlsplit(self.url).path)).name
+
+    @property
+    def public_url(self) -> str:
+        """`url` without a user's name and password."""
+        return public(self.url)
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,14 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from l2audit.data.entries import Entry, RemoteFile, public
 from l2audit.errors import UserError
 from l2audit.files import atomic, sha256_of, write_text
-
-if TYPE_CHECKING:
-    from l2audit.data.entries import Entry
 
 log = logging.getLogger(__name__)
 
@@ -40,39 +37,12 @@ _BLOCK = 1 << 16
 _WORTH_ANOTHER_TRY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file on the network: its first address, what its bytes must be, and where else it can be had."""
-
-    url: str
-    sha256: str
-    bytes: int | None = None
-    mirrors: tuple[str, ...] = ()
-    kept_as: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The file's name on disk: the last segment of its address, unless it is kept under another."""
-        return self.kept_as or PurePosixPath(unquote(urlsplit(self.url).path)).name
-
-    @property
-    def public_url(self) -> str:
-        """`url` without a user's name and password."""
-        return public(self.url)
-
-
 class _Fault(Exception):
     """An address that did not give the file; it may at the next try."""
 
 
 class _LastingFault(_Fault):
     """An address that will not give the file at the next try either."""
-
-
-def public(address: str) -> str:
-    """`address` as messages, results and the page show it: without a user's name and password."""
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def mirrored(address: str, mirror: str | None) -> str:

@@ -29,8 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import gammaincinv, ndtr
 
-from l2audit.data.entries import Entry
-from l2audit.data.raw import PAUSE, ROUNDS, RemoteFile, exclusive, is_whole, mirrored
+from l2audit.data.entries import Entry, RemoteFile
+from l2audit.data.raw import PAUSE, ROUNDS, exclusive, is_whole, mirrored
 from l2audit.errors import UserError
 from l2audit.files import atomic, sha256_of
 from l2audit.registry import Registry
