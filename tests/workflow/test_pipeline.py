@@ -131,7 +131,7 @@ def test_what_changes_no_result_redoes_nothing(copy: Copy) -> None:
     """The order of lists, plumbing, and a module that was touched but not changed."""
     assert yaml.safe_load(PERMUTED) != yaml.safe_load(TINY)
     copy.write("config/studies/tiny.yaml", PERMUTED)
-    for module in ("pipeline/jobs.py", "errors.py", "cli.py", "config/checks.py"):
+    for module in ("pipeline/jobs.py", "errors.py", "cli.py", "config/studies.py", "pipeline/check.py"):
         copy.write(f"src/l2audit/{module}", copy.read(f"src/l2audit/{module}") + "\n# changed\n")
     (copy.root / "src/l2audit/contamination.py").touch()
     assert copy.jobs() == {}
