@@ -24,6 +24,7 @@ from markupsafe import Markup
 from l2audit import specifications
 from l2audit.cli import main
 from l2audit.config.claims import load as load_claims
+from l2audit.config.faults import ConfigError
 from l2audit.config.load import load, table
 from l2audit.config.study import Config
 from l2audit.data.arrays import load_prepared
@@ -101,7 +102,8 @@ def checked(study: Mapping[str, Any], folder: Path, claims: Path = CLAIMS) -> Co
     path = folder / f"{study['name']}.yaml"
     path.write_text(yaml.safe_dump(dict(study)), encoding="utf-8")
     config = load(ROOT, str(path), claims)
-    assert training_faults(config) == []
+    if faults := list(training_faults(config)):
+        raise ConfigError(faults)
     load_verified(claims)
     return config
 
