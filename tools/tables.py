@@ -16,8 +16,7 @@ from typing import Any
 import yaml
 
 from l2audit.contamination import KINDS
-from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.estimands.base import ACROSS, BOTH, CLEAN_ROWS, CONTAMINATED
+from l2audit.effects.estimands import ACROSS, BOTH, CLEAN_ROWS, CONTAMINATED, ESTIMANDS
 from l2audit.files import write_text
 from l2audit.registry import Registry
 from l2audit.runs.results import COLUMNS

@@ -13,7 +13,8 @@ import pytest
 
 from l2audit.cli import main
 from l2audit.config.load import load
-from l2audit.effects.estimands import ESTIMANDS, fit
+from l2audit.effects import estimands
+from l2audit.effects.estimands import ESTIMANDS
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
 from l2audit.judge.verdicts import judge
@@ -53,7 +54,7 @@ def with_estimand(folder: Path) -> Path:
     with (folder / "my_claims.yaml").open("a", encoding="utf-8") as file:
         file.write(f"\n{GAP}")
     (code,) = blocks("python")
-    exec(compile(code, "docs/your-claim.md", "exec"), dict(vars(fit)))
+    exec(compile(code, "docs/your-claim.md", "exec"), dict(vars(estimands)))
     return folder
 
 

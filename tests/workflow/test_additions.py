@@ -117,7 +117,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy.add(f"{source}/models/losses.py", LOSS)
     copy.edit(f"{schemas}/study.schema.yaml", "enum: [squared,", "enum: [log_cosh, squared,")
     copy.add(f"{source}/measures/risks.py", MEASURE)
-    copy.add(f"{source}/effects/estimands/fit.py", *blocks("your-claim.md", "python"))
+    copy.add(f"{source}/effects/estimands.py", *blocks("your-claim.md", "python"))
     copy.write("config/studies/mine.yaml", STUDY)
     return copy
 

@@ -9,8 +9,7 @@ import pandas as pd
 from l2audit.config.claims import AGAINST, Claim, Registration
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
-from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.estimands.base import ACROSS
+from l2audit.effects.estimands import ACROSS, ESTIMANDS
 from l2audit.effects.layout import claim_table
 from l2audit.effects.table import arms_of
 

@@ -17,8 +17,7 @@ from l2audit.config.claims import AGAINST, EVERY_ARM, Claim, Part
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
-from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.estimands.base import BOTH, CONTAMINATED, KINDS
+from l2audit.effects.estimands import BOTH, CONTAMINATED, ESTIMANDS, KINDS
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.grid import Array, Block, ByLoss, Mask, at_common_seeds
 from l2audit.effects.layout import NOT_FINITE

@@ -19,8 +19,7 @@ from l2audit.config.study import CLASSIFICATION, PRIMARY_LOSS, Arm, Config
 from l2audit.data.entries import Entry, entry_faults, local_file, read_entry
 from l2audit.data.sources import loader_of, recipe_of
 from l2audit.data.split import Sizes, sizes_for
-from l2audit.effects.estimands import ESTIMANDS, parameter_faults
-from l2audit.effects.estimands.base import KINDS
+from l2audit.effects.estimands import ESTIMANDS, KINDS, parameter_faults
 from l2audit.effects.evidence import stratum_of
 from l2audit.effects.grid import Block
 from l2audit.effects.table import arms_of, levels_of

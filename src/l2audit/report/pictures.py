@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from l2audit.config.claims import Constants
-from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.estimands.base import CONTAMINATED
+from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS
 from l2audit.effects.layout import ALL
 from l2audit.report import evidence, words
 from l2audit.report.blocks import Picture, anchor, picture

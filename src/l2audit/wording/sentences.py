@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from l2audit.config import claims
 from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants
 from l2audit.config.study import PRIMARY_LOSS
-from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.estimands.base import CONTAMINATED, KINDS
+from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS, KINDS
 from l2audit.wording.phrases import Entry, against_delta, brief, capital, mean_clause, outlook, plural, titled
 
 STRATA = {
