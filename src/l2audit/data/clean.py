@@ -22,36 +22,13 @@ _SHOWN = 8
 
 Transform = Callable[[pd.Series, Entry], pd.Series]
 transforms: Registry[Transform] = Registry("target transform")
+"""What each one does is said in the schema. A value that has no logarithm becomes a missing one."""
 
-
-@transforms.register("identity")
-def identity(y: pd.Series, entry: Entry) -> pd.Series:
-    """The target as it is."""
-    return y
-
-
-@transforms.register("log1p")
-def log1p(y: pd.Series, entry: Entry) -> pd.Series:
-    """log(1 + y), natural; undefined for y <= -1."""
-    return pd.Series(np.log1p(y.where(y > -1)))
-
-
-@transforms.register("log_of_positive")
-def log_of_positive(y: pd.Series, entry: Entry) -> pd.Series:
-    """log(y), natural; undefined for y <= 0 (the second part of a two-part model)."""
-    return pd.Series(np.log(y.where(y > 0)))
-
-
-@transforms.register("positive")
-def positive(y: pd.Series, entry: Entry) -> pd.Series:
-    """1 where y > 0, otherwise 0 (the first part of a two-part model)."""
-    return (y > 0).astype(int)
-
-
-@transforms.register("above")
-def above(y: pd.Series, entry: Entry) -> pd.Series:
-    """1 where y exceeds the entry's `threshold`, otherwise 0. A published number, not a median taken over test rows."""
-    return (y > entry.threshold).astype(int)
+transforms.add("identity", lambda y, entry: y)
+transforms.add("log1p", lambda y, entry: pd.Series(np.log1p(y.where(y > -1))))
+transforms.add("log_of_positive", lambda y, entry: pd.Series(np.log(y.where(y > 0))))
+transforms.add("positive", lambda y, entry: (y > 0).astype(int))
+transforms.add("above", lambda y, entry: (y > entry.threshold).astype(int))
 
 
 @dataclass(frozen=True)
@@ -81,7 +58,13 @@ def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
         table, y = table[y.notna()], y[y.notna()]
     X = _encoded(table.drop(columns=entry.target), entry, notes)
     _refuse_repeated(X.columns, "features", "categorical", entry)
-    X = _without_constant(X, notes) if entry.image is None else _pixels(X, entry)
+    if entry.image is None:
+        constant = [column for column in X if X[column].nunique() <= 1]
+        X = X.drop(columns=constant)
+        if constant:
+            notes.append(f"constant columns removed: {', '.join(map(str, constant))}")
+    else:
+        X = _pixels(X, entry)
     if X.shape[1] == 0 or len(X) < MINIMUM_ROWS:
         raise entry.fault(
             f"{len(X)} rows and {X.shape[1]} usable columns are left; at least {MINIMUM_ROWS} and 1 are needed",
@@ -135,7 +118,7 @@ def _without_missing(table: pd.DataFrame, entry: Entry) -> tuple[pd.DataFrame, s
 
 def _transformed(y: pd.Series, entry: Entry) -> pd.Series:
     transform = entry.known(transforms, entry.target_transform, "target_transform")
-    if transform is not identity and not is_numeric_dtype(y):
+    if entry.target_transform != "identity" and not is_numeric_dtype(y):
         raise entry.fault(f"the target '{entry.target}' is text", key="target_transform", fix="transform numbers only")
     return transform(y, entry)
 
@@ -145,17 +128,16 @@ def _encoded(X: pd.DataFrame, entry: Entry, notes: list[str]) -> pd.DataFrame:
 
     The commonest level, because a rare reference makes the other columns nearly add up to one: collinear by coding.
     """
-    pieces: list[pd.Series] = []
+    pieces: list[pd.Series | pd.DataFrame] = []
     for column in X:
-        series = X[column]
         if column not in entry.categorical:
-            pieces.append(_numeric(series, entry))
+            pieces.append(_numeric(X[column], entry))
             continue
-        counts = series.astype(str).value_counts()
-        reference = min(counts.index, key=lambda level: (-counts[level], level))
-        levels = [level for level in sorted(counts.index) if level != reference]
-        pieces += [(series.astype(str) == level).astype(float).rename(f"{column}={level}") for level in levels]
-        notes.append(f"{column}: {len(levels)} indicator columns against '{reference}'")
+        indicators = pd.get_dummies(X[column].astype(str), prefix=column, prefix_sep="=", dtype=float)
+        reference = indicators.sum().idxmax()  # the first of equals
+        pieces.append(indicators.drop(columns=reference))
+        level = str(reference).removeprefix(f"{column}=")
+        notes.append(f"{column}: {indicators.shape[1] - 1} indicator columns against '{level}'")
     return pd.concat(pieces, axis=1) if pieces else X
 
 
@@ -168,13 +150,6 @@ def _numeric(series: pd.Series, entry: Entry) -> pd.Series:
         key="categorical",
         fix=f"name '{series.name}' under `categorical` if it has a few levels, otherwise under `drop`",
     )
-
-
-def _without_constant(X: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    constant = [column for column in X if X[column].nunique() <= 1]
-    if constant:
-        notes.append(f"constant columns removed: {', '.join(map(str, constant))}")
-    return X.drop(columns=constant)
 
 
 def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
@@ -197,22 +172,19 @@ def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
 
 def _labels(y: pd.Series, entry: Entry) -> tuple[np.ndarray, list[str]]:
     """Classes numbered 0..K-1 in ascending order of their labels."""
-    classes = sorted(y.unique())
-    counts = y.value_counts()
-    rare = [label for label in classes if counts[label] < MINIMUM_CLASS_ROWS]
-    if len(classes) < 2 or rare:
-        seen = f"the class '{rare[0]}' has {counts[rare[0]]} rows" if rare else f"{len(classes)} class in the target"
+    labels, classes = pd.factorize(y, sort=True)
+    counts = np.bincount(labels)
+    if len(classes) < 2 or counts.min() < MINIMUM_CLASS_ROWS:
+        rare = int(np.argmax(counts < MINIMUM_CLASS_ROWS))
+        few = f"the class '{classes[rare]}' has {counts[rare]} rows"
+        seen = few if counts.min() < MINIMUM_CLASS_ROWS else f"{len(classes)} class in the target"
         raise entry.fault(
             f"{seen}; a task needs 2 classes or more, each of {MINIMUM_CLASS_ROWS} rows or more",
             key="target",
             fix="say `task: regression` if the target is an amount, or merge or remove rare classes",
         )
-    number = {label: k for k, label in enumerate(classes)}
-    return y.map(number).to_numpy(np.int64), [_plain(label) for label in classes]
-
-
-def _plain(label: object) -> str:
-    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+    whole = (int(one) if isinstance(one, float) and one.is_integer() else one for one in classes)
+    return labels.astype(np.int64), [str(one) for one in whole]
 
 
 def _amounts(y: pd.Series, entry: Entry, notes: list[str]) -> np.ndarray:

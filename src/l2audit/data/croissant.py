@@ -12,7 +12,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -65,53 +65,47 @@ def write_croissant(
     """
     entry = read_entry(name, declared)
     files = listed_files(Path(manifest), name)
-    columns = None
-    if _names_its_columns(entry, files):
-        columns = columns_in_file(Path(manifest).parent / files[0]["name"], entry)
-    described = croissant(entry, card, files, columns)
-    write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def croissant(
-    entry: Entry, card: Mapping[str, Any], files: Sequence[Mapping[str, Any]], columns: Mapping[str, pd.Series] | None
-) -> dict[str, Any]:
-    """The JSON-LD of a dataset.
-
-    `files`: name, bytes, sha256 and url of each raw file, as in its manifest; `columns`: see `columns_in_file`; None
-    where a loader does not find the columns by name.
-    """
-    ids = unique_ids([file["name"] for file in files])
+    ids = unique_ids(file["name"] for file in files)
+    reference = re.search(r"doi:(10\.\S+[^\s;,.])", entry.citation)  # what there is to visit without a download
+    address = f"https://doi.org/{reference[1]}" if reference else None
     described = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": entry.name,
-        "description": " ".join(filter(None, [entry.description, _sentence(card["notes"])])),
+        "description": " ".join([entry.description, *([f"{card['notes']}."] if card["notes"] else [])]),
         "license": entry.licence,
         "citeAs": entry.citation,
-        "url": next((file["url"] for file in files if file["url"]), None) or _reference(entry),
+        "url": next((file["url"] for file in files if file["url"]), address),
         "isAccessibleForFree": True,
         "keywords": [entry.task, f"{card['rows']} rows", f"{card['columns']} features"],
         "variableMeasured": [*card["feature_names"], card["target"]],
-        "distribution": [_file_object(entry, file, ids[file["name"]]) for file in files],
+        "distribution": [
+            {
+                "@type": "cr:FileObject",
+                "@id": ids[file["name"]],
+                "name": file["name"],
+                # Beside this description, where the file was made or copied on this machine.
+                "contentUrl": file["url"] if entry.kind == "https" else f"../raw/{entry.name}/{file['name']}",
+                "contentSize": f"{file['bytes']} B",
+                "encodingFormat": ENCODINGS.get(PurePosixPath(file["name"]).suffix, PLAIN),
+                "sha256": file["sha256"],
+            }
+            for file in files
+        ],
     }
-    if columns is not None:
-        described["recordSet"] = [_records(entry, card, ids[files[0]["name"]], columns)]
-    return {key: value for key, value in described.items() if value}
-
-
-def _sentence(text: str) -> str:
-    return f"{text}." if text else ""
-
-
-def _reference(entry: Entry) -> str | None:
-    """The DOI in the citation, as an address: what there is to visit for a table that was not downloaded."""
-    found = re.search(r"doi:(10\.\S+[^\s;,.])", entry.citation)
-    return f"https://doi.org/{found[1]}" if found else None
+    # A loader that knows nothing of this project finds the columns by name in one plain CSV or Parquet file.
+    plain = not entry.members and entry.header is None and entry.separator == "," and len(files) == 1
+    if plain and PurePosixPath(files[0]["name"]).suffix == {"csv": ".csv", "parquet": ".parquet"}.get(entry.reader):
+        described["recordSet"] = [
+            _records(entry, card, Path(manifest).parent / files[0]["name"], ids[files[0]["name"]])
+        ]
+    described = {key: value for key, value in described.items() if value}
+    write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def unique_ids(names: Iterable[str]) -> dict[str, str]:
-    """Name -> id: letters, digits and `_.-()` stay, anything else becomes `_`; a number follows if the id is taken.
+    """Name -> id: letters, digits and `_.-()` as they are, anything else as `_`, then a number if it is taken.
 
     A name that is its own id keeps it, whatever the others are and in whatever order they come.
     """
@@ -126,10 +120,11 @@ def unique_ids(names: Iterable[str]) -> dict[str, str]:
     return ids
 
 
-def columns_in_file(path: Path, entry: Entry) -> dict[str, pd.Series]:
-    """Our name of each column of a CSV or Parquet file -> the column as a loader sees it that knows no entry.
+def _records(entry: Entry, card: Mapping[str, Any], path: Path, file: str) -> dict[str, Any]:
+    """Where each feature and the target are found in the file at `path`, whose id is `file`.
 
-    Our reader drops the blanks before a name of a CSV file, and knows more signs of a missing cell.
+    A loader takes the names and types of columns as they stand. Our reader drops the blanks before a name of a CSV
+    file, and knows more signs of a missing cell.
     """
     (part,) = parts_of([path], entry)
     if entry.reader == "parquet":
@@ -138,31 +133,7 @@ def columns_in_file(path: Path, entry: Entry) -> dict[str, pd.Series]:
     else:
         table = pd.read_csv(io.BytesIO(part.content), low_memory=False)
         ours = list(pd.read_csv(io.BytesIO(part.content), nrows=0, skipinitialspace=True).columns)
-    return {str(name): table[column] for name, column in zip(ours, table.columns, strict=True)}
-
-
-def _file_object(entry: Entry, file: Mapping[str, Any], identifier: str) -> dict[str, Any]:
-    """A raw file: at its address, or beside this description where it was made or copied on this machine."""
-    downloaded = entry.kind == "https"
-    return {
-        "@type": "cr:FileObject",
-        "@id": identifier,
-        "name": file["name"],
-        "contentUrl": file["url"] if downloaded else f"../raw/{entry.name}/{file['name']}",
-        "contentSize": f"{file['bytes']} B",
-        "encodingFormat": ENCODINGS.get(PurePosixPath(file["name"]).suffix, PLAIN),
-        "sha256": file["sha256"],
-    }
-
-
-def _names_its_columns(entry: Entry, files: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a loader that knows nothing of this project finds the columns by name: one plain CSV or Parquet."""
-    plain = not entry.members and entry.header is None and entry.separator == ","
-    readable = {"csv": ".csv", "parquet": ".parquet"}.get(entry.reader)
-    return plain and len(files) == 1 and PurePosixPath(files[0]["name"]).suffix == readable
-
-
-def _records(entry: Entry, card: Mapping[str, Any], file: str, columns: Mapping[str, pd.Series]) -> dict[str, Any]:
+    columns = {str(name): table[column] for name, column in zip(ours, table.columns, strict=True)}
     numbers = [name for name in card["feature_names"] if name in columns]  # the others are indicators of categories
     amount = entry.task == "regression" or entry.target_transform != "identity"
     types = {

@@ -83,28 +83,8 @@ def _statsmodels(name: str) -> pd.DataFrame:
     return pd.DataFrame(module.load_pandas().data)
 
 
-@loaders.register("statsmodels/anes96")
-def anes96() -> pd.DataFrame:
-    """American National Election Study of 1996: 944 respondents; `vote` is 0 (Clinton) or 1 (Dole)."""
-    return _statsmodels("anes96")
-
-
-@loaders.register("statsmodels/fair")
-def fair() -> pd.DataFrame:
-    """Fair (1978): 6366 women; `affairs` is a measure of time spent in extramarital affairs, 0 for 68 %."""
-    return _statsmodels("fair")
-
-
-@loaders.register("statsmodels/randhie")
-def randhie() -> pd.DataFrame:
-    """RAND Health Insurance Experiment: 20190 person-years; `mdvis` counts visits to a doctor."""
-    return _statsmodels("randhie")
-
-
-@loaders.register("statsmodels/engel")
-def engel() -> pd.DataFrame:
-    """Engel (1857): 235 Belgian households; `foodexp` and `income` in francs a year."""
-    return _statsmodels("engel")
+for _name in ("anes96", "fair", "randhie", "engel"):
+    loaders.add(f"statsmodels/{_name}", partial(_statsmodels, _name))
 
 
 @loaders.register("statsmodels/star98")
