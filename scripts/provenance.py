@@ -10,14 +10,10 @@ with job(snakemake.log[0]):
     from l2audit.stored import write_json
 
     found = provenance(
-        json.loads(snakemake.params.study),
-        json.loads(snakemake.params.stages),
-        snakemake.params.lock,
+        json.loads(snakemake.params.declared),
         Path(snakemake.input.claims),
         [Path(card) for card in snakemake.input.cards],
         Path(snakemake.input.runs),
-        json.loads(snakemake.params.kinds),
-        snakemake.params.declared,
         [Path(file) for file in snakemake.input.evidence],
     )
     write_json(snakemake.output[0], found)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from l2audit.config.claims import Registration, parse
+from l2audit.config.claims import Registration, load
+from l2audit.config.reader import Document
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.layout import COLUMNS
 from l2audit.effects.table import estimate
@@ -65,6 +66,11 @@ def raw_registration(*claims: dict[str, Any], **constants: Any) -> dict[str, Any
         "constants": {**CONSTANTS, **constants},
         "claims": list(claims or [claim()]),
     }
+
+
+def parse(raw: object) -> Registration:
+    """The registration in YAML that was parsed already."""
+    return load(Document("claims.yaml", raw, {(): 1}))
 
 
 def registration(*claims: dict[str, Any], **constants: Any) -> Registration:

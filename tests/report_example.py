@@ -19,13 +19,14 @@ import yaml
 
 from l2audit.config.claims import Registration, load
 from l2audit.config.load import table
+from l2audit.config.reader import Document
 from l2audit.effects.counts import runs_behind
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate, summarise
 from l2audit.judge.verdicts import judge
 from l2audit.seeds import canonical, generator
 from l2audit.specifications import Choices, specify
-from l2audit.specifications.choices import parse
+from l2audit.specifications import load as load_choices
 from l2audit.wording.registered import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -317,7 +318,8 @@ def registration() -> Registration:
 def choices() -> Choices:
     """The project's own choices, but one measure and one rule for beta: the page needs no more of them."""
     raw = yaml.safe_load((ROOT / "config" / "specifications.yaml").read_text(encoding="utf-8"))
-    return parse({**raw, **{axis: raw[axis][:1] for axis in ("metric", "margin", "beta")}})
+    few = {**raw, **{axis: raw[axis][:1] for axis in ("metric", "margin", "beta")}}
+    return load_choices(Document("specifications.yaml", few, {(): 1}))
 
 
 @lru_cache(maxsize=1)

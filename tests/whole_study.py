@@ -164,16 +164,18 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     }
     for name, value in evidence.items():
         write_json(folder / f"{name}.json", value)
-    own = {"name": config.study.name, "title": config.study.title, "verdicts": config.study.verdicts}
+    declared = {
+        "study": {"name": config.study.name, "title": config.study.title, "verdicts": config.study.verdicts},
+        "code_sha256": {"judge": "00"},
+        "lock_sha256": None,
+        "contaminations": config.contaminations,
+        "declared_sha256": "00",
+    }
     made_of = provenance(
-        own,
-        {"judge": "00"},
-        None,
+        declared,
         claims,
         files,
         folder / "runs.parquet",
-        config.contaminations,
-        "00",
         [folder / name for name in EVIDENCE if name != "provenance.json"],
     )
     write_json(folder / "provenance.json", made_of)

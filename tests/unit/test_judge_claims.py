@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from judging import claim, part, raw_registration
-from l2audit.config.claims import MEASURED, load, matches, parse
+from judging import claim, parse, part, raw_registration
+from l2audit.config.claims import MEASURED, load, matches
 from l2audit.config.faults import ConfigError
 from l2audit.config.load import load as load_study
 from l2audit.effects.estimands import ESTIMANDS, parameter_faults

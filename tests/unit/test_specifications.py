@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from judging import claim, part, raw_registration
-from l2audit.config.claims import parse
+from judging import claim, parse, part, raw_registration
 from l2audit.config.faults import ConfigError
+from l2audit.config.reader import Document
 from l2audit.config.schema import schema
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
@@ -25,7 +25,6 @@ from l2audit.judge.verdicts import decided
 from l2audit.seeds import canonical
 from l2audit.specifications import load, specify
 from l2audit.specifications.choices import AXES, CONTAMINATED_RISK, RULES, Choices
-from l2audit.specifications.choices import parse as parse_choices
 
 CONFIG = Path(__file__).parents[2] / "config" / "specifications.yaml"
 CHOICES = load(CONFIG)
@@ -167,6 +166,10 @@ def test_specifications_are_what_the_judge_says_of_changed_runs(
     for row in near + sample:
         assert row["verdict"] == by_hand(plan, runs, raw_claim(), named(row))[0], row["choices"]
     assert len({row["verdict"] for row in sample}) > 2
+
+
+def parse_choices(raw: object) -> Choices:
+    return load(Document("specifications.yaml", raw, {(): 1}))
 
 
 FEW = parse_choices({**RAW, **{axis: RAW[axis][:1] for axis in ("metric", "beta", "convergence")}})

@@ -105,13 +105,17 @@ rule provenance:
     benchmark:
         f"{RESULTS}/benchmarks/provenance.tsv"
     params:
-        kinds=canonical(CONFIG.contaminations),
-        study=canonical(
-            dict(name=STUDY.name, title=STUDY.title, verdicts=STUDY.verdicts)
+        declared=lambda wildcards: canonical(
+            dict(
+                study=dict(
+                    name=STUDY.name, title=STUDY.title, verdicts=STUDY.verdicts
+                ),
+                code_sha256=CODE,
+                lock_sha256=lock_hash(ROOT),
+                contaminations=CONFIG.contaminations,
+                declared_sha256=declared(),
+            )
         ),
-        stages=canonical(CODE),
-        lock=lock_hash(ROOT),
-        declared=lambda wildcards: declared(),
         code=CODE["provenance"],
     script:
         "../../scripts/provenance.py"

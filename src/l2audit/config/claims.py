@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from l2audit.config.faults import Fault, Key
-from l2audit.config.reader import Document, read
+from l2audit.config.reader import Document
 from l2audit.config.schema import checked
-from l2audit.files import sha256_of
-from l2audit.seeds import canonical
 
 SUPPORTED = "supported"
 REVERSED = "refuted (reversed)"
@@ -134,8 +131,7 @@ class Claim:
     @property
     def uncertified(self) -> tuple[str, ...]:
         """The arms that its own are compared with and that are asked for no certificate of convergence."""
-        rivals = (part.parameters[AGAINST] for part in self.parts if part.certificate == OWN_ARM)
-        return tuple(dict.fromkeys(rivals))
+        return tuple(dict.fromkeys(part.parameters[AGAINST] for part in self.parts if part.certificate == OWN_ARM))
 
 
 @dataclass(frozen=True)
@@ -150,63 +146,42 @@ class Registration:
 
     def __getitem__(self, claim_id: str) -> Claim:
         """The claim called `claim_id` (KeyError if none is)."""
-        for claim in self.claims:
-            if claim.id == claim_id:
-                return claim
-        raise KeyError(claim_id)
+        return {claim.id: claim for claim in self.claims}[claim_id]
 
     @property
     def headline(self) -> str:
         """Id of the claim that answers the question of the study: the first measured one where none says so."""
         said = [claim.id for claim in self.claims if claim.purpose == HEADLINE]
-        return (said or [claim.id for claim in self.family("claims", "added")] or [""])[0]
+        return [*said, *(claim.id for claim in self.family("claims", "added")), ""][0]
 
     def family(self, *names: str) -> tuple[Claim, ...]:
         """The claims of the families `names`, in the order of registration."""
         return tuple(claim for claim in self.claims if claim.family in names)
 
 
-def load(path: str | Path, *checks: Callable[[Document], Iterable[Fault]]) -> Registration:
-    """Read and check the registration; the SHA-256 is that of the file's bytes.
+def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[Fault]]) -> Registration:
+    """Read and check the registration; see `checked` for its SHA-256.
 
     checks: find more faults in a document that fits the schema. ConfigError: lists every fault with its line.
     """
-    return _registration(checked(read(Path(path)), "claims", claim_faults, *checks), sha256_of(path))
+    raw, sha256 = checked(source, "claims", claim_faults, *checks)
+    claims = []
+    for entry in raw["claims"]:
+        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        fields["arms"] = fields.pop("architectures", ())
+        fields["parts"] = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
+        claims.append(Claim(**fields))
+    return Registration(raw["version"], Thread(**raw["thread"]), Constants(**raw["constants"]), tuple(claims), sha256)
 
 
-def parse(raw: object) -> Registration:
-    """As `load`, of YAML that was parsed already; the SHA-256 is that of its canonical JSON."""
-    data = checked(Document("claims.yaml", raw, {(): 1}), "claims", claim_faults)
-    return _registration(data, hashlib.sha256(canonical(raw).encode()).hexdigest())
-
-
-def _registration(raw: Mapping[str, Any], sha256: str) -> Registration:
-    return Registration(
-        version=raw["version"],
-        thread=Thread(**raw["thread"]),
-        constants=Constants(**raw["constants"]),
-        claims=tuple(_claim(entry) for entry in raw["claims"]),
-        sha256=sha256,
-    )
-
-
-def _claim(entry: Mapping[str, Any]) -> Claim:
-    lists = {key: tuple(entry[key]) for key in ("architectures", "strata", "expects", "datasets") if key in entry}
-    parts = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
-    fields: dict[str, Any] = {**entry, **lists, "parts": parts}
-    fields["arms"] = fields.pop("architectures", ())
-    return Claim(**fields)
-
-
-OF_MEASURED = ("estimand", "unit", "scale", "delta", "reason")
-OF_CHECKED = ("checks", "holds_means")
+OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")
 """Keys that a part needs in a measured claim, and in one that is settled by calculation."""
 NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
 OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
 
 def claim_faults(document: Document) -> Iterator[Fault]:
-    """What the schema cannot say: ids given once, keys that belong to a family, one set of tasks per part."""
+    """What the schema cannot say: ids given once, keys of a family, parameters that fit the tasks and arms."""
     claims = document.data["claims"]
     yield from document.repeated(("claims",), claims, "id", "is registered twice")
     headlines = [index for index, claim in enumerate(claims) if claim.get("purpose") == HEADLINE]
@@ -234,27 +209,20 @@ def claim_faults(document: Document) -> Iterator[Fault]:
                     yield document.fault((*place, name), f"needed in family {family}", f"add `{name}:`")
             for name in useless & part.keys():
                 yield document.fault((*place, name), f"this key means nothing in family {family}", "remove the key")
-            yield from _parameter_faults(document, place, claim, part)
-
-
-def _parameter_faults(
-    document: Document, place: Key, claim: Mapping[str, Any], part: Mapping[str, Any]
-) -> Iterator[Fault]:
-    """Tasks of a part that differ from key to key, and parameters that do not fit the claim's arms or those tasks."""
-    parameters, tasks = part.get("parameters", {}), set(part.get("delta", {}))
-    if "certificate" in part and AGAINST not in parameters:
-        fix = f"remove the key, or name the arm: `{AGAINST}:`"
-        yield document.fault((*place, "certificate"), "this part compares its arm with no other one", fix)
-    if any(set(part.get(name, {})) != tasks for name in ("unit", "scale")):
-        fix = "give all three for the same tasks"
-        yield document.fault((*place, "delta"), "delta, unit and scale name different tasks", fix)
-    if parameters.get(AGAINST) in claim.get("architectures", ()):
-        problem = f"the claim would compare '{parameters[AGAINST]}' with itself"
-        yield document.fault((*place, "parameters", AGAINST), problem, "name another arm")
-    for name, value in parameters.items():
-        for task in sorted(tasks - set(value)) if isinstance(value, Mapping) else ():
-            problem = f"says nothing for {task}, which `delta` has"
-            yield document.fault((*place, "parameters", name), problem, f"add `{task}:`")
+            parameters, tasks = part.get("parameters", {}), set(part.get("delta", {}))
+            if "certificate" in part and AGAINST not in parameters:
+                fix = f"remove the key, or name the arm: `{AGAINST}:`"
+                yield document.fault((*place, "certificate"), "this part compares its arm with no other one", fix)
+            if any(set(part.get(name, {})) != tasks for name in ("unit", "scale")):
+                fix = "give all three for the same tasks"
+                yield document.fault((*place, "delta"), "delta, unit and scale name different tasks", fix)
+            if parameters.get(AGAINST) in claim.get("architectures", ()):
+                problem = f"the claim would compare '{parameters[AGAINST]}' with itself"
+                yield document.fault((*place, "parameters", AGAINST), problem, "name another arm")
+            for name, value in parameters.items():
+                for task in sorted(tasks - set(value)) if isinstance(value, Mapping) else ():
+                    problem = f"says nothing for {task}, which `delta` has"
+                    yield document.fault((*place, "parameters", name), problem, f"add `{task}:`")
 
 
 def table_faults(
@@ -271,10 +239,8 @@ def table_faults(
             if all(kinds.values()):
                 yield from document.unknown((*at, "strata"), claim.get("strata", ()), strata, "stratum")
             for number, part in enumerate(claim["parts"]):
-                key = (*at, "parts", number, "parameters", "kinds")
-                yield from document.unknown(
-                    key, part.get("parameters", {}).get("kinds", ()), kinds, "contamination kind"
-                )
+                key, named = (*at, "parts", number, "parameters", "kinds"), part.get("parameters", {}).get("kinds", ())
+                yield from document.unknown(key, named, kinds, "contamination kind")
         if datasets is None:
             continue
         named, role = claim.get("datasets", ()), claim.get("role", "study")

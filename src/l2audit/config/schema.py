@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,8 +18,10 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from l2audit.config.faults import ConfigError, Fault, Key, one_line
-from l2audit.config.reader import Document
+from l2audit.config.reader import Document, read
+from l2audit.files import sha256_of
 from l2audit.registry import nearest
+from l2audit.seeds import canonical
 
 TYPE_NAMES = {
     "number": "a number",
@@ -32,13 +36,13 @@ LONGEST = 8
 """Digits before or behind the point up to which a number is readable without an exponent."""
 EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
+BOUNDS = {
+    "minimum": "of at least",
+    "maximum": "of at most",
+    "exclusiveMinimum": "above",
+    "exclusiveMaximum": "below",
+}
 Translated = tuple[Key, str, str]
-Translation = Iterator[Translated]
-
-
-def _is_whole(checker: object, value: object) -> bool:
-    """3.0 is no whole number here, as it is to JSON Schema: code that counts with it wants an `int`."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _fits_pattern(validator: object, pattern: str, value: object, schema: object) -> Iterator[ValidationError]:
@@ -50,7 +54,8 @@ def _fits_pattern(validator: object, pattern: str, value: object, schema: object
 Validator = validators.extend(
     Draft202012Validator,
     {"pattern": _fits_pattern},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_whole),
+    # 3.0 is no whole number here, as it is to JSON Schema: code that counts with it wants an `int`
+    Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )
 
 
@@ -68,12 +73,20 @@ def schema_faults(document: Document, name: str) -> list[Fault]:
     return [document.fault(*one) for one in departures(document, name)]
 
 
-def checked(document: Document, name: str, *checks: Callable[[Document], Iterable[Fault]]) -> Any:
-    """The values of a document that fits the schema `name` and in which `checks` find nothing; else ConfigError."""
+def checked(
+    source: str | Path | Document, name: str, *checks: Callable[[Document], Iterable[Fault]]
+) -> tuple[Any, str]:
+    """The values of a file that fits the schema `name` and in which `checks` find nothing, and its SHA-256.
+
+    Of a Document, which was read already, the SHA-256 is that of its canonical JSON. ConfigError: lists every fault.
+    """
+    document = source if isinstance(source, Document) else read(Path(source))
     faults = schema_faults(document, name) or [fault for check in checks for fault in check(document)]
     if faults:
         raise ConfigError(faults)
-    return document.data
+    if isinstance(source, Document):
+        return document.data, hashlib.sha256(canonical(document.data).encode()).hexdigest()
+    return document.data, sha256_of(source)
 
 
 def departures(document: Document, name: str) -> list[Translated]:
@@ -82,8 +95,7 @@ def departures(document: Document, name: str) -> list[Translated]:
     return [one for error in errors for one in _translate(error)]
 
 
-def _translate(error: ValidationError) -> Translation:
-    """What one error of the validator means to a person: the key, what is wrong there and the fix."""
+def _translate(error: ValidationError) -> Iterator[Translated]:
     if error.context:  # anyOf, oneOf: the branch that goes deepest is what the author meant
         deepest = max(error.context, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
         yield from _translate(deepest)
@@ -92,18 +104,33 @@ def _translate(error: ValidationError) -> Translation:
     value, wanted = error.instance, error.validator_value
     match error.validator:
         case "additionalProperties":
-            yield from _unknown_keys(error, key)
+            known, patterns = (error.schema.get(one, {}) for one in ("properties", "patternProperties"))
+            for name in value:
+                if name in known or any(re.search(pattern, name) for pattern in patterns):
+                    continue
+                if patterns and not known:
+                    yield (
+                        (*key, name),
+                        "this name is not allowed",
+                        "use lower case letters, digits and the usual joiner",
+                    )
+                else:
+                    yield (*key, name), "unknown key", nearest(name, known)
         case "required":
             for name in wanted:
                 if name not in value:
                     about = _description(error.schema.get("properties", {}).get(name, {}))
                     yield (*key, name), "this key is missing", f"add `{name}:`{about and ', ' + about}"
         case "type":
-            yield _wrong_type(error, key)
+            wants = [wanted] if isinstance(wanted, str) else list(wanted)
+            names = " or ".join(TYPE_NAMES[one] for one in wants)
+            if isinstance(value, str) and EXPONENT.fullmatch(value) and {"number", "integer"} & set(wants):
+                yield key, f"YAML reads '{value}' as text, and {names} is wanted", _as_number(value, wants)
+            else:
+                yield key, f"{_short(value)} where {names} is wanted", f"write {names}"
         case "enum":
             text = value if isinstance(value, str) else ""
-            shown = f"'{one_line(text, 120)}'" if isinstance(value, str) else _short(value)
-            yield key, f"unknown value {shown}", nearest(text, map(str, wanted))
+            yield key, f"unknown value {_short(value).removesuffix(' (text)')}", nearest(text, map(str, wanted))
         case "uniqueItems":
             for index, item in enumerate(value):
                 if item in value[:index]:
@@ -121,14 +148,6 @@ def _translate(error: ValidationError) -> Translation:
             yield key, error.message, _described(error)
 
 
-BOUNDS = {
-    "minimum": "of at least",
-    "maximum": "of at most",
-    "exclusiveMinimum": "above",
-    "exclusiveMaximum": "below",
-}
-
-
 def _description(schema: Any) -> str:
     return " ".join(schema.get("description", "").split()) if isinstance(schema, dict) else ""
 
@@ -136,26 +155,6 @@ def _description(schema: Any) -> str:
 def _described(error: ValidationError) -> str:
     about = _description(error.schema)
     return f"this key is: {about}" if about else "see docs/workflow.md"
-
-
-def _unknown_keys(error: ValidationError, key: Key) -> Translation:
-    known = error.schema.get("properties", {})
-    patterns = error.schema.get("patternProperties", {})
-    for name in error.instance:
-        if name not in known and not any(re.search(pattern, name) for pattern in patterns):
-            if patterns and not known:
-                yield (*key, name), "this name is not allowed", "use lower case letters, digits and the usual joiner"
-            else:
-                yield (*key, name), "unknown key", nearest(name, known)
-
-
-def _wrong_type(error: ValidationError, key: Key) -> Translated:
-    value, wanted = error.instance, error.validator_value
-    wants = [wanted] if isinstance(wanted, str) else list(wanted)
-    names = " or ".join(TYPE_NAMES[one] for one in wants)
-    if isinstance(value, str) and EXPONENT.fullmatch(value) and {"number", "integer"} & set(wants):
-        return key, f"YAML reads '{value}' as text, and {names} is wanted", _as_number(value, wants)
-    return key, f"{_short(value)} where {names} is wanted", f"write {names}"
 
 
 def _as_number(text: str, wants: list[str]) -> str:
@@ -177,10 +176,8 @@ def _as_number(text: str, wants: list[str]) -> str:
 
 
 def _short(value: object) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    if value is None:
-        return "nothing"
-    return f"'{one_line(value, 120)}' (text)" if isinstance(value, str) else one_line(json.dumps(value), 120)
+    if isinstance(value, str):
+        return f"'{one_line(value, 120)}' (text)"
+    return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value)) or one_line(
+        json.dumps(value), 120
+    )

@@ -6,7 +6,6 @@ configuration is held against it before anything runs. Here is what a schema can
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from l2audit.errors import UserError
-from l2audit.registry import Registry, UnknownName
+from l2audit.registry import Registry, UnknownName, near
 
 T = TypeVar("T")
 
@@ -155,8 +154,7 @@ def entry_faults(name: str, declared: Mapping[str, Any]) -> Iterator[UserError]:
     for key, columns in (("target", [entry.target]), ("categorical", entry.categorical), ("drop", entry.drop)):
         for index, column in enumerate(columns):
             if column not in entry.header:
-                near = difflib.get_close_matches(column, entry.header, n=1)
-                fix = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(entry.header[:40])}"
+                fix = near(column, entry.header) or f"use one of {', '.join(entry.header[:40])}"
                 at = key if key == "target" else f"{key}[{index}]"
                 yield entry.fault(f"the header has no column '{column}'", key=at, fix=fix)
 

@@ -18,36 +18,25 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "statsmodels", "pandas", "pyarrow"
 
 
 def provenance(
-    study: Mapping[str, Any],
-    code: Mapping[str, str],
-    lock: str | None,
-    claims: Path,
-    cards: Sequence[Path],
-    runs: Path,
-    kinds: Mapping[str, Any],
-    declared: str,
-    evidence: Sequence[Path],
+    declared: Mapping[str, Any], claims: Path, cards: Sequence[Path], runs: Path, evidence: Sequence[Path]
 ) -> dict[str, Any]:
-    """The provenance of a study: `study` (name, title, verdicts), `code` stage -> SHA-256, `lock` SHA-256, and files.
+    """The provenance of a study: what its workflow has `declared`, and what its files tell.
 
-    `datasets` are the data cards. `runs` counts the rows of the table of runs by status; it has the
-    architecture of every arm, the kinds of contamination, and the packages and processors that trained.
-    `contaminations` are the entries of config/contaminations.yaml, from which the page explains the kinds.
-    `declared_sha256` is the hash of all that the results depend on; `files` has the SHA-256 of each file of the
-    evidence, by name.
+    - declared: study (name, title, verdicts), code_sha256 by script, lock_sha256, contaminations (the entries of their
+      table, from which the page explains the kinds), and declared_sha256, of all that the results depend on.
+    - datasets: the data cards.
+    - runs: rows of the table of runs by status, the architecture of every arm, the kinds of contamination, and the
+      packages and processors that trained.
+    - files: SHA-256 of each file of the evidence, by name.
     """
     trained = read_table(runs, ["status", "arm", "architecture", "kind"])
     status = Counter(trained["status"].to_pylist())
     architectures = dict(zip(trained["arm"].to_pylist(), trained["architecture"].to_pylist(), strict=True))
     return {
-        "study": dict(study),
+        **declared,
         "versions": versions(),
-        "code_sha256": dict(code),
-        "lock_sha256": lock,
         "registration_sha256": sha256_of(claims),
-        "contaminations": dict(kinds),
         "datasets": [read_json(card) for card in sorted(cards)],
-        "declared_sha256": declared,
         "files": {path.name: sha256_of(path) for path in evidence},
         "runs": {
             "total": status.total(),

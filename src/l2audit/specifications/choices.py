@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2audit.config.faults import Fault, Key
-from l2audit.config.reader import Document, read
+from l2audit.config.reader import Document
 from l2audit.config.schema import checked
 from l2audit.contamination import CLEAN
 from l2audit.effects.grid import Grid, least_clean_risk
-from l2audit.files import sha256_of
 from l2audit.registry import Registry
 from l2audit.seeds import canonical
 
@@ -97,21 +95,12 @@ class Choices:
         ]
 
 
-def load(path: str | Path, *checks: Callable[[Document], Iterable[Fault]]) -> Choices:
-    """Read and check the choices.
+def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[Fault]]) -> Choices:
+    """Read and check the choices; see `checked` for their SHA-256.
 
     checks: find more faults in a document that fits the schema. ConfigError: lists every fault with its line.
     """
-    return _choices(checked(read(Path(path)), "specifications", choice_faults, *checks), sha256_of(path))
-
-
-def parse(raw: object) -> Choices:
-    """As `load`, of YAML that was parsed already; the SHA-256 is that of its canonical JSON."""
-    data = checked(Document("specifications.yaml", raw, {(): 1}), "specifications", choice_faults)
-    return _choices(data, hashlib.sha256(canonical(raw).encode()).hexdigest())
-
-
-def _choices(data: Mapping[str, Any], sha256: str) -> Choices:
+    data, sha256 = checked(source, "specifications", choice_faults, *checks)
     axes = {
         axis: tuple(Choice(entry["name"], " ".join(entry["reason"].split()), _says(entry)) for entry in data[axis])
         for axis in AXES
