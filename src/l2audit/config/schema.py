@@ -55,7 +55,7 @@ Validator = validators.extend(
     Draft202012Validator,
     {"pattern": _fits_pattern},
     # 3.0 is no whole number here, as it is to JSON Schema: code that counts with it wants an `int`
-    Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )
 
 
