@@ -7,7 +7,7 @@ from pathlib import Path
 from l2audit.pipeline.jobs import job
 
 with job(snakemake.log[0], show_progress=True):
-    from l2audit.data.download import download_dataset, network_settings
+    from l2audit.data.sources import download_dataset, network_settings
     from l2audit.stored import stamp
 
     mirror, offline = network_settings(os.environ)

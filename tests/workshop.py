@@ -13,8 +13,8 @@ import yaml
 import loopback
 from faults.fault_server import FaultServer
 from l2audit.data.croissant import write_croissant
-from l2audit.data.download import download_dataset
 from l2audit.data.prepare import Prepared, load_card, load_prepared, prepare_dataset
+from l2audit.data.sources import download_dataset
 
 ENTRIES: dict[str, dict[str, Any]] = yaml.safe_load(
     (loopback.ROOT / "config/datasets.yaml").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import yaml
 import loopback
 from faults.fault_server import Behaviour, FaultServer, cut, silent, status, whole, wrong
 from l2audit.data import sources
-from l2audit.data.download import download_dataset
+from l2audit.data.sources import download_dataset
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
 

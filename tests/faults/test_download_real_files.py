@@ -31,10 +31,10 @@ from faults.fault_server import (
     wrong,
 )
 from l2audit.data import raw
-from l2audit.data.download import download_dataset
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.readers import read_raw
+from l2audit.data.sources import download_dataset
 from l2audit.errors import UserError
 
 ROOT, MIRROR = loopback.ROOT, loopback.MIRROR
@@ -167,7 +167,7 @@ def test_the_next_address_of_a_real_file_is_tried(server: FaultServer, tmp_path:
 
 CHILD = """
 import json, sys
-from l2audit.data.download import download_dataset
+from l2audit.data.sources import download_dataset
 download_dataset(sys.argv[1], json.loads(sys.argv[2]), *sys.argv[3:])
 """
 

@@ -25,10 +25,10 @@ import yaml
 import loopback
 from l2audit.data.arrays import Prepared, save_prepared
 from l2audit.data.clean import transforms
-from l2audit.data.download import download_dataset, sources
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import condition_number, load_prepared, prepare_dataset
 from l2audit.data.readers import readers
+from l2audit.data.sources import download_dataset, sources
 from l2audit.data.split import Sizes, sizes_for, split
 from l2audit.errors import UserError
 from l2audit.files import sha256_of

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from faults.fault_server import FaultServer, whole
-from l2audit.data.download import download_dataset
+from l2audit.data.sources import download_dataset
 from l2audit.files import sha256_of
 from l2audit.report.apparatus import sources
 from report_example import example

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import condition_number
-from l2audit.data.sources import friedman1_mean, generate, generators
+from l2audit.data.synthetic import friedman1_mean, generate, generators
 from l2audit.errors import UserError
 
 BASICS = {"task": "regression", "licence": "CC0-1.0", "citation": "-", "description": "A test."}

@@ -12,11 +12,11 @@ import yaml
 
 from l2audit.config.reader import read
 from l2audit.config.schema import schema_faults
-from l2audit.data.download import download_dataset, network_settings
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.raw import require_files
 from l2audit.data.readers import Part, parse_idx
+from l2audit.data.sources import download_dataset, network_settings
 from l2audit.errors import UserError
 from l2audit.pipeline.check import source_faults
 

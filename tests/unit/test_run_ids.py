@@ -13,8 +13,8 @@ import yaml
 
 from l2audit.config.load import load
 from l2audit.data.arrays import Prepared, load_prepared
-from l2audit.data.download import download_dataset
 from l2audit.data.prepare import prepare_dataset
+from l2audit.data.sources import download_dataset
 from l2audit.files import sha256_of
 from l2audit.plan import plan
 from l2audit.runs.results import AXES

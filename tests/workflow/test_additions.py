@@ -107,7 +107,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     source, schemas, tests = "src/l2audit", "src/l2audit/schemas", "tests/unit"
     subprocess.run([sys.executable, "-c", blocks("datasets.md", "python")[0]], cwd=copy.root, check=True)
     copy.add("config/datasets.yaml", *blocks("datasets.md", "yaml")[:2], ENTRIES)
-    copy.add(f"{source}/data/sources.py", BUNDLED, DRAWN)
+    copy.add(f"{source}/data/sources.py", BUNDLED)
+    copy.add(f"{source}/data/synthetic.py", DRAWN)
     copy.add(f"{source}/contamination.py", *blocks("contaminations.md", "python"))
     copy.add("config/contaminations.yaml", blocks("contaminations.md", "yaml")[0])
     copy.add("config/architectures.yaml", blocks("architectures.md", "yaml")[0])

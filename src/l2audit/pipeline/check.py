@@ -17,8 +17,9 @@ from l2audit.config.load import read_tables, studies
 from l2audit.config.reader import Document
 from l2audit.config.study import CLASSIFICATION, PRIMARY_LOSS, Arm, Config
 from l2audit.data.entries import Entry, entry_faults, local_file, read_entry
-from l2audit.data.sources import loader_of, recipe_of
+from l2audit.data.sources import loader_of
 from l2audit.data.split import Sizes, sizes_for
+from l2audit.data.synthetic import recipe_of
 from l2audit.effects.estimands import ESTIMANDS, KINDS, parameter_faults
 from l2audit.effects.evidence import stratum_of
 from l2audit.effects.grid import Block
