@@ -335,7 +335,7 @@ def _tables() -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int], dict[str, int
 
 
 def example(*, verdicts: bool = True) -> dict[str, Any]:
-    """The keyword arguments of `build_page`, on made-up data."""
+    """The keyword arguments of `Published`, on made-up data."""
     effects, summary, statuses, behind, curves = _tables()
     study = {"name": "example", "title": "made-up example data, no model was trained", "verdicts": verdicts}
     provenance = {

@@ -10,6 +10,7 @@ import pytest
 
 from browser import chromium
 from l2audit.report.page import build_page
+from l2audit.report.pictures import Published
 from report_example import example
 
 pytestmark = pytest.mark.skipif(chromium.executable() is None, reason="Chromium is not installed")
@@ -62,7 +63,7 @@ CONTRAST = """
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("page") / "example.html"
-    target.write_text(build_page(**example()), encoding="utf-8")
+    target.write_text(build_page(Published(**example())), encoding="utf-8")
     return target
 
 

@@ -17,7 +17,7 @@ from l2audit.config.faults import ConfigError
 from l2audit.config.load import load, studies
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
-from l2audit.config.studies import betas_of, length_of, nearest_value
+from l2audit.config.studies import betas_of, nearest_value, steps_of
 from l2audit.config.study import CLEAN, Contamination, Schedule
 from l2audit.pipeline.check import source_faults, training_faults
 from l2audit.plan import plan
@@ -134,7 +134,7 @@ def test_a_range_is_even_holds_its_ends_and_repeats_nothing(per_decade: int, one
     entry = {"from": low, "to": high, "per_decade": per_decade}
     betas = betas_of([entry, 0])
     assert betas[0] == 0.0 and (betas[1], betas[-1]) == (low, high)
-    assert len(betas) - 1 == length_of(entry)
+    assert len(betas) - 1 == len(steps_of(entry))
     assert all(float(f"{beta:.2e}") == beta for beta in betas)
     for smaller, larger in itertools.pairwise(betas[1:]):
         assert smaller < larger  # three digits move a value by at most half of one in the last place, 0.5 %

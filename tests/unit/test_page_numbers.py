@@ -25,6 +25,7 @@ from judging import together
 from l2audit.config.claims import load as load_claims
 from l2audit.judge.verdicts import judge
 from l2audit.report.page import build_page
+from l2audit.report.pictures import Published
 from whole_study import CLAIMS, ROOT, checked, document, faked, no_svg, run
 
 PUBLISHED = ROOT / "report" / "published"
@@ -113,14 +114,16 @@ def published() -> Evidence:
     told = {**provenance["runs"], "architectures": architectures, "kinds": sorted(summary["kind"].unique())}
     verdicts = judge(effects, load_claims(CLAIMS), read["identities"])
     page = build_page(
-        verdicts,
-        effects,
-        summary,
-        read["identities"],
-        {**provenance, "runs": told},
-        provenance["study"],
-        read["oracles"],
-        read["specifications"],
+        Published(
+            verdicts,
+            effects,
+            summary,
+            read["identities"],
+            {**provenance, "runs": told},
+            provenance["study"],
+            read["oracles"],
+            read["specifications"],
+        )
     )
     return Evidence(effects, verdicts, page, architectures, summary, told["total"])
 

@@ -12,6 +12,7 @@ import pytest
 
 from l2audit.report import apparatus
 from l2audit.report.page import build_page, write_page
+from l2audit.report.pictures import Published
 from l2audit.stored import write_frame
 from l2audit.trial.calibration import TARGETS
 from l2audit.wording.registered import registration_status
@@ -34,16 +35,16 @@ def arguments() -> dict[str, Any]:
 
 
 def test_known_results_are_shown_with_expected_obtained_tolerance_and_source(arguments: dict[str, Any]) -> None:
-    text = text_of(build_page(**arguments))
+    text = text_of(build_page(Published(**arguments)))
     assert "3 of 3 are reproduced." in text
     assert "Least squares on stack loss source of stackloss −39.9197 0.7156 −39.9197 0.71564 5e−05 holds" in text
     assert "1/(beta·n) source of bound at most 1 0.96 holds" in text
 
 
 def test_a_known_result_that_fails_stamps_the_page_and_stands_first(arguments: dict[str, Any]) -> None:
-    assert "not reproduced" not in "".join(re.findall(r'class="stamp".*', build_page(**arguments)))
+    assert "not reproduced" not in "".join(re.findall(r'class="stamp".*', build_page(Published(**arguments))))
     arguments["oracles"][0]["holds"] = False
-    html = build_page(**arguments)
+    html = build_page(Published(**arguments))
     stamp = re.findall(r'<p class="stamp"[^>]*>(.*)</p>', html)
     assert stamp == ["A known result was not reproduced (deletion): do not rely on the numbers of this page."]
     text = text_of(html)
@@ -52,11 +53,11 @@ def test_a_known_result_that_fails_stamps_the_page_and_stands_first(arguments: d
 
 
 def test_a_registration_that_was_changed_is_stamped_with_both_hashes(arguments: dict[str, Any]) -> None:
-    text = text_of(build_page(**arguments))
+    text = text_of(build_page(Published(**arguments)))
     present = arguments["verdicts"]["registration_sha256"]
     assert f"Registered before training: all 40 shards of runs carry this registration, {present[:12]}." in text
     arguments["verdicts"]["registered"] = registration_status(present, {"b" * 64: 3, present: 37})
-    html = build_page(**arguments)
+    html = build_page(Published(**arguments))
     (stamp,) = re.findall(r'<p class="stamp"[^>]*>(.*)</p>', html)
     assert "3 of 40 shards of runs were trained under bbbbbbbbbbbb" in stamp
     assert present[:12] in stamp
@@ -66,21 +67,21 @@ def test_a_registration_that_was_changed_is_stamped_with_both_hashes(arguments: 
 
 def test_shards_that_do_not_say_are_unknown_and_no_stamp(arguments: dict[str, Any]) -> None:
     del arguments["verdicts"]["registered"]
-    html = build_page(**arguments)
+    html = build_page(Published(**arguments))
     assert "It is not known whether this registration is older than the results" in html
     assert 'class="stamp"' not in html
 
 
 def test_the_calibration_is_told_in_plain_words_and_in_full(arguments: dict[str, Any]) -> None:
-    text = text_of(build_page(**arguments))
+    text = text_of(build_page(Published(**arguments)))
     null = [r for r in CALIBRATION["scenarios"] if r["group"] in ("family", "family t3") and r["truth"] == "all 0"]
     worst = max(row["wrong_in_family"]["rate"] for row in null)
     told = "If nothing were true, a study like this one would still call one of nine claims supported or reversed in"
     assert f"{told} {100 * worst:.1f}" in text
     assert f"All {len(CALIBRATION['scenarios'])} settings" in text
-    without = build_page(**{**arguments, "calibration": None})
+    without = build_page(Published(**{**arguments, "calibration": None}))
     assert "The judge has not been put on trial here" in text_of(without)
-    assert len(build_page(**arguments)) - len(without) < 60_000
+    assert len(build_page(Published(**arguments))) - len(without) < 60_000
 
 
 def test_every_target_has_its_question() -> None:
@@ -101,7 +102,7 @@ def test_it_is_told_whether_the_judge_of_the_page_was_the_one_on_trial(arguments
 
     def told(tried: dict[str, str]) -> str:
         table = {key: value for key, value in CALIBRATION.items() if key != "judge_sha256"} | tried
-        return build_page(**{**arguments, "calibration": table})
+        return build_page(Published(**{**arguments, "calibration": table}))
 
     assert f"The judge on trial was the very one that made the verdicts here, {judge[:12]}." in told(
         {"judge_sha256": judge}

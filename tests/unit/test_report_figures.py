@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from l2audit.config.claims import Constants
-from l2audit.report import evidence, words
+from l2audit.report import pictures, words
 from l2audit.report.figures import Damage, ForestGroup, Mark, RiskCurve, damage, forest, log_log, positions, risk_curves
 from l2audit.report.style import AGREE, axis_limit, blank, both, drawing, to_svg
 from report_example import example, registration
@@ -134,7 +134,7 @@ def constants() -> Constants:
 def test_cells_of_the_map_are_the_means_of_their_seeds() -> None:
     effects = example()["effects"]
     rows = effects[(effects["claim"] == "g") & (effects["part"] == "g1")]
-    table = evidence.cells(rows, {"classification": 0.01, "regression": 0.02}, constants())
+    table = pictures.cells(rows, {"classification": 0.01, "regression": 0.02}, constants())
     one = table[(table["dataset"] == "example_cells") & (table["arm"] == "linear") & (table["level"] == "sym@0.2")]
     own = rows.query("dataset == 'example_cells' and arm == 'linear' and level == 'sym@0.2'")
     assert one["mean"].item() == pytest.approx(own["theta"].mean() / 0.01)
@@ -150,19 +150,19 @@ def test_the_sign_of_a_cell_needs_the_whole_interval_beyond_delta() -> None:
     rows["ok"] = True
     for theta, sign in ((0.05, 1.0), (-0.05, -1.0), (0.0, 0.0)):
         noise = 1e-4 * (rows["seed"] - rows["seed"].mean())
-        table = evidence.cells(
+        table = pictures.cells(
             rows.assign(theta=theta + noise), {"classification": 0.01, "regression": 0.02}, constants()
         )
         assert (table["sign"] == sign).all()
     wide = rows.assign(theta=0.012 + 0.02 * (rows["seed"] - rows["seed"].mean()))
-    assert evidence.cells(wide, {"classification": 0.01, "regression": 0.02}, constants())["sign"].isna().all()
+    assert pictures.cells(wide, {"classification": 0.01, "regression": 0.02}, constants())["sign"].isna().all()
 
 
 def test_the_cells_shown_as_curves_are_the_extremes_of_their_stratum() -> None:
     effects = example()["effects"]
     rows = effects[(effects["claim"] == "g") & (effects["part"] == "g1")]
-    table = evidence.cells(rows, {"classification": 0.01, "regression": 0.02}, constants())
-    found = evidence.telling_cells(table)
+    table = pictures.cells(rows, {"classification": 0.01, "regression": 0.02}, constants())
+    found = pictures.telling_cells(table)
     assert [stratum for stratum, _, _ in found] == sorted(table["stratum"].unique())
     for stratum, least, greatest in found:
         own = table[(table["stratum"] == stratum) & table["judged"]]["mean"]

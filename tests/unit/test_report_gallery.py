@@ -17,6 +17,7 @@ from l2audit.contamination import FEATURES, FEATURES_AND_TARGET, KINDS, TARGET, 
 from l2audit.report import gallery as module
 from l2audit.report.gallery import ROWS, gallery
 from l2audit.report.page import build_page
+from l2audit.report.pictures import Published
 from l2audit.report.style import NARROW
 from report_example import example
 
@@ -150,7 +151,7 @@ def test_what_is_not_described_or_no_longer_registered_is_left_out() -> None:
 
 
 def test_the_page_explains_its_kinds_and_folds_the_others() -> None:
-    page = build_page(**example())
+    page = build_page(Published(**example()))
     start = page.index('<section id="outliers"')
     shown, folded = page[start : page.index("</section>", start)].split("<details")
     for name in KINDS:
@@ -164,5 +165,5 @@ def test_the_page_explains_its_kinds_and_folds_the_others() -> None:
 def test_evidence_that_describes_no_kind_gives_a_page_without_the_section() -> None:
     arguments = example()
     del arguments["provenance"]["contaminations"]
-    page = build_page(**arguments)
+    page = build_page(Published(**arguments))
     assert 'outliers"' not in page

@@ -21,6 +21,7 @@ from l2audit.errors import UserError
 from l2audit.judge.verdicts import judge
 from l2audit.report import words
 from l2audit.report.page import PLUMBING, build_page
+from l2audit.report.pictures import Published
 from l2audit.report.words import interval, plain
 from report_example import example, identities, registration
 
@@ -74,7 +75,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def html() -> str:
-    return build_page(**example())
+    return build_page(Published(**example()))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_any_claim_can_be_the_one_that_answers_the_study(claim_id: str) -> None:
     arguments = changed()
     arguments["verdicts"]["headline"] = claim_id
     claim = next(one for one in arguments["verdicts"]["claims"] if one["id"] == claim_id)
-    document = Document(build_page(**arguments))
+    document = Document(build_page(Published(**arguments)))
     metas = {attributes.get("name") or attributes.get("property"): attributes for attributes in document.all("meta")}
     assert metas["og:title"]["content"] == claim["question"]
     assert claim["sentence"] in str(metas["description"]["content"])
@@ -161,7 +162,7 @@ def test_same_inputs_give_the_same_bytes_in_any_row_order(html: str) -> None:
     arguments = changed()
     arguments["effects"] = arguments["effects"].sample(frac=1, random_state=1)
     arguments["summary"] = arguments["summary"].sample(frac=1, random_state=2)
-    assert build_page(**arguments) == html
+    assert build_page(Published(**arguments)) == html
 
 
 def test_no_clock_and_no_path(html: str) -> None:
@@ -191,7 +192,7 @@ def test_text_from_the_configuration_is_escaped() -> None:
     for part in claim["parts"] + [part for row in claim["strata"] for part in row["parts"]]:
         for one in part["datasets"]:
             one["dataset"] = renamed.get(one["dataset"], one["dataset"])
-    found = build_page(**arguments)
+    found = build_page(Published(**arguments))
     document = Document(found)
     assert document.all("script") == []
     assert document.faults == []
@@ -201,7 +202,7 @@ def test_text_from_the_configuration_is_escaped() -> None:
 
 def test_a_study_without_verdicts_is_stamped_and_shows_none() -> None:
     arguments = changed(study={"name": "smoke", "title": "", "verdicts": False})
-    found = build_page(**arguments)
+    found = build_page(Published(**arguments))
     document = Document(found)
     text = " ".join(document.text)
     assert PLUMBING in text
@@ -217,7 +218,7 @@ def test_a_failed_control_stamps_the_page(html: str) -> None:
     assert "do not rely on the verdicts" not in html
     arguments = changed()
     arguments["verdicts"]["controls"][0]["outcome"] = "failed"
-    found = build_page(**arguments)
+    found = build_page(Published(**arguments))
     document = Document(found)
     assert "do not rely on the verdicts" in " ".join(document.text)
     description = next(meta for meta in document.all("meta") if meta.get("name") == "description")["content"]
@@ -303,7 +304,8 @@ def test_a_study_of_few_datasets_has_a_page() -> None:
     effects = arguments["effects"][arguments["effects"]["dataset"].isin(kept)].reset_index(drop=True)
     summary = arguments["summary"][arguments["summary"]["dataset"].isin(kept)]
     verdicts = json.loads(json.dumps(judge(effects, registration(), identities())))
-    document = Document(build_page(**{**arguments, "effects": effects, "summary": summary, "verdicts": verdicts}))
+    own = {**arguments, "effects": effects, "summary": summary, "verdicts": verdicts}
+    document = Document(build_page(Published(**own)))
     assert document.faults == []
     assert "inconclusive (too few datasets)" in " ".join(document.text)
 
@@ -317,4 +319,4 @@ def test_verdicts_of_an_earlier_version_are_refused_with_what_to_do() -> None:
     arguments = changed()
     del arguments["verdicts"]["headline"]
     with pytest.raises(UserError, match="earlier version"):
-        build_page(**arguments)
+        build_page(Published(**arguments))

@@ -12,7 +12,6 @@ from l2audit.registry import nearest
 
 FOLDER = "config"
 ON_COMMAND_LINE = ("study", "registration")
-DEFAULT_STUDY = "default"
 
 
 def folder_of(here: Path, home: Path | None) -> Path:
@@ -20,10 +19,9 @@ def folder_of(here: Path, home: Path | None) -> Path:
 
     home: None where the package is installed without its repository. UserError: neither has a config/.
     """
-    if (here / FOLDER).is_dir():
-        return here
-    if home is not None and (home / FOLDER).is_dir():
-        return home
+    for folder in filter(None, (here, home)):
+        if (folder / FOLDER).is_dir():
+            return folder
     raise UserError(
         f"there is no folder {FOLDER}/ here",
         file=here.resolve(),
@@ -41,8 +39,7 @@ def command_line(given: Mapping[str, Any], folder: Path) -> tuple[str, str]:
             fix = f"{nearest(key, ON_COMMAND_LINE)} (keys are {' and '.join(ON_COMMAND_LINE)})"
             raise UserError("unknown key", key=f"--config {key}", fix=fix)
         if value is None or isinstance(value, list | dict) or not str(value).strip():
-            raise UserError(
-                f"'{value}' names no file", key=f"--config {key}", fix=f"write {key}=NAME or {key}=FILE.yaml"
-            )
+            fix = f"write {key}=NAME or {key}=FILE.yaml"
+            raise UserError(f"'{value}' names no file", key=f"--config {key}", fix=fix)
     claims = given.get("registration", relpath(folder / FOLDER / "claims.yaml"))
-    return str(given.get("study", DEFAULT_STUDY)), str(claims)
+    return str(given.get("study", "default")), str(claims)

@@ -40,7 +40,7 @@ def load(root: Path, study: str, registration: Path | None = None) -> Config:
 
     registration: a file of claims in place of config/claims.yaml.
     """
-    config, faults = read_tables(root, registration).draft(study)
+    config, faults = Tables(root, registration).draft(study)
     if faults or config is None:
         raise ConfigError(faults)
     return config
@@ -48,36 +48,38 @@ def load(root: Path, study: str, registration: Path | None = None) -> Config:
 
 def table(root: Path, name: str) -> Mapping[str, Any]:
     """One table of config/ (datasets, architectures, contaminations, claims), checked against its schema."""
-    found = Tables(root)
-    found.read(name, root / "config" / f"{name}.yaml")
+    found = Tables(root, names=[name])
     if found.faults:
         raise ConfigError(found.faults)
     entries: Mapping[str, Any] = found.documents[name].data
     return entries
 
 
-def read_tables(root: Path, registration: Path | None = None) -> Tables:
-    """The tables under `root`; registration: a file of claims in place of config/claims.yaml."""
-    tables = Tables(root)
-    for name in TABLES:
-        chosen = registration if name == "claims" else None
-        tables.read(name, chosen or root / "config" / f"{name}.yaml")
-    if claims := tables.documents.get("claims"):
-        tables.faults += table_faults(claims, tables.entries("datasets"), tables.entries("contaminations"))
-    return tables
-
-
 class Tables:
     """The tables of config/: those that a study can be checked against, and every fault of any of them.
 
     An entry with faults is empty in its document. A table that could not be read has no document, nor have claims with
-    faults.
+    faults. registration: a file of claims in place of config/claims.yaml.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, registration: Path | None = None, names: Iterable[str] = TABLES) -> None:
         self.root = root
         self.documents: dict[str, Document] = {}
         self.faults: list[Fault] = []
+        for name in names:
+            chosen = registration if name == "claims" else None
+            with gathered(self.faults):
+                document = read(chosen or root / "config" / f"{name}.yaml")
+                found = departures(document, name)
+                self.faults += [document.fault(*one) for one in found]
+                faulty = {key[:1] for key, _, _ in found}
+                if not faulty:
+                    self.documents[name] = document
+                elif () not in faulty and name != "claims":
+                    data = {key: {} if (key,) in faulty else entry for key, entry in document.data.items()}
+                    self.documents[name] = replace(document, data=data)
+        if claims := self.documents.get("claims"):
+            self.faults += table_faults(claims, self.entries("datasets"), self.entries("contaminations"))
 
     def entries(self, name: str) -> Any:
         """The values of a table; None if it could not be read."""
@@ -86,19 +88,6 @@ class Tables:
     def sound(self, name: str) -> list[str]:
         """Names of the entries of a table that have no faults of form."""
         return [entry for entry, values in (self.entries(name) or {}).items() if values]
-
-    def read(self, name: str, path: Path) -> None:
-        """Read one table and check it against its schema."""
-        with gathered(self.faults):
-            document = read(path)
-            found = departures(document, name)
-            self.faults += [document.fault(*one) for one in found]
-            faulty = {key[:1] for key, _, _ in found}
-            if not faulty:
-                self.documents[name] = document
-            elif () not in faulty and name != "claims":
-                data = {key: {} if (key,) in faulty else entry for key, entry in document.data.items()}
-                self.documents[name] = replace(document, data=data)
 
     def draft(self, study: str) -> tuple[Config | None, list[Fault]]:
         """A study as far as it could be read, and every fault of it and of the tables.
@@ -122,16 +111,9 @@ class Tables:
         faults += study_faults(document, datasets, architectures, kinds, unusable)
         if own:
             return None, faults
-        config = Config(
-            root=self.root,
-            file=document.file,
-            study=study_of(document.data),
-            datasets=datasets,
-            architectures=architectures,
-            contaminations=kinds,
-            documents={**self.documents, "study": document},
-        )
-        return config, faults
+        documents = {**self.documents, "study": document}
+        values = study_of(document.data)
+        return Config(self.root, document.file, values, datasets, architectures, kinds, documents), faults
 
     def unknown_arms(
         self, document: Document, named: Iterable[tuple[Key, str]], study: Document | None = None

@@ -21,9 +21,10 @@ DEEPEST = 50
 """Levels of lists and mappings within each other; the files of this project need seven."""
 MOST_VALUES = 100_000
 """Values of a document once its aliases are followed: a few lines of aliases can stand for billions."""
-PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "map", "null", "seq", "str")}
-MERGE = "tag:yaml.org,2002:merge"
 ROOT_OF_TAGS = "tag:yaml.org,2002:"
+PLAIN_TAGS = {ROOT_OF_TAGS + name for name in ("bool", "float", "int", "map", "null", "seq", "str")}
+MERGE = f"{ROOT_OF_TAGS}merge"
+TOO_DEEP = f"is nested deeper than {DEEPEST} levels", "write it flatter"
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -91,9 +92,13 @@ def read(path: Path) -> Document:
     try:
         root = yaml.compose(text, Loader=_Loader)
     except RecursionError:
-        raise ConfigError([Fault(file, 0, "", *_TOO_DEEP)]) from None
+        raise ConfigError([Fault(file, 0, "", *TOO_DEEP)]) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two: an escape that is no character
-        raise ConfigError([_syntax_fault(file, text, error)]) from None
+        mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+        line = mark.line + 1 if mark else 0 if position is None else text.count("\n", 0, position) + 1
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        fix = "correct the indentation, colon, quote or bracket there; indent with spaces, not tabs"
+        raise ConfigError([Fault(file, line, "", f"is not valid YAML: {problem}", fix)]) from None
     if root is None:
         raise ConfigError([Fault(file, 0, "", "is empty", "fill it in, or restore it with git")])
     reading = _Reading(Document(file, None, {(): 1}))
@@ -101,17 +106,6 @@ def read(path: Path) -> Document:
     if reading.faults:
         raise ConfigError(reading.faults)
     return Document(file, data, reading.document.lines)
-
-
-def _syntax_fault(file: str, text: str, error: Exception) -> Fault:
-    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
-    line = mark.line + 1 if mark else 0 if position is None else text.count("\n", 0, position) + 1
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    fix = "correct the indentation, colon, quote or bracket there; indent with spaces, not tabs"
-    return Fault(file, line, "", f"is not valid YAML: {problem}", fix)
-
-
-_TOO_DEEP = f"is nested deeper than {DEEPEST} levels", "write it flatter"
 
 
 @dataclass
@@ -133,14 +127,20 @@ class _Reading:
         if node in self.around:
             return self._refuse(key, "holds itself", "write its values out instead of the alias")
         if len(self.around) >= DEEPEST:
-            return self._refuse(key, *_TOO_DEEP)
+            return self._refuse(key, *TOO_DEEP)
         if node.tag not in PLAIN_TAGS | {MERGE}:
             tag = node.tag.replace(ROOT_OF_TAGS, "!!")
             return self._refuse(key, f"the tag {tag} is not read", "remove the tag and write plain text or a number")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, key)
         self.around.append(node)
-        value = self._sequence(node, key) if isinstance(node, yaml.SequenceNode) else self._mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            value: Any = []
+            for index, child in enumerate(node.value):
+                self.document.lines[(*key, index)] = child.start_mark.line + 1
+                value.append(self.value(child, (*key, index)))
+        else:
+            value = self._mapping(node, key)
         self.around.pop()
         return value
 
@@ -161,41 +161,28 @@ class _Reading:
             return self._refuse(key, f"{node.value} is not a finite number", "write a finite number")
         return value
 
-    def _sequence(self, node: yaml.SequenceNode, key: Key) -> list[Any]:
-        items = []
-        for index, child in enumerate(node.value):
-            self.document.lines[(*key, index)] = child.start_mark.line + 1
-            items.append(self.value(child, (*key, index)))
-        return items
-
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for name_node, child in node.value:
-            line = name_node.start_mark.line + 1
+            line, plain = name_node.start_mark.line + 1, isinstance(name_node, yaml.ScalarNode)
             self.document.lines.setdefault(key, line)
             name = str(name_node.value)
             path = (*key, name)
-            problem = self._problem_of_name(name_node)
-            if problem is None and name in data:
+            if name_node.tag == MERGE:
+                problem = "merge keys are not read", "write out the keys that it merges"
+            elif not plain or name_node.tag not in PLAIN_TAGS:
+                problem = "a key must be plain text", "write `name: value`"
+            elif unprintable := _unprintable(name_node.value):
+                problem = f"holds a character that cannot be printed, {unprintable}", "remove it"
+            elif name in data:
                 problem = "is given twice", f"keep one of them (the other is on line {self.document.lines[path]})"
-            if problem is not None:
-                plain = isinstance(name_node, yaml.ScalarNode)
-                self.faults.append(Fault(self.document.file, line, key_text(path if plain else key), *problem))
+            else:
+                self.document.lines[path] = line
+                data[name] = None  # given, whatever becomes of its value
+                data[name] = self.value(child, path)
                 continue
-            self.document.lines[path] = line
-            data[name] = None  # given, whatever becomes of its value
-            data[name] = self.value(child, path)
+            self.faults.append(Fault(self.document.file, line, key_text(path if plain else key), *problem))
         return data
-
-    def _problem_of_name(self, node: yaml.Node) -> tuple[str, str] | None:
-        """What is wrong with a key, and the fix."""
-        if node.tag == MERGE:
-            return "merge keys are not read", "write out the keys that it merges"
-        if not isinstance(node, yaml.ScalarNode) or node.tag not in PLAIN_TAGS:
-            return "a key must be plain text", "write `name: value`"
-        if unprintable := _unprintable(node.value):
-            return f"holds a character that cannot be printed, {unprintable}", "remove it"
-        return None
 
 
 def _unprintable(text: str) -> str:

@@ -81,10 +81,8 @@ def _penalty(text: str) -> str:
     if penalty.word in ("none", "placebo"):  # reach no parameter, whatever is left out
         return penalty.word
     numbers = sorted({int(one) for one in penalty.left_out if one != OUTPUT})
-    left_out = [*map(str, numbers), *([OUTPUT] if OUTPUT in penalty.left_out else [])]
-    return " ".join(
-        [penalty.word, *(["except"] if left_out else []), *left_out, *(["with biases"] if penalty.biases else [])]
-    )
+    left_out = " ".join([*map(str, numbers), *([OUTPUT] if OUTPUT in penalty.left_out else [])])
+    return penalty.word + (f" except {left_out}" if left_out else "") + (" with biases" if penalty.biases else "")
 
 
 def _training(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,15 +103,10 @@ def betas_of(entries: Iterable[float | Mapping[str, float]]) -> tuple[float, ...
     found: set[float] = set()
     for entry in entries:
         if isinstance(entry, Mapping):
-            found |= {_value(step, int(entry["per_decade"])) for step in _steps(entry)}
+            found |= {_value(step, int(entry["per_decade"])) for step in steps_of(entry)}
         else:
             found.add(float(entry))
     return tuple(sorted(found))
-
-
-def length_of(entry: Mapping[str, float]) -> int:
-    """How many values a range stands for."""
-    return len(_steps(entry))
 
 
 def nearest_value(number: float, per_decade: int) -> float:
@@ -121,7 +114,8 @@ def nearest_value(number: float, per_decade: int) -> float:
     return _value(round(per_decade * math.log10(number)), per_decade)
 
 
-def _steps(entry: Mapping[str, float]) -> range:
+def steps_of(entry: Mapping[str, float]) -> range:
+    """The whole k of the values 10^(k / n) that a range stands for."""
     first, last = (round(entry["per_decade"] * math.log10(entry[end])) for end in ("from", "to"))
     return range(first, last + 1)
 
@@ -203,8 +197,7 @@ class _Checks:
         """Whether the kind is known and fits the task, and the magnitude and the rate fit the kind."""
         name, rate, rows = entry["kind"], entry["rate"], self.data["rows"]
         if name not in self.kinds:
-            self.fault((*at, "kind"), f"unknown contamination kind '{name}'", nearest(name, self.kinds))
-            return
+            return self.fault((*at, "kind"), f"unknown contamination kind '{name}'", nearest(name, self.kinds))
         kind = self.kinds[name]
         if task not in kind["tasks"]:
             fits = sorted(one for one, other in self.kinds.items() if other and task in other["tasks"])
@@ -272,7 +265,7 @@ class _Checks:
             self.fault((*at, "betas"), "does not contain 0", fix)
         for index, beta in enumerate(entry["betas"]):
             if isinstance(beta, Mapping):
-                self.range((*at, "betas", index), beta)
+                self.range_of_betas((*at, "betas", index), beta)
         chosen = entry.get("datasets", self.data["datasets"])
         self.unknown((*at, "datasets"), entry.get("datasets", ()), self.data["datasets"], "dataset of this study")
         known = self.level_names()
@@ -296,7 +289,7 @@ class _Checks:
             fix = f"add `datasets: [{', '.join(images)}]` here" if images else "remove it: this study has no image data"
             self.fault(at, f"convolutions need images, and {', '.join(flat)} has none", fix)
 
-    def range(self, at: Key, entry: Mapping[str, float]) -> None:
+    def range_of_betas(self, at: Key, entry: Mapping[str, float]) -> None:
         """Whether a range of betas has ends on its series, the smaller first, and few enough values."""
         per_decade = int(entry["per_decade"])
         for end in ("from", "to"):
@@ -306,7 +299,7 @@ class _Checks:
         if entry["from"] >= entry["to"]:
             problem = f"{_digits(entry['from'])} is not below `to`, {_digits(entry['to'])}"
             self.fault((*at, "from"), problem, "give the smaller one first, or one number in place of the range")
-        elif (count := length_of(entry)) > MOST_BETAS:
+        elif (count := len(steps_of(entry))) > MOST_BETAS:
             fix = f"write a smaller one, or bring `from` and `to` closer, so that there are at most {MOST_BETAS}"
             self.fault((*at, "per_decade"), f"the range stands for {count} betas", fix)
 
@@ -314,12 +307,12 @@ class _Checks:
         controls = self.data.get("controls")
         if controls is None:
             return
-        self.unknown(("controls", "datasets"), controls["datasets"], self.datasets, "dataset")
-        known = self.data["architectures"]
-        self.unknown(("controls", "architectures"), controls["architectures"], known, "architecture of this study")
-        levels = self.level_names(self.tasks(controls["datasets"]))
-        named = controls["contaminations"]
-        self.unknown(("controls", "contaminations"), named, levels, "level of the controls' task")
+        for key, known, what in (
+            ("datasets", self.datasets, "dataset"),
+            ("architectures", self.data["architectures"], "architecture of this study"),
+            ("contaminations", self.level_names(self.tasks(controls["datasets"])), "level of the controls' task"),
+        ):
+            self.unknown(("controls", key), controls[key], known, what)
         for index, name in enumerate(controls["datasets"]):
             if self.datasets.get(name) and self.datasets[name].get("role") != "control":
                 fix = "list it under the study's `datasets`, or give it `role: control` in config/datasets.yaml"

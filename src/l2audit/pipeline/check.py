@@ -13,7 +13,7 @@ from typing import Any
 from l2audit.config.claims import AGAINST, MEASURED, Claim, Part, Registration
 from l2audit.config.claims import load as load_claims
 from l2audit.config.faults import ConfigError, Fault, gathered, key_of
-from l2audit.config.load import read_tables, studies
+from l2audit.config.load import Tables, studies
 from l2audit.config.reader import Document
 from l2audit.config.study import CLASSIFICATION, PRIMARY_LOSS, Arm, Config
 from l2audit.data.entries import Entry, entry_faults, local_file, read_entry
@@ -52,7 +52,7 @@ def check(root: Path, study: str | None, registration: Path) -> tuple[list[Confi
     """
     faults: list[Fault] = []
     configs = []
-    tables = read_tables(root, registration)
+    tables = Tables(root, registration)
     for name in studies(root) if study is None else [study]:
         config, found = tables.draft(name)
         faults += found

@@ -22,7 +22,6 @@ from l2audit.files import write_text
 from l2audit.pipeline.environment import INTERPRETER
 
 WALL = "wall.json"  # in a study's folder of results: how long its last run from nothing took
-BUSY = 75  # EX_TEMPFAIL of sysexits.h: try again later
 _held: list[IO[str]] = []  # open for as long as the process lives: the kernel gives the lock back however it ends
 
 
@@ -53,7 +52,11 @@ def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
     end_with_parent()
     started, path, terminal = time.monotonic(), Path(log), os.dup(2)
     try:
-        _redirect(path, show_progress)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("w", buffering=1, encoding="utf-8")
+        for descriptor in (1,) if show_progress else (1, 2):  # C++ libraries write to these as well
+            os.dup2(stream.fileno(), descriptor)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=stream)
         yield
     except DamagedFile as error:
         for damaged in error.paths:  # missing, it is made again by the next run; Snakemake does not see damage
@@ -65,32 +68,14 @@ def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
     except MemoryError:
         _fail(terminal, path, "not enough memory\n  fix: run fewer jobs at once (snakemake --cores 1)")
     except OSError as error:
-        _fail(terminal, path, f"{error}\n  fix: {_advice(error)} (traceback: {path})")
+        first = "free some disk space" if error.errno == errno.ENOSPC else "correct it"
+        fix = f"{first} and run the same command again; what was computed is kept (traceback: {path})"
+        _fail(terminal, path, f"{error}\n  fix: {fix}")
     except Exception as error:
         _fail(terminal, path, f"{type(error).__name__}: {error}\n  traceback: {path}")
-    _say(terminal, f"  {' '.join(_name(path))}: {time.monotonic() - started:.0f} s")
-
-
-def _redirect(log: Path, show_progress: bool) -> None:
-    """Point this process's output, that of C++ libraries included, at the file `log`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    stream = log.open("w", buffering=1, encoding="utf-8")
-    os.dup2(stream.fileno(), 1)
-    if not show_progress:
-        os.dup2(stream.fileno(), 2)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=stream)
-
-
-def _name(log: Path) -> tuple[str, ...]:
-    """What a job is called, from its log: results/default/logs/train/iris.linear.0.log -> (train, iris.linear.0)."""
-    parts = log.with_suffix("").parts
-    return parts[parts.index("logs") + 1 :] if "logs" in parts else parts[-1:]
-
-
-def _advice(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "free some disk space and run the same command again; what was computed is kept"
-    return "correct it and run the same command again; what was computed is kept"
+    parts = path.with_suffix("").parts
+    name = parts[parts.index("logs") + 1 :] if "logs" in parts else parts[-1:]
+    _say(terminal, f"  {' '.join(name)}: {time.monotonic() - started:.0f} s")
 
 
 def _say(terminal: int, message: str) -> None:
@@ -116,8 +101,13 @@ class Turn:
 
     def __init__(self, path: str | Path, study: str) -> None:
         self.path, self.study = Path(path), study
-        self._seen = self._read()
-        self._was_busy = self._is_busy()
+        self._seen, _ = self._read()
+        self._was_busy = False
+        with contextlib.suppress(FileNotFoundError), self.path.open(encoding="utf-8") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._was_busy = True
 
     def take(self, started_in: str | Path) -> None:
         """Hold the lock for the life of this process. A run of another study is waited for.
@@ -128,17 +118,14 @@ class Turn:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stream = self.path.open("a+", encoding="utf-8")
         if not self._acquire(stream):
-            print(
-                f"waiting: a run of the study '{self._holder()}' is under way in this folder (Ctrl-C gives up)",
-                file=sys.stderr,
-                flush=True,
-            )
+            message = f"waiting: a run of the study '{self._read()[1]}' is under way in this folder (Ctrl-C gives up)"
+            print(message, file=sys.stderr, flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
         turns = self._read()[0]
         stream.truncate(0)
         stream.write(json.dumps([turns + 1, self.study]))
         stream.flush()
-        if self._was_busy or turns != self._seen[0]:
+        if self._was_busy or turns != self._seen:
             sys.stdout.flush()
             os.chdir(started_in)
             os.execv(INTERPRETER, sys.orig_argv)  # gives the lock back: the new process takes its own turn
@@ -154,33 +141,21 @@ class Turn:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
-            if self._holder() != self.study:
+            if self._read()[1] != self.study:
                 return False
             if time.monotonic() > deadline:
                 stream.close()
-                raise UserError(
-                    f"another run of the study '{self.study}' is under way in this folder",
-                    fix="wait for it to end, or stop it",
-                )
+                problem = f"another run of the study '{self.study}' is under way in this folder"
+                raise UserError(problem, fix="wait for it to end, or stop it")
             time.sleep(0.1)
 
-    def _is_busy(self) -> bool:
-        with contextlib.suppress(FileNotFoundError), self.path.open(encoding="utf-8") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
-
     def _read(self) -> tuple[int, str]:
+        """How many turns were taken, and the study of the last."""
         try:
             turns, study = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return 0, ""
         return int(turns), str(study)
-
-    def _holder(self) -> str:
-        return self._read()[1]
 
 
 def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str | Path]) -> None:
@@ -195,12 +170,8 @@ def note_wall(path: str | Path, started: float, cores: int, tables: Iterable[str
     measured = [seconds for file in files if (seconds := benchmarked_seconds(file)) is not None]
     if len(measured) < len(files):
         return
-    wall = {
-        "cores": cores,
-        "jobs": len(files),
-        "seconds": round(finished - started, 1),
-        "training_seconds": round(sum(measured), 1),
-    }
+    took, training = round(finished - started, 1), round(sum(measured), 1)
+    wall = {"cores": cores, "jobs": len(files), "seconds": took, "training_seconds": training}
     write_text(path, json.dumps(wall, sort_keys=True, indent=1) + "\n")
 
 

@@ -24,8 +24,7 @@ def shard_seconds(config: Config, shard: Shard) -> float:
 
 def expected_seconds(config: Config, job: Job) -> float:
     """Seconds that `job` should take on one core of the kind that the constants were measured on."""
-    networks = any(shard.optimizer != EXACT for shard in job.shards)
-    start = START_SECONDS + (NETWORK_SECONDS if networks else 0.0)
+    start = START_SECONDS + NETWORK_SECONDS * any(shard.optimizer != EXACT for shard in job.shards)
     return start + sum(shard_seconds(config, shard) for shard in job.shards)
 
 

@@ -44,10 +44,8 @@ def strangers(folder: Path) -> list[Path]:
 
     Either another run made them (one that failed half-way), or somebody changed them.
     """
-    named = read_json(folder / PROVENANCE_FILE).get("files", {})
-    return [
-        folder / name for name in EVIDENCE if name != PROVENANCE_FILE and sha256_of(folder / name) != named.get(name)
-    ]
+    named, files = read_json(folder / PROVENANCE_FILE).get("files", {}), set(EVIDENCE) - {PROVENANCE_FILE}
+    return [folder / name for name in EVIDENCE if name in files and sha256_of(folder / name) != named.get(name)]
 
 
 def stored_results(root: Path, study: str) -> Path:
@@ -60,10 +58,8 @@ def stored_results(root: Path, study: str) -> Path:
         if all((folder / name).exists() for name in EVIDENCE):
             if found := strangers(folder):
                 problem = "is not the file that provenance.json beside it names: another run's, or changed"
-                fix = (
-                    "finish the study: run the same snakemake command again, with --forceall if it finds nothing to do"
-                )
-                raise UserError(problem, file=found[0], fix=fix)
+                again = "run the same snakemake command again, with --forceall if it finds nothing to do"
+                raise UserError(problem, file=found[0], fix=f"finish the study: {again}")
             return folder
     fix = "make them: snakemake --cores all --config study=... (the name of the study, or the path of its file)"
     raise UserError(f"there are no stored results of the study '{study}'", file=own, fix=fix)
@@ -97,11 +93,8 @@ def check_settled(study: str, declared: str, root: Path = Path()) -> None:
     """
     folder = root / "results" / study
     if read_json(folder / PROVENANCE_FILE).get("declared_sha256") != declared:
-        raise UserError(
-            "are not the results of the present configuration, and Snakemake does not remember what made them",
-            file=folder,
-            fix="make them again: run the same command with --forceall",
-        )
+        problem = "are not the results of the present configuration, and Snakemake does not remember what made them"
+        raise UserError(problem, file=folder, fix="make them again: run the same command with --forceall")
 
 
 def on_nothing_to_do(more: Callable[[], str], logger: logging.Logger) -> None:

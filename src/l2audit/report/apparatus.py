@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
-from l2audit.config.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED, Constants
+from l2audit.config.claims import EXCLUDED, MIXED, NEGLIGIBLE, REVERSED, SUPPORTED
 from l2audit.data.prepare import SINGULAR
 from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
-from l2audit.report.blocks import Table
-from l2audit.report.pictures import Material, forest_picture, measured_parts, one_delta
+from l2audit.report.pictures import Published, forest_picture, measured_parts, one_delta
 from l2audit.report.sections import check_table
-from l2audit.report.words import NONE, count, digits_for, interval, percent, plain, power_of_ten
+from l2audit.report.words import NONE, Table, count, digits_for, interval, percent, plain, power_of_ten
 from l2audit.wording.display import MINUS
 from l2audit.wording.phrases import Entry
-from l2audit.wording.registered import CHANGED, SHOWN, registration_status
+from l2audit.wording.registered import SHOWN
 
 PUBLISHED = "published"
 """What an oracle of numbers in print is `about`."""
@@ -68,15 +65,11 @@ QUESTIONS: dict[str, tuple[str, str]] = {
 One that is not listed goes by its own name.
 """
 
-NOTHING_TRUE = (
-    "If nothing were true, a study like this one would still call one of nine claims supported or reversed in"
-)
 
-
-def controls(controls: Sequence[Entry], material: Material, *, judged: bool) -> dict[str, Any]:
+def controls(published: Published, *, judged: bool) -> dict[str, Any]:
     """Questions whose answer is known: expected, obtained, and a forest plot each."""
     rows, figures = [], []
-    for control in controls:
+    for control in published.verdicts["controls"]:
         run = control["outcome"] != NOT_RUN
         rows.append(
             [
@@ -89,8 +82,8 @@ def controls(controls: Sequence[Entry], material: Material, *, judged: bool) -> 
         )
         if run:
             told = f"{control['sentence']} {control['note']}".strip() if judged else control["note"]
-            drawn = forest_picture(control, material)
-            figures.append(dataclasses.replace(drawn, heading=control["question"], caption=told))
+            drawn = forest_picture(control, published)
+            figures.append(drawn._replace(heading=control["question"], caption=told))
     head = ["Control", "Expected", "Obtained", "Result", "Datasets"]
     return {"controls": Table("Controls, judged by the same rule", head, rows, {4}), "control_figures": figures}
 
@@ -122,33 +115,55 @@ def calibration(found: Mapping[str, Any] | None, judge: str | None) -> dict[str,
     null = [row for row in found["scenarios"] if row["group"] in ("family", "family t3") and row["truth"] == "all 0"]
     worst = max((row["wrong_in_family"] for row in null), key=lambda rate: rate["rate"], default=None)
     tried = found.get("judge_sha256")
+    if tried is None or judge is None:
+        told = "It is not known whether the judge on trial was the one of this page: one of the two does not say."
+    elif tried == judge:
+        told = f"The judge on trial was the very one that made the verdicts here, {tried[:SHOWN]}."
+    else:
+        told = (
+            f"Another version of the judge was on trial: {tried[:SHOWN]}, and the verdicts here are by"
+            f" {judge[:SHOWN]}. These figures hold for it as far as the rule is the same; `make calibrate` puts the"
+            " present one on trial."
+        )
+    targets = []
+    for target in found["targets"]:
+        truth, answer = QUESTIONS.get(target["target"], (target["target"], ""))
+        demand = f"{target['demand']} {percent(target['limit'])}"
+        met = "yes" if target["met"] else "NO"
+        targets.append([truth, answer, demand, _rate(target["worst"]), count(target["scenarios"]), met])
+    demanded = ["If this were so", "How often would the page say", "Demanded", "Measured, worst", "Settings", "Met"]
+    scenarios = []  # rates of the verdicts on the first claim of each, and of a false one anywhere among its claims
+    for row in found["scenarios"]:
+        rates = {verdict: rate["rate"] for verdict, rate in row["rates"].items()}
+        unsettled = sum(rate for verdict, rate in rates.items() if verdict.startswith("inconclusive"))
+        shown = [rates[verdict] for verdict in (SUPPORTED, REVERSED, EXCLUDED, NEGLIGIBLE, MIXED)]
+        scenarios.append(
+            [
+                f"{row['group']}: {row['truth']}".replace("-", MINUS),
+                *(f"{row[key]:g}" for key in ("K", "tau", "seed_noise")),
+                row["spread"],
+                *(plain(100 * one, 1) if one else "0" for one in (*shown, unsettled, row["wrong_in_family"]["rate"])),
+            ]
+        )
+    head = ["Truth, in δ", "Datasets", "Spread τ", "Seed noise", "Shape"]
+    head += [f"{one}, %" for one in ("supported", "reversed", "excluded", "no effect", "mixed", "open", "any false")]
+    numbers = {1, 2, 3, *range(5, len(head))}
+    every = "Every simulated setting: how often the first claim got each verdict"
     return {
-        "sentence": f"{NOTHING_TRUE} {_rate(worst, 'of studies ')}: the worst of {len(null)} settings, "
-        f"{count(found['studies'])} simulated studies each."
+        "sentence": "If nothing were true, a study like this one would still call one of nine claims supported or "
+        f"reversed in {_rate(worst, 'of studies ')}: the worst of {len(null)} settings, {count(found['studies'])} "
+        "simulated studies each."
         if worst
         else "",
         "studies": count(found["studies"]),
         "scenarios": count(len(found["scenarios"])),
         "met": sum(target["met"] for target in found["targets"]),
         "of": len(found["targets"]),
-        "targets": _targets(found["targets"]),
-        "table": _scenarios(found["scenarios"]),
+        "targets": Table("Demands set beforehand, and what simulated studies showed", demanded, targets, {2, 3, 4}),
+        "table": Table(every, head, scenarios, numbers),
         "same_judge": tried is not None and tried == judge,
-        "judge": _which_judge(tried, judge),
+        "judge": told,
     }
-
-
-def _which_judge(tried: str | None, judge: str | None) -> str:
-    """Whether the verdicts of the page were made by the judge that was on trial."""
-    if tried is None or judge is None:
-        return "It is not known whether the judge on trial was the one of this page: one of the two does not say."
-    if tried == judge:
-        return f"The judge on trial was the very one that made the verdicts here, {tried[:SHOWN]}."
-    return (
-        f"Another version of the judge was on trial: {tried[:SHOWN]}, and the verdicts here are by"
-        f" {judge[:SHOWN]}. These figures hold for it as far as the rule is the same; `make calibrate` puts the"
-        " present one on trial."
-    )
 
 
 def _rate(rate: Entry, of: str = "") -> str:
@@ -156,61 +171,12 @@ def _rate(rate: Entry, of: str = "") -> str:
     return f"{percent(rate['rate'], 1)} {of}{interval(100 * rate['low'], 100 * rate['high'], 1)}"
 
 
-def _targets(targets: Sequence[Entry]) -> Table:
-    rows = []
-    for target in targets:
-        truth, answer = QUESTIONS.get(target["target"], (target["target"], ""))
-        demand = f"{target['demand']} {percent(target['limit'])}"
-        met = "yes" if target["met"] else "NO"
-        rows.append([truth, answer, demand, _rate(target["worst"]), count(target["scenarios"]), met])
-    head = ["If this were so", "How often would the page say", "Demanded", "Measured, worst", "Settings", "Met"]
-    return Table("Demands set beforehand, and what simulated studies showed", head, rows, {2, 3, 4})
-
-
-def _scenarios(scenarios: Sequence[Entry]) -> Table:
-    """Rates of the verdicts on the first claim of each scenario, and of a false one anywhere among its claims."""
-    names = ["supported", "reversed", "excluded", "no effect", "mixed", "open", "any false"]
-    rows = []
-    for row in scenarios:
-        rates = {verdict: rate["rate"] for verdict, rate in row["rates"].items()}
-        shown = [rates[verdict] for verdict in (SUPPORTED, REVERSED, EXCLUDED, NEGLIGIBLE, MIXED)]
-        shown.append(sum(rate for verdict, rate in rates.items() if verdict.startswith("inconclusive")))
-        shown.append(row["wrong_in_family"]["rate"])
-        rows.append(
-            [
-                f"{row['group']}: {row['truth']}".replace("-", MINUS),
-                *(f"{row[key]:g}" for key in ("K", "tau", "seed_noise")),
-                row["spread"],
-                *(plain(100 * rate, 1) if rate else "0" for rate in shown),
-            ]
-        )
-    head = ["Truth, in δ", "Datasets", "Spread τ", "Seed noise", "Shape"]
-    head += [f"{name}, %" for name in names]
-    numbers = {1, 2, 3, *range(5, len(head))}
-    return Table("Every simulated setting: how often the first claim got each verdict", head, rows, numbers)
-
-
-def registration(verdicts: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether the rule was there before the runs: the sentence, a stamp if it was not, and rows of hashes."""
-    found = verdicts.get("registered") or registration_status(verdicts["registration_sha256"], {})
-    others = [
-        [f"registration of {count(n)} shards at their training", sha]
-        for sha, n in found["shards"].items()
-        if sha != found["present"]
-    ]
-    return {
-        "sentence": found["sentence"],
-        "stamp": found["sentence"] if found["status"] == CHANGED else "",
-        "hashes": others,
-    }
-
-
-def trust(entries: Sequence[Entry], summary: pd.DataFrame, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def trust(entries: Sequence[Entry], published: Published) -> dict[str, Any]:
     """Counts of runs by status, and what was left out.
 
     Certified: of the finished penalised runs those that have converged, per beta and arm.
     """
-    runs: Mapping[str, int] = provenance["runs"]["by_status"]
+    runs: Mapping[str, int] = published.provenance["runs"]["by_status"]
     total = sum(runs.values())
     lost = total - runs.get("ok", 0)
     statuses = [[status, count(n), percent(n / total, 1)] for status, n in sorted(runs.items())]
@@ -219,7 +185,7 @@ def trust(entries: Sequence[Entry], summary: pd.DataFrame, provenance: Mapping[s
         for entry in entries
         for reason, n in sorted({**entry["dropped"], **entry["unused"]}.items())
     ]
-    penalised = summary[summary["beta"] > 0]
+    penalised = published.summary[published.summary["beta"] > 0]
     weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
     sums = weights.pivot_table(["certified", "n_ok"], "beta", "arm", "sum")
     share = sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)
@@ -238,8 +204,9 @@ def trust(entries: Sequence[Entry], summary: pd.DataFrame, provenance: Mapping[s
     }
 
 
-def rule(constants: Constants, entries: Sequence[Entry], headline: str) -> dict[str, Any]:
+def rule(entries: Sequence[Entry], published: Published) -> dict[str, Any]:
     """The thresholds of the rule, those that need words in words, and every verdict with what it takes."""
+    constants, headline = published.constants, published.verdicts["headline"]
     parts = [part for entry in entries if entry["id"] == headline for part in measured_parts(entry)]
     margins = [
         f"{plain(100 * margin, 0)} percentage points of error"
@@ -289,9 +256,14 @@ def sources(verdicts: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[
                 "shared": ", ".join(card.get("shares_table_with") or ()),
             }
         )
+    registered = verdicts.get("registered") or {"shards": {}}
     hashes = [
         ["registration", verdicts["registration_sha256"]],
-        *registration(verdicts)["hashes"],
+        *(
+            [f"registration of {count(n)} shards at their training", sha]
+            for sha, n in registered["shards"].items()
+            if sha != registered["present"]
+        ),
         *([f"code of {stage}", value] for stage, value in sorted(provenance.get("code_sha256", {}).items())),
         ["lock file", provenance.get("lock_sha256")],
     ]

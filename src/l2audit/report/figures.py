@@ -67,77 +67,43 @@ def forest(
     longest = max((len(part) for name in shown.values() for part in name.split("\n")), default=0)
     gutter = min(max(70.0, 6.6 * longest + 18), 150.0 if phone else 260.0)
     row = 20.0 if not phone else 27.0 if any("\n" in name for name in shown.values()) else 19.0
-    figure, drawn = style.grid(
-        width,
-        len(panels),
-        columns=1 if phone else len(panels),
-        tall=row * (len(lines) + 0.4),
-        above=52.0,
-        below=34.0,
-        left=gutter,
-        right=20.0,
-        gap=44.0,
-    )
+    room, tall = style.Room(above=52.0, below=34.0, left=gutter, right=20.0, gap=44.0), row * (len(lines) + 0.4)
+    figure, drawn = style.grid(width, len(panels), 1 if phone else len(panels), tall, room)
     values = [mark.value for group in groups for marks in group.panels for mark in marks.values()]
     edges = [edge for group in groups for mark in group.overall for edge in (mark.low, mark.high)]
     limit = style.axis_limit([abs(one) for one in (*values, *edges) if one is not None and math.isfinite(one)], clip)
     for number, (axes, label) in enumerate(zip(drawn, panels, strict=True)):
         axes.set_ylim(len(lines) - 0.3, -0.7)
-        _effect_axis(axes, limit, clip)
+        axes.axvspan(-1, 1, color=BAND, linewidth=0, zorder=0)
+        axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.5)
+        axes.set_xlim(-limit, limit)
+        style.delta_axis(axes, axes.xaxis, limit)
+        for edge in (-clip, clip) if limit >= clip else ():
+            axes.axvline(edge, color=LINE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
+        for x, ha, text in ((-limit, "left", "◀ opposite"), (limit, "right", "as claimed ▶")):
+            style.note(axes, text, (x, 1), (0, 5), by=("data", "axes fraction"), ha=ha)
         style.note(axes, label, (0, 1), (-gutter if phone else 0, 22), fontsize=13, fontweight="bold", color=INK)
+        look = {"fontsize": 11.5 if phone else 12.5, "va": "center", "linespacing": 1.0, "annotation_clip": False}
         for y, (what, text, _) in enumerate(lines if phone or number == 0 else ()):
-            heading = what == "heading"
-            style.note(
-                axes,
-                shown.get(text, text),
-                (0, y),
-                (2 - gutter if heading else -10, 0),
-                by=("axes fraction", "data"),
-                ha="left" if heading else "right",
-                va="center",
-                fontsize=11.5 if phone else 12.5,
-                linespacing=1.0,
-                fontweight="normal" if what == "dataset" else "bold",
-                color=SOFT if what == "dataset" else INK,
-                annotation_clip=False,
-            )
+            shift, look["ha"] = (2 - gutter, "left") if what == "heading" else (-10, "right")
+            look["fontweight"], look["color"] = ("normal", SOFT) if what == "dataset" else ("bold", INK)
+            style.note(axes, shown.get(text, text), (0, y), (shift, 0), by=("axes fraction", "data"), **look)
         for y, (what, text, group) in enumerate(lines):
-            if what in ("dataset", "average"):
-                average_row = what == "average"
-                mark = group.overall[number] if average_row else group.panels[number].get(text, Mark(None))
-                _draw_mark(axes, y, mark, limit, clip, average=average_row)
+            if what == "average":
+                _draw_mark(axes, y, group.overall[number], limit, clip, average=True)
+            elif what == "dataset":
+                _draw_mark(axes, y, group.panels[number].get(text, Mark(None)), limit, clip, average=False)
     return figure
 
 
-def _effect_axis(axes: Axes, limit: float, clip: float) -> None:
-    """The common horizontal axis: effect in units of delta, the ROPE as a band, and which side means what."""
-    axes.axvspan(-1, 1, color=BAND, linewidth=0, zorder=0)
-    axes.axvline(0, color=SOFT, linewidth=0.8, zorder=0.5)
-    axes.set_xlim(-limit, limit)
-    style.delta_axis(axes, axes.xaxis, limit)
-    if limit >= clip:
-        for edge in (-clip, clip):
-            axes.axvline(edge, color=LINE, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
-    for x, side, text in ((-limit, "left", "◀ opposite"), (limit, "right", "as claimed ▶")):
-        style.note(axes, text, (x, 1), (0, 5), by=("data", "axes fraction"), ha=side)
-
-
-def _tone(mark: Mark) -> tuple[str, str, bool]:
-    """Colour, marker and whether it is filled: the shape says the same as the colour."""
-    if mark.side:
-        return (AGREE, "^", True) if mark.side > 0 else (AGAINST, "v", True)
-    if mark.low > -1 and mark.high < 1:
-        return NULL, "o", True
-    return SOFT, "o", False
-
-
 def _draw_mark(axes: Axes, y: float, mark: Mark, limit: float, clip: float, *, average: bool) -> None:
-    """A dataset as a point with its interval, an average as a diamond as wide as its interval."""
+    """A dataset as a point with its interval, an average as a diamond as wide; the shape says what the colour says."""
     if mark.value is None:
         why = "too few datasets" if average else "not judged"
         axes.text(0, y, why, ha="center", va="center", color=SOFT, fontsize=11, style="italic")
         return
-    colour, shape, filled = _tone(mark)
+    within = not mark.side and mark.low > -1 and mark.high < 1
+    colour, shape = {1: (AGREE, "^"), -1: (AGAINST, "v"), 0: (NULL if within else SOFT, "o")}[mark.side]
     low, high = max(mark.low, -limit), min(mark.high, limit)
     if average:
         corners = [low, mark.value, high, mark.value]
@@ -148,7 +114,7 @@ def _draw_mark(axes: Axes, y: float, mark: Mark, limit: float, clip: float, *, a
     if abs(mark.value) >= clip:
         shape = ">" if mark.value > 0 else "<"
     place = float(np.clip(mark.value, -clip, clip))
-    face = colour if filled else PAPER
+    face = colour if mark.side or within else PAPER
     axes.plot([place], [y], shape, color=colour, markerfacecolor=face, markersize=6.5, clip_on=False)
 
 
@@ -191,37 +157,32 @@ def _beta_axis(axes: Axes, beta: Sequence[float]) -> None:
 def risk_curves(width: float, cells: Sequence[RiskCurve]) -> Figure:
     """Small multiples of test risk against beta: the distance between the two lines is D."""
     columns, right = (1, 14) if width <= NARROW else (2, 6)
-    figure, drawn = style.grid(
-        width, len(cells), columns, tall=165, top=36, above=40, below=48, left=46, right=right, gap=54
-    )
+    room = style.Room(above=40, below=48, left=46, right=right, gap=54, top=36)
+    figure, drawn = style.grid(width, len(cells), columns, 165, room)
     for axes, cell in zip(drawn, cells, strict=True):
-        _risk_curve(axes, cell)
+        risks = cell.risks
+        x = positions(risks.index)
+        edges = np.concatenate([[x[0] - 0.5], (x[1:] + x[:-1]) / 2, [x[-1] + 0.25]])
+        for band in np.flatnonzero(risks["in_band"]):
+            axes.axvspan(edges[band], edges[band + 1], color=BAND, linewidth=0, zorder=0, label="judged band")
+        for name, colour, marker, dash, text in (
+            ("dirty", AGREE, "s", (0, (5, 2)), "with outliers"),
+            ("clean", AGAINST, "o", "solid", "clean"),
+        ):
+            axes.errorbar(x, risks[name], yerr=risks[f"{name}_se"], color=colour, marker=marker, markersize=4,
+                          linestyle=dash, label=text, elinewidth=1)  # fmt: skip
+        digits = digits_for(np.nanmax(risks[["clean", "dirty"]]) / 3)
+        for k in (0, cell.chosen):
+            ends = risks[["clean", "dirty"]].iloc[k].tolist()
+            axes.plot([x[k], x[k]], ends, color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
+            told = f"D\u2009=\u2009{plain(cell.damage(k), digits)}"
+            style.note(axes, told, (x[k], sum(ends) / 2), (5, 0), by="data", va="center", fontsize=12, color=INK)
+        axes.axvline(x[cell.chosen], color=SOFT, linewidth=0.8)
+        axes.set_xlim(x[0] - 0.4, x[-1] + 0.25)
+        style.headings(axes, cell.title, 20, f"{cell.subtitle}; {cell.unit}", 5)
+        _beta_axis(axes, risks.index.tolist())
     style.legend(figure, 2 if columns == 1 else 3, handlelength=2, columnspacing=1.2)
     return figure
-
-
-def _risk_curve(axes: Axes, cell: RiskCurve) -> None:
-    risks, beta = cell.risks, cell.risks.index.tolist()
-    x = positions(beta)
-    edges = np.concatenate([[x[0] - 0.5], (x[1:] + x[:-1]) / 2, [x[-1] + 0.25]])
-    for band in np.flatnonzero(risks["in_band"]):
-        axes.axvspan(edges[band], edges[band + 1], color=BAND, linewidth=0, zorder=0, label="judged band")
-    for name, colour, marker, dash, text in (
-        ("dirty", AGREE, "s", (0, (5, 2)), "with outliers"),
-        ("clean", AGAINST, "o", "solid", "clean"),
-    ):
-        axes.errorbar(x, risks[name], yerr=risks[f"{name}_se"], color=colour, marker=marker, markersize=4,
-                      linestyle=dash, label=text, elinewidth=1)  # fmt: skip
-    digits = digits_for(np.nanmax(risks[["clean", "dirty"]]) / 3)
-    for k in (0, cell.chosen):
-        ends = risks[["clean", "dirty"]].iloc[k].tolist()
-        axes.plot([x[k], x[k]], ends, color=INK, linewidth=1, linestyle=(0, (1, 1.5)))
-        told = f"D\u2009=\u2009{plain(cell.damage(k), digits)}"
-        style.note(axes, told, (x[k], sum(ends) / 2), (5, 0), by="data", va="center", fontsize=12, color=INK)
-    axes.axvline(x[cell.chosen], color=SOFT, linewidth=0.8)
-    axes.set_xlim(x[0] - 0.4, x[-1] + 0.25)
-    style.headings(axes, cell.title, 20, f"{cell.subtitle}; {cell.unit}", 5)
-    _beta_axis(axes, beta)
 
 
 class Damage(NamedTuple):
@@ -237,18 +198,16 @@ class Damage(NamedTuple):
 def damage(width: float, panels: Sequence[tuple[str, Sequence[Damage]]]) -> Figure:
     """D against beta under squared and under Huber loss, one panel per contamination level, logarithmic in D."""
     columns = 1 if width <= NARROW else max(2, min(len(panels), 3))
-    figure, drawn = style.grid(
-        width, len(panels), columns, tall=215, top=32, above=18, below=48, left=50, right=10, gap=50
-    )
+    room = style.Room(above=18, below=48, left=50, right=10, gap=50, top=32)
+    figure, drawn = style.grid(width, len(panels), columns, 215, room)
     for axes, (heading, lines) in zip(drawn, panels, strict=True):
         for line in lines:
             colour, dash, marker = LOSS_LOOKS.get(line.loss, (INK, "solid", "o"))
-            x, y = positions(line.beta), np.maximum(np.asarray(line.damage, dtype=float), LEAST_DAMAGE)
+            look: dict[str, Any] = {"linewidth": 0.9, "alpha": 0.45}
             if line.average:
-                axes.plot(x, y, color=colour, linestyle=dash, marker=marker, markersize=4.5, linewidth=2.4,
-                          label=line.name)  # fmt: skip
-            else:
-                axes.plot(x, y, color=colour, linestyle=dash, linewidth=0.9, alpha=0.45)
+                look = {"marker": marker, "markersize": 4.5, "linewidth": 2.4, "label": line.name}
+            y = np.maximum(np.asarray(line.damage, dtype=float), LEAST_DAMAGE)
+            axes.plot(positions(line.beta), y, color=colour, linestyle=dash, **look)
         axes.set_yscale("log")
         low, high = axes.get_ylim()
         ticks = [m * 10.0**k for k in range(-5, 5) for m in (1, 2, 5) if low <= m * 10.0**k <= high]
@@ -291,9 +250,8 @@ def log_log(width: float, scale: Sequence[float], value: Sequence[float], slope:
 def rank_scatters(width: float, panels: Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]) -> Figure:
     """A panel per heading and figures: its datasets by mean rank among their peers, in [-1/2, 1/2] for both changes."""
     columns = 1 if width <= NARROW else max(2, min(len(panels), 3))
-    figure, drawn = style.grid(
-        width, len(panels), columns, tall=210, top=24, above=40, below=34, left=1, right=2 * columns - 1, gap=30
-    )
+    room = style.Room(above=40, below=34, left=1, right=2 * columns - 1, gap=30, top=24)
+    figure, drawn = style.grid(width, len(panels), columns, 210, room)
     for axes, (title, told, datasets) in zip(drawn, panels, strict=True):
         axes.axhline(0, color=LINE, linewidth=0.8, zorder=0)
         axes.axvline(0, color=LINE, linewidth=0.8, zorder=0)

@@ -27,7 +27,7 @@ from l2audit.contamination import (
     contaminate,
 )
 from l2audit.report import words
-from l2audit.report.style import AGAINST, AGREE, INK, MIXED, NARROW, SOFT, drawing, grid, to_svg
+from l2audit.report.style import AGAINST, AGREE, INK, MIXED, NARROW, SOFT, Room, drawing, grid, to_svg
 from l2audit.seeds import generator
 from l2audit.wording.phrases import Entry
 
@@ -105,7 +105,7 @@ def _draw(hits: str, clean: Rows, reference: Reference, got: Contaminated, share
     titles = ["clean", f"{share} hit"]
     if hits == FEATURES_AND_TARGET:
         titles = ["clean", share.replace(" of rows", " hit"), "target and fit"]
-    figure, panels = grid(NARROW, len(titles), len(titles), tall=110, above=22, below=20, left=18, right=4, gap=22)
+    figure, panels = grid(NARROW, len(titles), len(titles), 110, Room(above=22, below=20, left=18, right=4, gap=22))
     for axes, title in zip(panels, titles, strict=True):
         axes.set_title(title, fontsize=12, fontweight="normal", pad=5)
         axes.set_xticks([])

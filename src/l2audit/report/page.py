@@ -5,30 +5,27 @@ It fetches nothing, holds no script, and knows no clock and no path: equal files
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import jinja2
-import pandas as pd
 from markupsafe import Markup
 
 from l2audit import __version__
-from l2audit.config.claims import Constants
 from l2audit.contamination import CLEAN
 from l2audit.errors import UserError
 from l2audit.files import write_text
-from l2audit.report import apparatus, evidence
+from l2audit.report import apparatus
 from l2audit.report.gallery import ROWS, gallery
-from l2audit.report.pictures import Material, glance_picture
+from l2audit.report.pictures import Published, glance_picture
 from l2audit.report.sections import rank_sections, section
 from l2audit.report.specifications import curve_section
 from l2audit.report.words import THIN, count, percent, short, vector
 from l2audit.stored import read_frame, read_json
-
-CALIBRATION = "calibration.json"
-"""The trial of the judge, beside the evidence or elsewhere; a page without it says so."""
+from l2audit.wording.phrases import Entry
+from l2audit.wording.registered import registration_status
+from l2audit.wording.tables import notice
 
 PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is too small to judge anything."
 
@@ -36,55 +33,42 @@ PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is
 def write_page(folder: Path, page: Path, calibration: Path | None = None) -> None:
     """Build the page of the study whose evidence is in `folder` and write it to `page`.
 
-    `calibration`: the trial of the judge; the file in `folder`, if there is one, where None.
+    `calibration`: the trial of the judge; calibration.json in `folder`, if there is one, where None.
     """
-    trial = calibration or folder / CALIBRATION
-    parsed = {
-        name: read_json(folder / f"{name}.json")
-        for name in ("verdicts", "identities", "provenance", "oracles", "specifications")
-    }
-    html = build_page(
+    trial = calibration or folder / "calibration.json"
+    names = ("verdicts", "identities", "provenance", "oracles", "specifications")
+    parsed = {name: read_json(folder / f"{name}.json") for name in names}
+    published = Published(
         **parsed,
         effects=read_frame(folder / "effects.parquet"),
         summary=read_frame(folder / "summary.parquet"),
         study=parsed["provenance"]["study"],
         calibration=read_json(trial) if trial.exists() else None,
     )
-    write_text(page, html)
+    write_text(page, build_page(published))
 
 
-def build_page(
-    verdicts: Mapping[str, Any],
-    effects: pd.DataFrame,
-    summary: pd.DataFrame,
-    identities: Sequence[Mapping[str, Any]],
-    provenance: Mapping[str, Any],
-    study: Mapping[str, Any],
-    oracles: Sequence[Mapping[str, Any]],
-    specifications: Mapping[str, Any],
-    calibration: Mapping[str, Any] | None = None,
-) -> str:
-    """The page of a study as one HTML document.
-
-    `verdicts`, `identities`, `oracles`, `specifications`, `provenance`, `calibration`: the parsed JSON files of the
-    same names, the last one where the judge was put on trial; `effects`, `summary`: the Parquet tables; `study`: its
-    `name`, `title` and `verdicts` (false: plumbing only, nothing is judged). UserError: verdicts of an earlier version.
-    """
+def build_page(published: Published) -> str:
+    """The page of a study as one HTML document. UserError: verdicts of an earlier version."""
+    verdicts, provenance, study = published.verdicts, published.provenance, published.study
     if "headline" not in verdicts:
         raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
-    constants, headline = Constants(**verdicts["constants"]), verdicts["headline"]
-    material = Material(effects, summary, identities, constants, evidence.level_words(summary), headline)
     entries = [*verdicts["claims"], *verdicts["added"]]
-    sections = [section(entry, material) for entry in entries]
-    central = next((one for one in sections if one["id"] == headline), None)
+    sections = [section(entry, published) for entry in entries]
+    central = next((one for one in sections if one["id"] == verdicts["headline"]), None)
     judged = bool(study["verdicts"])
-    other_choices = curve_section(specifications, entries, constants.clip, headline) if judged else None
-    outliers = gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"])
-    known = apparatus.oracles(oracles)
-    stamps = _stamps(verdicts, known["failed"], judged=judged)
+    known = apparatus.oracles(published.oracles)
+    stamps = [] if judged else [PLUMBING]  # what a reader must know before anything else
+    failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
+    if failed and judged:
+        stamps.append(f"A control failed ({', '.join(failed)}): do not rely on the verdicts of this page.")
+    if names := ", ".join(known["failed"]):
+        told = "Known results were" if len(known["failed"]) > 1 else "A known result was"
+        stamps.append(f"{told} not reproduced ({names}): do not rely on the numbers of this page.")
+    if judged and notice(verdicts):
+        stamps.append(notice(verdicts))
     question = central["question"] if central else ""
     answer = f"{central['badge'].text}: {central['sentence']}" if central else ""
-    told = answer if judged else PLUMBING
     page = {
         "title": question or "What L2 regularisation does, claim by claim",
         "description": " ".join([*stamps, answer]) if judged else PLUMBING,
@@ -94,22 +78,26 @@ def build_page(
         "study_name": study["name"],
         "study_title": study.get("title", ""),
         "thread": verdicts["thread"],
-        "facts": _facts(entries, summary, provenance),
-        "glance": glance_picture(entries, material) if judged else None,
-        "citation": f"l2audit {__version__}, study “{study['name']}”. {question} {told} "
+        "facts": _facts(entries, published),
+        "glance": glance_picture(entries, published) if judged else None,
+        "citation": f"l2audit {__version__}, study “{study['name']}”. {question} {answer if judged else PLUMBING} "
         f"Registration SHA-256 {verdicts['registration_sha256']}.",
-        **apparatus.controls(verdicts["controls"], material, judged=judged),
-        **apparatus.trust([*entries, *verdicts["controls"]], summary, provenance),
+        **apparatus.controls(published, judged=judged),
+        **apparatus.trust([*entries, *verdicts["controls"]], published),
         "known": known,
-        "calibration": apparatus.calibration(calibration, provenance["code_sha256"].get("judge")),
-        "registration": apparatus.registration(verdicts),
+        "calibration": apparatus.calibration(published.calibration, provenance["code_sha256"].get("judge")),
+        "registration": verdicts.get("registered") or registration_status(verdicts["registration_sha256"], {}),
         **apparatus.sources(verdicts, provenance),
         "claims": sections,
         "exploratory": rank_sections(verdicts.get("exploratory", {})),
-        "specifications": other_choices,
-        "gallery": outliers,
+        "specifications": curve_section(
+            published.specifications, entries, published.constants.clip, verdicts["headline"]
+        )
+        if judged
+        else None,
+        "gallery": gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"]),
         "gallery_rows": ROWS,
-        **apparatus.rule(constants, entries, headline),
+        **apparatus.rule(entries, published),
         "thin": THIN,
         "version": __version__,
     }
@@ -124,41 +112,25 @@ def build_page(
     return environment.get_template("page.html.j2").render(page=page, css=Markup(css))
 
 
-def _stamps(verdicts: Mapping[str, Any], not_reproduced: Sequence[str], *, judged: bool) -> list[str]:
-    """What a reader must know before anything else."""
-    stamps = [] if judged else [PLUMBING]
-    failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
-    if failed and judged:
-        stamps.append(f"A control failed ({', '.join(failed)}): do not rely on the verdicts of this page.")
-    if not_reproduced:
-        told = "Known results were not reproduced" if len(not_reproduced) > 1 else "A known result was not reproduced"
-        stamps.append(f"{told} ({', '.join(not_reproduced)}): do not rely on the numbers of this page.")
-    changed = apparatus.registration(verdicts)["stamp"]
-    return [*stamps, changed] if changed and judged else stamps
-
-
-def _facts(
-    entries: Sequence[Mapping[str, Any]], summary: pd.DataFrame, provenance: Mapping[str, Any]
-) -> list[dict[str, str]]:
+def _facts(entries: Sequence[Entry], published: Published) -> list[dict[str, str]]:
     """How much the study holds: what enters the verdicts on its own datasets; controls and maps add nothing."""
     entered = [entry["entered"] for entry in entries if "entered" in entry and entry["role"] == "study"]
-    architecture = provenance["runs"]["architectures"]
+    summary, runs = published.summary, published.provenance["runs"]
     datasets = {name for one in entered for name in one["datasets"]}
-    architectures = {architecture[arm] for one in entered for arm in (*one["arms"], *one["against"])}
+    architectures = {runs["architectures"][arm] for one in entered for arm in (*one["arms"], *one["against"])}
     seeds = [number for one in entered for number in one["repetitions"]]
-    levels: set[str] = set()
+    levels = {level for one in entered for level in one["levels"]}
     for one in entered:
-        levels.update(one["levels"])
         if one["every_level"]:
             own = summary["arm"].isin(one["arms"]) & summary["dataset"].isin(one["datasets"])
             levels.update(summary.loc[own, "level"])
-    facts = [
-        (count(provenance["runs"]["total"]), "models trained"),
-        (count(len(datasets)), "dataset compared" if len(datasets) == 1 else "datasets compared"),
-        (count(len(architectures)), "architecture compared" if len(architectures) == 1 else "architectures compared"),
-        (count(len(levels - {CLEAN})), "kinds, rates and sizes of outliers"),
-    ]
+    facts = {
+        "models trained": count(runs["total"]),
+        "dataset compared" if len(datasets) == 1 else "datasets compared": count(len(datasets)),
+        "architecture compared" if len(architectures) == 1 else "architectures compared": count(len(architectures)),
+        "kinds, rates and sizes of outliers": count(len(levels - {CLEAN})),
+    }
     if seeds:
-        least, most = count(min(seeds)), count(max(seeds))
-        facts.append((least if least == most else f"{least} to {most}", "repetitions of each comparison"))
-    return [{"number": number, "text": text} for number, text in facts]
+        ends = dict.fromkeys([count(min(seeds)), count(max(seeds))])
+        facts["repetitions of each comparison"] = " to ".join(ends)
+    return [{"number": number, "text": text} for text, number in facts.items()]

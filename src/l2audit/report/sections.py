@@ -6,41 +6,46 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2audit.effects.layout import ALL
-from l2audit.report import evidence, words
-from l2audit.report.blocks import Picture, Table, anchor, picture
+from l2audit.report import words
 from l2audit.report.figures import rank_scatters
-from l2audit.report.pictures import Material, claim_pictures, measured_parts, one_delta, planned_tasks
-from l2audit.report.words import NONE, count, exact, interval, plain
+from l2audit.report.pictures import Published, claim_pictures, maps, measured_parts, one_delta, planned_tasks
+from l2audit.report.style import picture
+from l2audit.report.words import NONE, Table, anchor, count, exact, interval, plain
 from l2audit.wording.phrases import Entry
 
 ADDED = ("added", "added-identity")
 """Families of claims that nobody in the thread made."""
 
-BESIDE = ["Contamination", "Part", "One left out", "τ", "Per tenfold beta"]
-RANKS = ["Models", "Contamination", "Datasets", "Rank correlation", "Across cells"]
 
-
-def section(entry: Entry, material: Material) -> dict[str, Any]:
+def section(entry: Entry, published: Published) -> dict[str, Any]:
     """What the page prints about one claim of verdicts.json: its entry, and the tables and figures made of it."""
     parts = measured_parts(entry)
     planned = entry["n_planned_datasets"] > 0
     dropped = sorted({**entry["dropped"], **entry["unused"]}.items(), key=lambda pair: (-pair[1], pair[0]))
     total = sum(n for _, n in dropped)
     deciding = {check["check"] for check in entry["checks"]}
-    others = [one for one in material.identities if one["claim"] == entry["id"] and one["check"] not in deciding]
+    others = [one for one in published.identities if one["claim"] == entry["id"] and one["check"] not in deciding]
+    shown = []
+    for part in entry["parts"]:  # without datasets: an exact part, or one that none was planned for
+        reason = f" ({part['reason']})" if part.get("reason") else ""
+        told = f"Effects below δ = {one_delta([part])} are too small to matter{reason}." if part.get("datasets") else ""
+        shown.append({**part, "delta": told})
+    scope = ""
+    if parts and (own := entry["entered"]["arms"]):
+        rivals = ", ".join(entry["entered"]["against"])
+        scope = f"Models that enter the verdict: {', '.join(own)}"
+        scope += f", compared with {rivals} on the same datasets." if rivals else "."
+    elif parts:
+        scope = "No comparison was planned for it: this study has no model that enters a verdict here."
     return {
         **{"quote": "", "author": "", "note": "", "detectable": "", **entry},
         "anchor": anchor(entry["id"]),
         "badge": words.badge(entry["verdict"]),
-        "datasets": _of(entry.get("n_datasets"), entry.get("n_planned_datasets")) if parts else NONE,
+        "datasets": _datasets(entry) if parts else NONE,
         "runs": count(entry["n_runs"]) if parts else NONE,
-        "parts": [{**part, "delta": _delta_text(part)} for part in entry["parts"]],
-        "figures": claim_pictures(entry, material),
-        "maps": [
-            one
-            for part in (parts if entry["strata"] else ())
-            for one in evidence.maps(material.effects_of(entry, part), part, material.constants, material.levels)
-        ],
+        "parts": shown,
+        "figures": claim_pictures(entry, published),
+        "maps": [one for part in (parts if entry["strata"] else ()) for one in maps(entry, part, published)],
         "table": _estimates(entry) if planned else None,
         "checks": check_table([*entry["checks"], *others], "Exact checks: no sampling, no interval"),
         "trace": next((check["trace"] for check in entry["checks"] if check.get("trace")), None),
@@ -53,30 +58,15 @@ def section(entry: Entry, material: Material) -> dict[str, Any]:
         "dropped_summary": f"Left out: {count(total)} planned effects, counted by reason"
         if total
         else "Nothing that was planned was left out.",
-        "scope": _scope(entry) if parts else "",
+        "scope": scope,
         "added": entry["family"] in ADDED,
         "beside": beside(entry) if planned else None,
     }
 
 
-def _of(n: int | None, planned: int | None) -> str:
+def _datasets(row: Entry) -> str:
+    n, planned = row.get("n_datasets"), row.get("n_planned_datasets")
     return count(n) if n == planned or planned is None else f"{count(n)} of {count(planned)}"
-
-
-def _delta_text(part: Entry) -> str:
-    """The smallest effect that matters, with the reason given for it in the registration."""
-    if not part.get("datasets"):  # an exact part, or one that no dataset was planned for
-        return ""
-    reason = f" ({part['reason']})" if part.get("reason") else ""
-    return f"Effects below δ = {one_delta([part])} are too small to matter{reason}."
-
-
-def _scope(entry: Entry) -> str:
-    own, rivals = entry["entered"]["arms"], entry["entered"]["against"]
-    if not own:
-        return "No comparison was planned for it: this study has no model that enters a verdict here."
-    with_others = f", compared with {', '.join(rivals)} on the same datasets" if rivals else ""
-    return f"Models that enter the verdict: {', '.join(own)}{with_others}."
 
 
 def _estimates(entry: Entry) -> Table:
@@ -84,10 +74,9 @@ def _estimates(entry: Entry) -> Table:
 
     The head of a task's column is its unit; where its parts have several, each part names its own.
     """
-    parts = measured_parts(entry)
-    several = len(parts) > 1
+    several = len(measured_parts(entry)) > 1
     found: dict[str, set[str]] = {}
-    for part in parts:
+    for part in measured_parts(entry):
         for task, figures in planned_tasks(part).items():
             found.setdefault(task, set()).add(words.heading(figures))
     units = {task: min(names) if len(names) == 1 else "" for task, names in sorted(found.items())}
@@ -101,22 +90,16 @@ def _estimates(entry: Entry) -> Table:
                 [
                     *([words.stratum(row["stratum"]), row["verdict"]] if part is row["parts"][0] else ["", ""]),
                     *([name] if several else []),
-                    _of(part["n_datasets"], part["n_planned_datasets"]),
-                    f"{plain(part['m'], 1, sign=True)} {interval(part['ci_low'], part['ci_high'], 1)}",
+                    _datasets(part),
+                    words.estimate(part["m"], part["ci_low"], part["ci_high"]),
                     *(NONE if task is None or task["estimate"] is None else words.figures(task) for task in tasks),
                     interval(part["prediction_low"], part["prediction_high"], 1),
                 ]
             )
-    head = [
-        "Contamination",
-        "Verdict",
-        *(["Part"] if several else []),
-        "Datasets",
-        "Average, δ",
-        *(f"{task.capitalize()}, {unit}" if unit else task.capitalize() for task, unit in units.items()),
-        "A new dataset, δ",
-    ]
-    totals = {len(rows) - len(parts)} if entry["strata"] else ()
+    head = ["Contamination", "Verdict", *(["Part"] if several else []), "Datasets", "Average, δ"]
+    head += [f"{task.capitalize()}, {unit}" if unit else task.capitalize() for task, unit in units.items()]
+    head += ["A new dataset, δ"]
+    totals = {len(rows) - len(measured_parts(entry))} if entry["strata"] else ()
     return Table(words.TABLE, head, rows, range(head.index("Datasets"), len(head)), totals)
 
 
@@ -126,7 +109,7 @@ def beside(entry: Entry) -> Table:
     for row in [*entry["strata"], entry]:
         for part in measured_parts(row):
             slope, n = part["slope"], part["slope"]["n_datasets"]
-            tenfold = f"{plain(slope['mean'], 1, sign=True)} {interval(slope['ci_low'], slope['ci_high'], 1)}"
+            tenfold = words.estimate(slope["mean"], slope["ci_low"], slope["ci_high"])
             rows.append(
                 [
                     words.stratum(row["stratum"]) if part is row["parts"][0] else "",
@@ -136,7 +119,7 @@ def beside(entry: Entry) -> Table:
                     f"{tenfold}, rises in {slope['rising']} of {n}" if n else NONE,
                 ]
             )
-    return Table(words.BESIDE, BESIDE, rows, range(2, len(BESIDE)))
+    return Table(words.BESIDE, ["Contamination", "Part", "One left out", "τ", "Per tenfold beta"], rows, {2, 3, 4})
 
 
 def check_table(
@@ -175,31 +158,27 @@ def rank_sections(exploratory: Mapping[str, Entry]) -> dict[str, dict[str, Any]]
         models = "all architectures" if row["arm"] == ALL else row["arm"]
         told, n = NONE, count(row["n_datasets"])
         if row["rho"] is not None:
-            told = f"{plain(row['rho'], 2, sign=True)} {interval(row['ci_low'], row['ci_high'], 2)}"
+            told = words.estimate(row["rho"], row["ci_low"], row["ci_high"], 2)
             panels += [(models, told, row["datasets"])] if overall and row["arm"] != ALL else []
         across = plain(row["across_cells"], 2, sign=True)
         lines.append([models if overall else "", words.stratum(row["stratum"]), n, told, across])
+    name, head = f"{anchor(claim)}-ranks", ["Models", "Contamination", "Datasets", "Rank correlation", "Across cells"]
+    told = "; ".join(f"{models}: {figures} over {len(datasets)} datasets" for models, figures, datasets in panels)
+    known = any(row["rho"] is not None for row in rows)
     return {
         claim: {
             "question": question,
             "sentence": found["sentence"],
-            "picture": _rank_picture(f"{anchor(claim)}-ranks", panels, question) if panels else None,
-            "table": Table(words.RANKS_TABLE, RANKS, lines, {2, 3, 4})
-            if any(row["rho"] is not None for row in rows)
+            "picture": picture(
+                name,
+                lambda width: rank_scatters(width, panels),
+                "Evenness against damage, dataset by dataset.",
+                words.RANKS,
+                (question, f"Rank correlations. {told}."),
+                id=f"{name}-figure",
+            )
+            if panels
             else None,
+            "table": Table(words.RANKS_TABLE, head, lines, {2, 3, 4}) if known else None,
         }
     }
-
-
-def _rank_picture(name: str, panels: Sequence[tuple[str, str, Sequence[Entry]]], question: str) -> Picture:
-    """One scatter per architecture: its name, its correlation in figures, and its datasets."""
-    told = "; ".join(f"{models}: {figures} over {len(datasets)} datasets" for models, figures, datasets in panels)
-    return picture(
-        name,
-        lambda width: rank_scatters(width, panels),
-        id=f"{name}-figure",
-        heading="Evenness against damage, dataset by dataset.",
-        caption=words.RANKS,
-        title=question,
-        description=f"Rank correlations. {told}.",
-    )

@@ -7,12 +7,12 @@ the middle one of them, and how many of them made each choice.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,9 +20,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from l2audit.report import style, words
-from l2audit.report.blocks import Picture, Table, anchor, picture
-from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT
-from l2audit.report.words import count, interval, percent, plain
+from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT, Picture, picture
+from l2audit.report.words import Table, anchor, count, estimate, percent, plain
 from l2audit.wording.phrases import Entry
 
 FIRM = 0.9
@@ -60,15 +59,39 @@ def curve_section(
     claims = [(entry, by_id[entry["id"]]) for entry in entries if entry["id"] in by_id]
     if not claims:
         return None
+    firm = {one["id"]: round(one["share"], 2) >= FIRM for _, one in claims}
+    named = ", ".join(f"({name})" for name, holds in firm.items() if holds) or "no claim"
+    sentence = f"In at least {percent(FIRM)} of theirs, the verdict stays as it is for {named}."
+    if central := by_id.get(headline) if headline in firm else None:
+        share = f"{count(central['same'])} of {count(central['of'])} specifications, {_share(central['share'])},"
+        sentence = f"For claim ({headline}), {share} give the verdict “{central['verdict']}” as registered. {sentence}"
+    lines, drawn = [], []
+    for entry, one in claims:
+        for row in (one, *one["strata"]):  # other verdicts most frequent first
+            others = sorted((-n, verdict) for verdict, n in row["verdicts"].items() if verdict != row["verdict"])
+            lines.append(
+                {
+                    "claim": one["id"],
+                    "of_what": words.stratum(row["stratum"]) if "stratum" in row else "",
+                    "badge": words.badge(row["verdict"]),
+                    "same": f"{count(row['same'])} of {count(row['of'])}",
+                    "share": _share(row["share"]),
+                    "others": ", ".join(f"{verdict} {count(-n)}" for n, verdict in others) or "none",
+                }
+            )
+        wanted = one["id"] == headline or (entry["family"] == THREAD and not firm[one["id"]])
+        if wanted and one["of"] > 1 and one["specifications"][0]["estimate"] is not None:
+            curve, alone = _picture(entry, one, found["axes"], clip), _alone(one, found["axes"])
+            drawn.append({"id": one["id"], "picture": curve, "alone": alone})
     choices = [
         [TITLES[axis["axis"]] if choice is axis["choices"][0] else "", choice["name"], choice["reason"]]
         for axis in found["axes"]
         for choice in axis["choices"]
     ]
     return {
-        "sentence": _sentence([one for _, one in claims], headline),
+        "sentence": sentence,
         "note": found["note"],
-        "lines": [_line(one["id"], row) for _, one in claims for row in (one, *one["strata"])],
+        "lines": lines,
         "choices": Table(
             "Every choice and the reason for it; the first of each is the registered one",
             ["What is chosen", "Choice", "Reason"],
@@ -79,46 +102,8 @@ def curve_section(
             f"Not among them is “{one['choice']}” under “{TITLES[one['axis']].lower()}”: {one['reason']}."
             for one in found["absent"]
         ],
-        "drawn": [
-            {"id": one["id"], "picture": _picture(entry, one, found["axes"], clip), "alone": _alone(one, found["axes"])}
-            for entry, one in claims
-            if _worth_drawing(entry, one, headline)
-        ],
+        "drawn": drawn,
     }
-
-
-def _worth_drawing(entry: Entry, one: Entry, headline: str) -> bool:
-    """The central claim and, of the thread's, those that are not firm; where there is a registered estimate."""
-    wanted = one["id"] == headline or (entry["family"] == THREAD and not _firm(one))
-    return wanted and one["of"] > 1 and one["specifications"][0]["estimate"] is not None
-
-
-def _sentence(claims: Sequence[Entry], headline: str) -> str:
-    """The answer for the central claim, if it is judged, and which others are firm."""
-    firm = ", ".join(f"({one['id']})" for one in claims if _firm(one)) or "no claim"
-    told = f"In at least {percent(FIRM)} of theirs, the verdict stays as it is for {firm}."
-    central = next((one for one in claims if one["id"] == headline), None)
-    if central is None:
-        return told
-    share = f"{count(central['same'])} of {count(central['of'])} specifications, {_share(central['share'])},"
-    return f"For claim ({headline}), {share} give the verdict “{central['verdict']}” as registered. {told}"
-
-
-def _line(claim: str, row: Entry) -> dict[str, Any]:
-    """One line of the table of all claims: a claim, or one of its strata; other verdicts most frequent first."""
-    others = sorted((-n, verdict) for verdict, n in row["verdicts"].items() if verdict != row["verdict"])
-    return {
-        "claim": claim,
-        "of_what": words.stratum(row["stratum"]) if "stratum" in row else "",
-        "badge": words.badge(row["verdict"]),
-        "same": f"{count(row['same'])} of {count(row['of'])}",
-        "share": _share(row["share"]),
-        "others": ", ".join(f"{verdict} {count(-n)}" for n, verdict in others) or "none",
-    }
-
-
-def _firm(one: Entry) -> bool:
-    return bool(round(one["share"], 2) >= FIRM)
 
 
 def _share(share: float) -> str:
@@ -133,17 +118,14 @@ def _share(share: float) -> str:
 def _alone(one: Entry, axes: Sequence[Entry]) -> Table:
     """What each choice does by itself, all others as registered, axis by axis."""
     first = one["specifications"][0]
-    rows: list[list[Any]] = [["all as registered", first["verdict"], _number(first)]]
+    found: list[tuple[str, Entry]] = [("all as registered", first)]
+    choice = Markup('{}<br><span class="soft">{}</span>')
     for place, axis in enumerate(axes):
         for row in one["specifications"]:
             if [k for k in range(len(axes)) if row["choices"][k] != first["choices"][k]] == [place]:
-                choice = Markup('{}<br><span class="soft">{}</span>')
-                rows.append([choice.format(row["choices"][place], TITLES[axis["axis"]]), row["verdict"], _number(row)])
+                found.append((choice.format(row["choices"][place], TITLES[axis["axis"]]), row))
+    rows = [[name, row["verdict"], estimate(row["estimate"], row["ci_low"], row["ci_high"])] for name, row in found]
     return Table(words.ALONE, ["Choice", "Verdict", "Average, δ"], rows, {2})
-
-
-def _number(row: Entry) -> str:
-    return f"{plain(row['estimate'], 1, sign=True)} {interval(row['ci_low'], row['ci_high'], 1)}"
 
 
 class ChoiceRow(NamedTuple):
@@ -176,34 +158,15 @@ class SpecificationCurve:
 
 
 def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Picture:
-    judged = [row for row in one["specifications"] if row["estimate"] is not None]
-    ranked = sorted(judged, key=lambda row: (row["estimate"], row["choices"]))
-    estimate, low, high = (
-        np.array([math.nan if row[key] is None else row[key] for row in ranked], dtype=float)
-        for key in ("estimate", "ci_low", "ci_high")
-    )
-    groups = _groups(one, ranked, axes)
-    found = SpecificationCurve(estimate, low, high, ranked.index(judged[0]), groups, clip)
-    shares = "; ".join(f"{title}: " + ", ".join(f"{row.name} {row.told}" for row in rows) for title, rows in groups[1:])
-    verdicts = ", ".join(f"{verdict} {count(n)}" for verdict, n in sorted(one["verdicts"].items()))
-    return picture(
-        f"{anchor(one['id'])}-choices",
-        lambda width: specification_curve(width, found),
-        heading=f"({one['id']}) {entry['question']}",
-        caption=f"The same verdict in {count(one['same'])} of {count(one['of'])} specifications.",
-        title=f"Specification curve: {entry['question']}",
-        description=f"Estimates from {plain(estimate[0], 1, sign=True)} δ to {plain(estimate[-1], 1, sign=True)} δ. "
-        f"Verdicts: {verdicts}. Share with the registered verdict by choice: {shares}.",
-    )
-
-
-def _groups(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[tuple[str, list[ChoiceRow]]]:
-    """The verdicts with their shares, the registered one first, then the most frequent; then every axis with a choice.
+    """The curve of a claim. Below it: its verdicts, the registered one first, then the most frequent; then every axis.
 
     A choice has the share of its specifications that agree. Choices stand in the order of the configuration,
-    unknown ones last.
+    unknown ones last; an axis without a choice is left out.
     """
     registered = one["verdict"]
+    judged = [row for row in one["specifications"] if row["estimate"] is not None]
+    ranked = sorted(judged, key=lambda row: (row["estimate"], row["choices"]))
+    mean, low, high = pd.DataFrame(ranked)[["estimate", "ci_low", "ci_high"]].to_numpy(float).T
     rows: list[ChoiceRow] = []
     for verdict, n in sorted(one["verdicts"].items(), key=lambda pair: (pair[0] != registered, -pair[1], pair[0])):
         made = np.array([row["verdict"] == verdict for row in ranked])
@@ -220,7 +183,20 @@ def _groups(one: Entry, ranked: Sequence[Entry], axes: Sequence[Entry]) -> list[
                 rows.append(ChoiceRow(name, made, _share(sum(own) / len(own)), SOFT, not rows))
         if len(rows) > 1:
             groups.append((TITLES[axis["axis"]], rows))
-    return groups
+    found = SpecificationCurve(mean, low, high, ranked.index(judged[0]), groups, clip)
+    shares = "; ".join(f"{title}: " + ", ".join(f"{row.name} {row.told}" for row in rows) for title, rows in groups[1:])
+    verdicts = ", ".join(f"{verdict} {count(n)}" for verdict, n in sorted(one["verdicts"].items()))
+    told = (
+        f"Estimates from {plain(mean[0], 1, sign=True)} δ to {plain(mean[-1], 1, sign=True)} δ. "
+        f"Verdicts: {verdicts}. Share with the registered verdict by choice: {shares}."
+    )
+    return picture(
+        f"{anchor(one['id'])}-choices",
+        lambda width: specification_curve(width, found),
+        f"({one['id']}) {entry['question']}",
+        f"The same verdict in {count(one['same'])} of {count(one['of'])} specifications.",
+        (f"Specification curve: {entry['question']}", told),
+    )
 
 
 def neighbours(n: int, most: int) -> list[np.ndarray]:
@@ -233,7 +209,10 @@ def neighbours(n: int, most: int) -> list[np.ndarray]:
 
 
 def specification_curve(width: float, found: SpecificationCurve) -> Figure:
-    """The estimates above; below them, a row per choice with its name at the left and its share at the right."""
+    """The estimates above; below them, a row per choice with its name at the left and its share at the right.
+
+    A cell is the darker, the more of its column's specifications made the choice.
+    """
     phone = width <= NARROW
     gutter, row, most, least = (142.0, 17.0, 21, 5.0) if phone else (250.0, 18.0, 40, 8.0)
     top, curve, head, right, bottom = 22.0, 170.0, 25.0, 46.0, 16.0
@@ -258,7 +237,14 @@ def specification_curve(width: float, found: SpecificationCurve) -> Figure:
             look = {"fontweight": "bold", "color": INK} if one.bold else {"fontweight": "normal"}
             style.note(axes, names[one.name], (0, place), (-8, 0), ha="right", linespacing=1.0, **look, **text)
             style.note(axes, one.told, (1, place), (right - 2, 0), ha="right", **text)
-            _cells(axes, one, bins, place, 0.62 * row)
+            axes.plot([0, len(bins)], [place, place], color=LINE, linewidth=0.6, zorder=0)
+            shades = np.ceil(np.array([one.made[some].mean() for some in bins]) * LEVELS - 1e-9)
+            for level in range(1, LEVELS + 1):  # cells of a shade are one path of strokes, neighbours joined
+                edges = np.flatnonzero(np.diff(shades == level, prepend=False, append=False))
+                if len(edges):
+                    strokes = Path([(float(x), place) for x in edges], [Path.MOVETO, Path.LINETO] * (len(edges) // 2))
+                    axes.add_patch(PathPatch(strokes, fill=False, edgecolor=one.colour, alpha=level / LEVELS,
+                                             linewidth=0.62 * row, capstyle="butt"))  # fmt: skip
             y += heights[one.name]
     return figure
 
@@ -284,18 +270,3 @@ def _estimates(axes: Axes, found: SpecificationCurve, bins: Sequence[np.ndarray]
     style.delta_axis(axes, axes.yaxis, limit)
     style.note(axes, "as claimed ▲", (0, 1), (2, 3))
     style.note(axes, "opposite ▼", (0, 0), (2, -12))
-
-
-def _cells(axes: Axes, row: ChoiceRow, bins: Sequence[np.ndarray], y: float, height: float) -> None:
-    """The cells of a row at `y`: the darker one, the more of its column's specifications made the choice.
-
-    Cells of a shade are one path of horizontal strokes, neighbours joined.
-    """
-    axes.plot([0, len(bins)], [y, y], color=LINE, linewidth=0.6, zorder=0)
-    shades = np.ceil(np.array([row.made[one].mean() for one in bins]) * LEVELS - 1e-9)
-    for level in range(1, LEVELS + 1):
-        edges = np.flatnonzero(np.diff(np.concatenate([[False], shades == level, [False]]).astype(int)))
-        if len(edges):
-            strokes = Path([(float(x), y) for x in edges], [Path.MOVETO, Path.LINETO] * (len(edges) // 2))
-            axes.add_patch(PathPatch(strokes, fill=False, edgecolor=row.colour, alpha=level / LEVELS,
-                                     linewidth=height, capstyle="butt"))  # fmt: skip

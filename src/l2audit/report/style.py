@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 from matplotlib import style
@@ -73,6 +73,25 @@ def both(draw: Callable[[float], Figure], name: str, title: str, description: st
         )
 
 
+class Picture(NamedTuple):
+    """A figure with its caption; `heading` names it, `caption` says what to see."""
+
+    id: str
+    body: Markup
+    heading: str
+    caption: str
+
+
+def picture(
+    name: str, draw: Callable[[float], Figure], heading: str, caption: str, told: tuple[str, str], id: str = ""
+) -> Picture:
+    """What `draw` makes of the width of a page and of a phone; `told`: title and description, its text alternative.
+
+    name: of the drawings, unique within the page; id: of the figure, where it is another one.
+    """
+    return Picture(id or name, both(draw, name, *told), heading, caption)
+
+
 def blank(width: float, height: float) -> Figure:
     """An empty figure of `width` x `height` CSS pixels (no pyplot: no global state, no display)."""
     return Figure(figsize=(width / 72, height / 72))
@@ -84,31 +103,26 @@ def panel(figure: Figure, left: float, bottom: float, width: float, height: floa
     return figure.add_axes((left / across, bottom / up, width / across, height / up))
 
 
-def grid(
-    width: float,
-    count: int,
-    columns: int,
-    *,
-    tall: float,
-    top: float = 0.0,
-    above: float,
-    below: float,
-    left: float,
-    right: float,
-    gap: float,
-) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels in rows of `columns`, each `tall`; all sizes in CSS pixels.
+class Room(NamedTuple):
+    """Room in CSS pixels: around each panel, and at the left, right and upper edge of the figure."""
 
-    `top`, `left` and `right` are room at the edges of the figure. `above`, `below` and `gap` are around each panel.
-    """
-    rows = math.ceil(count / columns)
-    height = top + rows * (above + tall + below)
-    span = (width - left - right - gap * (columns - 1)) / columns
+    above: float
+    below: float
+    left: float
+    right: float
+    gap: float
+    top: float = 0.0
+
+
+def grid(width: float, count: int, columns: int, tall: float, room: Room) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` panels in rows of `columns`, each `tall`; all sizes in CSS pixels."""
+    height = room.top + math.ceil(count / columns) * (room.above + tall + room.below)
+    span = (width - room.left - room.right - room.gap * (columns - 1)) / columns
     figure = blank(width, height)
     for number in range(count):
         row, column = divmod(number, columns)
-        bottom = height - top - (above + tall) * (row + 1) - below * row
-        panel(figure, left + column * (span + gap), bottom, span, tall)
+        bottom = height - room.top - (room.above + tall) * (row + 1) - room.below * row
+        panel(figure, room.left + column * (span + room.gap), bottom, span, tall)
     return figure, figure.axes
 
 
@@ -163,42 +177,33 @@ def to_svg(figure: Figure, name: str, title: str, description: str, *, css_class
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     drawn = buffer.getvalue()
-    box = re.search(r'viewBox="([^"]+)"', drawn)
+    box = re.findall(r'viewBox="([^"]+)"', drawn)[0]
     body = drawn[drawn.index(">", drawn.index("<svg")) + 1 : drawn.rindex("</svg>")]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.S)
-    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.S)  # would style the whole page
-    body = re.sub(r"<!--.*?-->", "", body, flags=re.S)
-    body = body.replace("xlink:href", "href")
-    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
-    body = re.sub(r"font: (\d+ )?([\d.]+)px [^;\"]*", _font, body)
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', body))
-    body = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", body)
-    body = re.sub(r'(url\(|href=")#', rf"\1#{name}-", body)
-    body = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", body)
-    body = re.sub(r"<[^>]*>", lambda tag: re.sub(r"\b(\d+\.\d\d)\d+", r"\1", tag[0]), body)  # coordinates, not labels
-    for colour, variable in _VARIABLES.items():
-        body = body.replace(colour, f"var(--{variable})")
-    body = re.sub(r"\n\s*", "\n", body).strip()
-    body = _MARKS.sub(_styled_once, body)
-    width = float(box[1].split()[2]) if box else 0.0
+    replacements: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [
+        (r"(?s)<metadata>.*?</metadata>|<!--.*?-->", ""),
+        (r"(?s)<defs>\s*<style.*?</style>\s*</defs>", ""),  # would style the whole page
+        (r"xlink:href", "href"),
+        (r"font-family: [^;\"]*;? ?", ""),
+        (r"font: (\d+) ([\d.]+)px [^;\"]*", r"font-weight: \1; font-size: \2px"),
+        (r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px"),
+        (r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else ""),
+        (r'(url\(|href=")#', rf"\1#{name}-"),
+        (r' transform="rotate\(-0 [^)]*\)"', ""),
+        (r"<[^>]*>", lambda tag: re.sub(r"\b(\d+\.\d\d)\d+", r"\1", tag[0])),  # coordinates, not labels
+        ("|".join(_VARIABLES), lambda colour: f"var(--{_VARIABLES[colour[0]]})"),
+        (r"\n\s*", "\n"),
+        # Equal marks, <use .../> lines of one style: written once, on their group, it takes a third of the bytes.
+        (
+            r'<g([^>]*)>\n((?:<use [^>]*) style="([^"]*)"/>\n(?:<use [^>]* style="\3"/>\n)*)</g>',
+            lambda found: f'<g{found[1]} style="{found[3]}">\n' + found[2].replace(f' style="{found[3]}"', "") + "</g>",
+        ),
+    ]
+    for pattern, by in replacements:
+        body = re.sub(pattern, by, body)
     attributes = f'class="{css_class}" ' if css_class else ""
     return Markup(
-        f'<svg {attributes}viewBox="{box[1] if box else ""}" style="max-width:{width:.0f}px" role="img" '
+        f'<svg {attributes}viewBox="{box}" style="max-width:{float(box.split()[2]):.0f}px" role="img" '
         f'aria-labelledby="{name}-title {name}-desc"><title id="{name}-title">{escape(title)}</title>'
-        f'<desc id="{name}-desc">{escape(description)}</desc>\n{body}</svg>'
+        f'<desc id="{name}-desc">{escape(description)}</desc>\n{body.strip()}</svg>'
     )
-
-
-# A group of equal marks: <use .../> lines of one style.
-_MARKS = re.compile(r'<g([^>]*)>\n((?:<use [^>]*) style="([^"]*)"/>\n(?:<use [^>]* style="\3"/>\n)*)</g>')
-
-
-def _styled_once(found: re.Match[str]) -> str:
-    """The style of marks on their group, where it is written once: a third of the bytes of a scatter of points."""
-    style = f' style="{found[3]}"'
-    return f"<g{found[1]}{style}>\n{found[2].replace(style, '')}</g>"
-
-
-def _font(found: re.Match[str]) -> str:
-    weight = f"font-weight: {found[1].strip()}; " if found[1] else ""
-    return f"{weight}font-size: {found[2]}px"

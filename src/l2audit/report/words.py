@@ -1,9 +1,10 @@
-"""How the page says it: numbers with sensible digits, verdicts, levels and units in words, and the captions."""
+"""How the page says it: numbers with sensible digits, verdicts, levels and units in words, tables and captions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -54,6 +55,11 @@ def interval(low: float | None, high: float | None, digits: int) -> str:
     return f"[{plain(low, digits)}, {plain(high, digits)}]"
 
 
+def estimate(mean: float | None, low: float | None, high: float | None, digits: int = 1) -> str:
+    """A mean with its sign, then its interval."""
+    return f"{plain(mean, digits, sign=True)} {interval(low, high, digits)}"
+
+
 def power_of_ten(value: float) -> str:
     """A penalty strength: '0', '0.3' or '1e−5' in the notation 1·10^k that a reader expects.
 
@@ -88,6 +94,25 @@ def short(value: float) -> str:
 def vector(values: Iterable[float]) -> str:
     """A short list of numbers in brackets."""
     return "[" + ", ".join(short(value) for value in values) + "]"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A plain table: `right` are the columns of numbers, `totals` the rows that sum up. One without rows is false."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    right: Collection[int] = ()
+    totals: Collection[int] = ()
+
+    @property
+    def continued(self) -> set[int]:
+        """Rows that go on with the subject of the row above: their first cell is empty."""
+        return {number for number, row in enumerate(self.rows) if row[0] == ""}
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
 
 
 class Badge(NamedTuple):
@@ -133,9 +158,6 @@ KINDS = {
     "cell": "cellwise outliers",
 }
 
-MAGNITUDES = {"student": "ν\u202f=\u202f{}"}
-"""How the magnitude of a kind is written, where it is not a multiple of s."""
-
 LOSSES = {"squared": "squared loss", "huber": "Huber loss", "cross_entropy": "cross-entropy"}
 
 
@@ -145,16 +167,21 @@ def badge(verdict: str) -> Badge:
     return Badge(verdict, glyph, tone)
 
 
+def anchor(claim_id: str) -> str:
+    """The id of a claim's section: letters, digits and hyphens."""
+    return "claim-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in claim_id)
+
+
 def stratum(name: str) -> str:
     """A stratum in words; a name of the user's own stands as it is."""
     return STRATA.get(name, name)
 
 
-def level(kind: str, rate: float, magnitude: float | None) -> str:
+def level(kind: str, rate: float, magnitude: float) -> str:
     """A contamination level in words, such as "vertical outliers 10 %, 10 s"."""
     size = ""
-    if magnitude is not None and magnitude == magnitude and magnitude:
-        size = ", " + MAGNITUDES.get(kind, f"{{}}{THIN}s").format(f"{magnitude:g}")
+    if magnitude and not math.isnan(magnitude):
+        size = f", ν{THIN}={THIN}{magnitude:g}" if kind == "student" else f", {magnitude:g}{THIN}s"
     share = "" if rate == 1 else f" {percent(rate)}"
     return f"{KINDS.get(kind, kind)}{share}{size}"
 
