@@ -142,8 +142,8 @@ def _translate(error: ValidationError) -> Iterator[Translated]:
             yield key, "has too few entries" if value else "is empty", f"list at least {least}"
         case "pattern":
             yield key, f"{_short(value)} is not of the right form", _described(error)
-        case None:  # a schema that is false
-            yield key, "this key does not go with the others here", "remove this key"
+        case "not":
+            yield key, f"this key {_description(error.schema)}", "remove this key"
         case _:
             yield key, error.message, _described(error)
 

@@ -19,16 +19,6 @@ from l2audit.registry import Registry, UnknownName, near
 T = TypeVar("T")
 
 CONFIG = "config/datasets.yaml"
-# Which sources a key goes with; a key that is not listed goes with all.
-_KEYS_OF = {
-    "parameters": ("synthetic",),
-    "files": ("https",),
-    "sha256": ("openml",),
-    "members": ("file", "https"),
-    "reader": ("file", "https"),
-    "separator": ("file", "https"),
-    "header": ("file", "https"),
-}
 _RANGE = re.compile(r"(\w*?)(\d{1,6})\.\.(\d{1,6})")  # more columns than that would fill the memory
 
 
@@ -135,20 +125,6 @@ def entry_faults(name: str, declared: Mapping[str, Any]) -> Iterator[UserError]:
     if "" in names or len(set(names)) < len(names):
         fix = "each url must end in a file name of its own"
         yield entry.fault("two files would have one name, or none", key="files", fix=fix)
-    for key, kinds in _KEYS_OF.items():
-        if declared.get(key) and entry.kind not in kinds:
-            yield entry.fault(
-                f"the key '{key}' means nothing for `source: {entry.source}`, only for {' and '.join(kinds)}",
-                key=key,
-                fix=f"remove the key `{key}`",
-            )
-    if entry.threshold is not None and entry.target_transform != "above":
-        fix = "give `target_transform: above` too, or remove the threshold"
-        yield entry.fault("a threshold is for `target_transform: above` alone", key="threshold", fix=fix)
-    if (entry.image is None) != (entry.pixel_maximum is None):
-        given = "pixel_maximum" if entry.image is None else "image"
-        fix = "give `image: [height, width]` and `pixel_maximum:` together"
-        yield entry.fault("an image needs both its shape and its brightest value", key=given, fix=fix)
     if entry.header is None:
         return
     for key, columns in (("target", [entry.target]), ("categorical", entry.categorical), ("drop", entry.drop)):
