@@ -5,6 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def one_line(text: str, most: int = 400) -> str:
+    """`text` on one line, with nothing in it that a terminal would act on; cut in the middle beyond `most` characters.
+
+    What a message quotes comes from a file, and may be anything.
+    """
+    words = " ".join(text.split())
+    safe = "".join(one if one.isprintable() else repr(one)[1:-1] for one in words)
+    return safe if len(safe) <= most else f"{safe[: most - 100]} ... {safe[-80:]}"
+
+
 class UserError(Exception):
     """A fault in the user's input or surroundings: one message that names the file, the key and the fix.
 

@@ -20,7 +20,7 @@ from l2audit.errors import UserError
 from xls_example import workbook
 
 BASICS = {"licence": "mine", "citation": "me", "description": "A test.", "task": "regression", "target": "y"}
-ROWS = pd.DataFrame({"a": np.arange(24) / 4, "b": np.arange(24.0) ** 2, "y": np.arange(24) * 3.0})
+ROWS = pd.DataFrame({"a": np.arange(24) / 4, "b": np.arange(24.0) ** 2, "y": (np.arange(24) * 7 % 24) * 3.0})
 
 
 def archive(kind: str, members: dict[str, bytes]) -> bytes:
@@ -70,7 +70,7 @@ WRAPPERS: dict[str, tuple[Callable[[bytes], bytes], dict[str, Any]]] = {
 def read(folder: Path, content: bytes, **more: Any) -> pd.DataFrame:
     path = folder / "file"
     path.write_bytes(content)
-    return read_raw([path], read_entry("mine", BASICS | {"source": f"file:{path}"} | more))
+    return read_raw([path], read_entry("mine", BASICS | {"source": f"file:{path}"} | more)).table
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)

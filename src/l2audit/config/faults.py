@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from l2audit.errors import UserError
+from l2audit.errors import UserError, one_line
 
 Key = tuple[str | int, ...]
 
@@ -24,16 +24,6 @@ def key_of(text: str) -> Key:
     """The key path that `key_text` made `text` of, where no name in it has a dot or a bracket."""
     found = re.findall(r"\[([0-9]+)\]|([^.\[\]]+)", text)
     return tuple(int(number) if number else name for number, name in found)
-
-
-def one_line(text: str, most: int = 400) -> str:
-    """`text` on one line, with nothing in it that a terminal would act on; cut in the middle beyond `most` characters.
-
-    What a message quotes comes from a file, and may be anything.
-    """
-    words = " ".join(text.split())
-    safe = "".join(one if one.isprintable() else repr(one)[1:-1] for one in words)
-    return safe if len(safe) <= most else f"{safe[: most - 100]} ... {safe[-80:]}"
 
 
 @dataclass(frozen=True, order=True)

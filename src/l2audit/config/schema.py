@@ -17,8 +17,9 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from l2audit.config.faults import ConfigError, Fault, Key, one_line
+from l2audit.config.faults import ConfigError, Fault, Key
 from l2audit.config.reader import Document, read
+from l2audit.errors import one_line
 from l2audit.files import sha256_of
 from l2audit.registry import nearest
 from l2audit.seeds import canonical

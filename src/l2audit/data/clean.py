@@ -6,14 +6,18 @@ the split is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from scipy.stats import rankdata
 
 from l2audit.data.entries import Entry
+from l2audit.data.readers import Raw
+from l2audit.data.split import Sizes, split
 from l2audit.registry import Registry
 
 MINIMUM_ROWS = 20
@@ -33,7 +37,10 @@ transforms.add("above", lambda y, entry: (y > entry.threshold).astype(int))
 
 @dataclass(frozen=True)
 class Clean:
-    """Arrays as in `arrays.Prepared`, the names of columns and classes, and what was done to get there."""
+    """Arrays as in `arrays.Prepared`, the names of columns and classes, and what was done to get there.
+
+    warnings: what a person should look at before trusting a result; see `doubts`.
+    """
 
     X: np.ndarray
     y: np.ndarray
@@ -41,23 +48,31 @@ class Clean:
     class_names: list[str] | None
     missing: str
     notes: list[str]
+    warnings: list[str] = field(default_factory=list)
 
 
-def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
-    """`table` (features and target column) as arrays, treated as `entry` declares; UserError if that cannot be done.
+def clean_table(raw: Raw, entry: Entry) -> Clean:
+    """The table (features and target column) as arrays, treated as `entry` declares; UserError if that cannot be done.
 
-    In this order: dropped columns, missing values, target transform (rows where it is undefined are left out),
-    categories, pixels or constant columns, target.
+    In this order: dropped columns, missing values, target transform (rows where it is undefined are left out), copies
+    of the target, categories, pixels or constant columns, target.
     """
-    notes: list[str] = []
-    _refuse_repeated(table.columns, "columns of the table", "source", entry)
-    table, missing = _without_missing(_without_dropped(table, entry), entry)
-    y = _transformed(table[entry.target], entry)
+    notes = list(raw.notes)
+    for key, columns in (("drop", entry.drop), ("categorical", entry.categorical)):
+        for column in columns:
+            if column not in raw.table or column == entry.target:
+                fix = f"its columns are {', '.join(map(repr, raw.table.columns[:40]))}"
+                raise entry.fault(f"'{column}' is no feature of the table", key=key, fix=fix)
+    table, missing = _without_missing(raw.table.drop(columns=list(entry.drop)), raw, entry)
+    y = _transformed(table[entry.target], raw, entry)
     if y.isna().any():
         notes.append(f"{int(y.isna().sum())} rows left out where {entry.target_transform} of the target is undefined")
         table, y = table[y.notna()], y[y.notna()]
-    X = _encoded(table.drop(columns=entry.target), entry, notes)
-    _refuse_repeated(X.columns, "features", "categorical", entry)
+    features = table.drop(columns=entry.target)
+    X = _encoded(features, raw, entry, notes)
+    if len(repeated := X.columns[X.columns.duplicated()]):
+        fix = "give one of them another name in the file"
+        raise entry.fault(f"two features are called '{repeated[0]}'", key="categorical", fix=fix)
     if entry.image is None:
         constant = [column for column in X if X[column].nunique() <= 1]
         X = X.drop(columns=constant)
@@ -65,65 +80,68 @@ def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
             notes.append(f"constant columns removed: {', '.join(map(str, constant))}")
     else:
         X = _pixels(X, entry)
-    if X.shape[1] == 0 or len(X) < MINIMUM_ROWS:
+    different = int((~pd.concat([X, y], axis=1).duplicated()).sum()) if len(X) else 0
+    if X.shape[1] == 0 or different < MINIMUM_ROWS:
+        rows = f"{len(X)} rows" if different == len(X) else f"{len(X)} rows, of which {different} differ,"
         raise entry.fault(
-            f"{len(X)} rows and {X.shape[1]} usable columns are left; at least {MINIMUM_ROWS} and 1 are needed",
+            f"{rows} and {X.shape[1]} usable columns are left; at least {MINIMUM_ROWS} and 1 are needed",
             fix="check `drop`, `missing` and `target_transform`, or use a larger table",
         )
     values = X.to_numpy(np.float64)
     if not np.isfinite(values).all():
-        raise entry.fault("the table holds infinite values", fix="remove or correct those rows")
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        where = f"{raw.place(X.index[row])}, column '{X.columns[column]}'"
+        raise entry.fault(
+            f"the table holds infinite values: {where}",
+            fix="remove or correct those rows, or list the mark under `missing_values`",
+        )
     names = [str(column) for column in X]
     if entry.task == "classification":
-        labels, class_names = _labels(y, entry)
-        return Clean(values, labels, names, class_names, missing, notes)
-    return Clean(values, _amounts(y, entry, notes), names, None, missing, notes)
+        target, class_names = _labels(y, entry, notes)
+    else:
+        target, class_names = _amounts(y, raw, entry, notes), None
+    _refuse_copies(features, target, entry)
+    warnings = list(doubts(features, target, class_names, entry))
+    warnings += [f"missing cells: {missing}"] if missing != "none" and _much(missing) else []
+    return Clean(values, target, names, class_names, missing, notes, warnings)
 
 
-def _refuse_repeated(names: pd.Index, what: str, key: str, entry: Entry) -> None:
-    repeated = names[names.duplicated()]
-    if len(repeated):
-        raise entry.fault(
-            f"two {what} are called '{repeated[0]}'", key=key, fix="give one of them another name in the file"
-        )
+def _much(missing: str) -> bool:
+    """Whether rows were left out for a mark that may be a code, or more than a tenth of all."""
+    left_out, _, of = missing.partition(" of ")
+    return "'" in missing or int(left_out) > 0.1 * int(of.split()[0])
 
 
-def _without_dropped(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
-    for key, columns in (("drop", entry.drop), ("categorical", entry.categorical)):
-        unknown = [column for column in columns if column not in table or column == entry.target]
-        if unknown:
-            raise entry.fault(
-                f"'{unknown[0]}' is no feature of the table",
-                key=key,
-                fix=f"its columns are {', '.join(map(str, table.columns[:40]))}",
-            )
-    return table.drop(columns=list(entry.drop))
-
-
-def _without_missing(table: pd.DataFrame, entry: Entry) -> tuple[pd.DataFrame, str]:
+def _without_missing(table: pd.DataFrame, raw: Raw, entry: Entry) -> tuple[pd.DataFrame, str]:
     gaps = table.isna()
     if not gaps.to_numpy().any():
         return table, "none"
     columns = [f"{column} ({count})" for column, count in gaps.sum().items() if count]
     rows = int(gaps.any(axis=1).sum())
+    marks = raw.marks(table.columns)
+    told = f"; a column of text holds the mark {', '.join(map(repr, marks))}" if marks else ""
     if entry.missing == "refuse":
+        first = raw.place(int(table.index[gaps.any(axis=1)][0]))
+        fix = "say `missing: drop_rows` to leave those rows out, or name the columns under `drop`"
+        fix += "; where the mark is a value say `missing_values: []`" if marks else ""
         raise entry.fault(
-            f"cells are missing in {rows} of {len(table)} rows: {', '.join(columns[:_SHOWN])}",
+            f"cells are missing in {rows} of {len(table)} rows: {', '.join(columns[:_SHOWN])}; the first is in {first}"
+            f"{told}",
             key="missing",
-            fix="say `missing: drop_rows` to leave those rows out, or name the columns under `drop`",
+            fix=fix,
         )
-    told = f"{rows} of {len(table)} rows left out; missing cells by column: {', '.join(columns[:_SHOWN])}"
-    return table[~gaps.any(axis=1)], told
+    told = f"{rows} of {len(table)} rows left out; missing cells by column: {', '.join(columns[:_SHOWN])}{told}"
+    return table[~gaps.any(axis=1)].infer_objects(), told
 
 
-def _transformed(y: pd.Series, entry: Entry) -> pd.Series:
+def _transformed(y: pd.Series, raw: Raw, entry: Entry) -> pd.Series:
     transform = entry.known(transforms, entry.target_transform, "target_transform")
-    if entry.target_transform != "identity" and not is_numeric_dtype(y):
-        raise entry.fault(f"the target '{entry.target}' is text", key="target_transform", fix="transform numbers only")
+    if entry.target_transform != "identity":
+        y = _numeric(y, raw, entry, "target_transform", "transform numbers only")
     return transform(y, entry)
 
 
-def _encoded(X: pd.DataFrame, entry: Entry, notes: list[str]) -> pd.DataFrame:
+def _encoded(X: pd.DataFrame, raw: Raw, entry: Entry, notes: list[str]) -> pd.DataFrame:
     """Categories as 0/1 columns, one for each level but the commonest, which is the reference.
 
     The commonest level, because a rare reference makes the other columns nearly add up to one: collinear by coding.
@@ -131,9 +149,14 @@ def _encoded(X: pd.DataFrame, entry: Entry, notes: list[str]) -> pd.DataFrame:
     pieces: list[pd.Series | pd.DataFrame] = []
     for column in X:
         if column not in entry.categorical:
-            pieces.append(_numeric(X[column], entry))
+            fix = f"name '{column}' under `categorical` if it has a few levels, otherwise under `drop`"
+            pieces.append(_numeric(X[column], raw, entry, "categorical", fix))
             continue
-        indicators = pd.get_dummies(X[column].astype(str), prefix=column, prefix_sep="=", dtype=float)
+        levels = X[column].map(_plain).astype(str)
+        if levels.nunique() == len(levels) > 0:
+            fix = f"name '{column}' under `drop`"
+            raise entry.fault(f"the category '{column}' has another level in each row", key="categorical", fix=fix)
+        indicators = pd.get_dummies(levels, prefix=column, prefix_sep="=", dtype=float)
         reference = indicators.sum().idxmax()  # the first of equals
         pieces.append(indicators.drop(columns=reference))
         level = str(reference).removeprefix(f"{column}=")
@@ -141,37 +164,81 @@ def _encoded(X: pd.DataFrame, entry: Entry, notes: list[str]) -> pd.DataFrame:
     return pd.concat(pieces, axis=1) if pieces else X
 
 
-def _numeric(series: pd.Series, entry: Entry) -> pd.Series:
+def _plain(label: Any) -> Any:
+    return int(label) if isinstance(label, float) and label.is_integer() else label
+
+
+def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> pd.Series:
+    """A column as float64; UserError for the first cell that is no number, with its line and what may be meant."""
     if is_numeric_dtype(series) or is_bool_dtype(series):
+        if series.dtype.kind in "iu" and len(series) and series.abs().max() > _EXACT:
+            fix = f"name '{series.name}' under `drop` if it is an identifier"
+            raise entry.fault(
+                f"the column '{series.name}' holds whole numbers above 2^53, which lose digits", key="drop", fix=fix
+            )
         return series.astype(float)
-    examples = ", ".join(map(repr, series.unique()[:3]))
-    raise entry.fault(
-        f"the column '{series.name}' holds text ({examples})",
-        key="categorical",
-        fix=f"name '{series.name}' under `categorical` if it has a few levels, otherwise under `drop`",
-    )
+    what = f"the {'target' if series.name == entry.target else 'column'} '{series.name}' holds"
+    text = series.astype(str)
+    wrong = text[pd.to_numeric(text, errors="coerce").isna()]
+    row = int(wrong.index[0])
+    few = len(wrong) <= max(1, len(series) // 20)
+    problem = f"{what} text ({', '.join(map(repr, wrong.unique()[:3]))})"
+    if few:
+        problem = (
+            f"{what} numbers but for {len(wrong)} of {len(series)} cells: {wrong.iloc[0]!r}"
+        )
+        key, fix = "missing_values", f"correct it, or list it: `missing_values: [{wrong.iloc[0]!r}]`"
+    for pattern, advice in _MEANT.items():
+        if wrong.str.fullmatch(pattern).mean() > 0.9:
+            key, fix = advice
+            fix = fix.format(column=series.name)
+            break
+    raise entry.fault(f"{problem}, in {raw.place(row)}", key=key, fix=fix)
+
+
+_EXACT = 2**53
+_MEANT = {
+    r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?": ("thousands", 'say `thousands: ","`'),
+    r"[-+]?\d{1,3}(\.\d{3})+,\d+": ("decimal", 'say `decimal: ","` and `thousands: "."`'),
+    r"[-+]?\d{1,3}( \d{3})+(\.\d+)?": ("thousands", 'say `thousands: " "`'),
+    r"[-+]?\d*,\d+([eE][-+]?\d+)?": ("decimal", 'say `decimal: ","`'),
+    r"[-+]?[\d.,]+ ?%": ("drop", "write the numbers of '{column}' without %, or name it under `drop`"),
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?": ("drop", "these are dates: name '{column}' under `drop`"),
+}
+"""What text in a column of numbers may mean -> key and fix; the first that nine in ten of the cells match."""
 
 
 def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
     """Pixels in [0, 1]; dead ones stay, because a pixel's place in the row is its place in the image."""
-    if entry.image is None or entry.pixel_maximum is None:
-        raise ValueError("not an image")
-    if X.shape[1] != entry.image[0] * entry.image[1]:
+    assert entry.image is not None and entry.scale is not None  # the schema asks for both
+    (height, width), (darkest, brightest), by = entry.image, entry.scale, entry.shrink
+    if X.shape[1] != height * width:
         raise entry.fault(
-            f"{X.shape[1]} columns do not make an image of {entry.image[0]} x {entry.image[1]}",
+            f"{X.shape[1]} columns do not make an image of {height} x {width}",
             key="image",
             fix="correct the shape, or drop the columns that are no pixels",
         )
-    scaled = X / entry.pixel_maximum
-    if not scaled.to_numpy().min() >= 0 or not scaled.to_numpy().max() <= 1:
-        raise entry.fault(
-            f"pixels lie outside 0..{entry.pixel_maximum:g}", key="pixel_maximum", fix="state the brightest value"
-        )
-    return scaled
+    least, most = X.to_numpy().min(initial=darkest), X.to_numpy().max(initial=brightest)
+    if least < darkest or most > brightest or np.isnan(least + most):
+        problem, fix = f"pixels lie outside {darkest:g}..{brightest:g}", f"say `scale: [{least:g}, {most:g}]`"
+        raise entry.fault(problem, key="scale", fix=fix)
+    scaled = (X - darkest) / (brightest - darkest)
+    if by == 1:
+        return scaled
+    blocks = scaled.to_numpy().reshape(-1, height // by, by, width // by, by).mean(axis=(2, 4))
+    names = [f"pixel_{r}_{c}" for r in range(height // by) for c in range(width // by)]
+    return pd.DataFrame(blocks.reshape(len(X), -1), columns=names, index=X.index)
 
 
-def _labels(y: pd.Series, entry: Entry) -> tuple[np.ndarray, list[str]]:
-    """Classes numbered 0..K-1 in ascending order of their labels."""
+def _labels(y: pd.Series, entry: Entry, notes: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Classes numbered 0..K-1 in ascending order of their labels; `a.` beside `a` is the same label."""
+    y = y.map(_plain)
+    if y.map(type).nunique() > 1:
+        y = y.astype(str)
+    if y.map(lambda label: isinstance(label, str)).all():
+        dotted = {label: label.rstrip(". ") for label in set(y) if label.rstrip(". ") in set(y) - {label}}
+        notes += [f"the labels '{one}' and '{other}' are taken for one" for one, other in sorted(dotted.items())]
+        y = y.replace(dotted)
     labels, classes = pd.factorize(y, sort=True)
     counts = np.bincount(labels)
     if len(classes) < 2 or counts.min() < MINIMUM_CLASS_ROWS:
@@ -183,22 +250,114 @@ def _labels(y: pd.Series, entry: Entry) -> tuple[np.ndarray, list[str]]:
             key="target",
             fix="say `task: regression` if the target is an amount, or merge or remove rare classes",
         )
-    whole = (int(one) if isinstance(one, float) and one.is_integer() else one for one in classes)
-    return labels.astype(np.int64), [str(one) for one in whole]
+    return labels.astype(np.int64), [str(one) for one in classes]
 
 
-def _amounts(y: pd.Series, entry: Entry, notes: list[str]) -> np.ndarray:
-    if not is_numeric_dtype(y):
-        raise entry.fault(
-            f"the target '{entry.target}' is text", key="task", fix="say `task: classification`, or choose a number"
-        )
-    values = y.to_numpy(np.float64)
+def _amounts(y: pd.Series, raw: Raw, entry: Entry, notes: list[str]) -> np.ndarray:
+    if is_bool_dtype(y):
+        fix = "say `task: classification`"
+        raise entry.fault(f"the target '{entry.target}' holds True and False, no amounts", key="task", fix=fix)
+    values = _numeric(y, raw, entry, "task", "say `task: classification`, or choose a number").to_numpy(np.float64)
     if not np.isfinite(values).all() or np.ptp(values) == 0:
+        told = (
+            "a single value"
+            if np.isfinite(values).all()
+            else f"infinite values, the first in {raw.place(int(y.index[~np.isfinite(values)][0]))}"
+        )
         raise entry.fault(
-            f"the target '{entry.target}' holds infinite values, or a single one",
+            f"the target '{entry.target}' holds {told}",
             key="target",
             fix="remove or correct those rows, or choose another target",
         )
     if np.median(np.abs(values - np.median(values))) == 0:
         notes.append("more than half of the targets are equal, so their median absolute deviation is 0")
     return values
+
+
+def _refuse_copies(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> None:
+    """UserError for a feature that is the target, in another unit or under other codes."""
+    for column in features if entry.image is None else ():
+        if entry.task == "classification":
+            codes, levels = pd.factorize(features[column])
+            copied = len(set(zip(codes, y, strict=True))) == len(levels) == len(set(y))
+        elif column in entry.categorical or is_bool_dtype(features[column]):
+            continue
+        else:
+            values = features[column].to_numpy(float)
+            copied = bool(np.ptp(values) > 0 and abs(np.corrcoef(values, y)[0, 1]) > 1 - _ROUNDING)
+        if copied:
+            told = "its values are the classes under other names" if entry.task == "classification" else "in another unit"
+            problem = f"the feature '{column}' is the target: {told}"
+            raise entry.fault(problem, key="drop", fix=f"say `drop: [{column}]`, or choose another target")
+
+
+_ROUNDING = 1e-13
+SENTINELS = tuple(sign * int(digit * length) for length in (2, 3, 4, 5, 6) for digit in "89" for sign in (-1, 1))
+NEAR_COPY = 0.99
+FEW_OF_CLASS = 20
+RARE = 0.05
+
+
+def doubts(features: pd.DataFrame, y: np.ndarray, class_names: list[str] | None, entry: Entry) -> Iterator[str]:
+    """What a person should look at, a sentence each.
+
+    Columns like row numbers, marks of missing numbers, near copies of the target (rank correlation, or classes that
+    single values tell), rows that repeat one another and stand in two parts, rare classes, few rows of a class, class
+    codes as amounts.
+    """
+    numbers = features.select_dtypes(["number"]) if entry.image is None else features.iloc[:, :0]
+    ranks_of_y = rankdata(y)
+    for column in numbers:
+        values = numbers[column].to_numpy(float)
+        different = np.unique(values)
+        if len(different) == len(values) and (np.diff(different) == 1).all():
+            yield f"'{column}' holds the numbers from {different[0]:g} to {different[-1]:g}, each once: a row number?"
+        for mark in (different[0], different[-1]):
+            others = different[different != mark]
+            if mark in SENTINELS and len(others) > 1 and np.abs(others - mark).min() > np.ptp(others):
+                count = int((values == mark).sum())
+                yield f"'{column}' is {mark:g} in {count} rows, far from all else: a mark of a missing value?"
+        if class_names is None and len(different) > 2:
+            rho = abs(float(np.corrcoef(rankdata(values), ranks_of_y)[0, 1]))
+            if rho > NEAR_COPY:
+                told = f"(rank correlation {rho:.3f}): is it known before the target?"
+                yield f"'{column}' puts the rows in nearly the order of the target {told}"
+    if class_names is not None and entry.image is None:
+        for column in features:
+            codes, levels = pd.factorize(features[column])
+            sizes = np.bincount(codes)
+            most = pd.crosstab(codes, y).to_numpy().max(axis=1).sum()
+            trivial = np.bincount(y).max()
+            if len(levels) <= len(y) // 10 and (len(y) - most) < 0.01 * (len(y) - trivial) and sizes.min() > 0:
+                yield f"'{column}' alone tells the class of {most} of {len(y)} rows: is it known before the target?"
+    yield from _repeats(features, y, entry)
+    if class_names is not None:
+        counts = np.bincount(y)
+        least = int(counts.argmin())
+        if counts.min() < FEW_OF_CLASS:
+            yield f"the class '{class_names[least]}' has {counts.min()} rows: a part of the data may hold one or two"
+        if counts.min() < RARE * len(y) and len(counts) <= 1 / RARE / 2:
+            share = f"{100 * counts.min() / len(y):.1f} % of the rows"
+            yield f"the class '{class_names[least]}' has {share}: a model that never predicts it looks good"
+        folded = pd.Series(class_names).str.casefold()
+        for name in folded[folded.duplicated()].unique():
+            same = [one for one in class_names if one.casefold() == name]
+            yield f"the classes {' and '.join(map(repr, same))} differ in case alone"
+    elif len(np.unique(y)) <= 10 and (y == np.round(y)).all():
+        yield f"the target has {len(np.unique(y))} whole values: codes of classes? then say `task: classification`"
+
+
+def _repeats(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> Iterator[str]:
+    """How many rows repeat another, and how many test rows of the first split have their twin among training rows."""
+    whole = features.assign(**{"\0target": y}).astype(
+        {c: str for c in features.select_dtypes(exclude=["number", "bool"])}
+    )
+    group = whole.groupby(list(whole.columns), sort=False).ngroup().to_numpy()
+    repeats = len(group) - len(set(group))
+    if repeats > RARE * len(group):
+        parts = split(entry.name, entry.task, y, 0, Sizes(*[len(y)] * 3))
+        shared = int(np.isin(group[parts.test], group[parts.train]).sum())
+        yield (
+            f"{repeats} of {len(group)} rows repeat another row; in the first split {shared} of {len(parts.test)} test"
+            " rows stand among the training rows, too"
+        )

@@ -95,11 +95,11 @@ def write_croissant(
         ],
     }
     # A loader that knows nothing of this project finds the columns by name in one plain CSV or Parquet file.
-    plain = not entry.members and entry.header is None and entry.separator == "," and len(files) == 1
-    if plain and PurePosixPath(files[0]["name"]).suffix == {"csv": ".csv", "parquet": ".parquet"}.get(entry.reader):
-        described["recordSet"] = [
-            _records(entry, card, Path(manifest).parent / files[0]["name"], ids[files[0]["name"]])
-        ]
+    told = (entry.members, entry.header, entry.skip_lines, entry.comment, entry.encoding, entry.thousands)
+    plain = not any(told) and entry.separator == "," and entry.decimal == "." and len(files) == 1
+    path = Path(manifest).parent / files[0]["name"]
+    if plain and path.suffix in (".csv", ".parquet") and entry.reader in (None, path.suffix[1:]):
+        described["recordSet"] = [_records(entry, card, path, ids[files[0]["name"]])]
     described = {key: value for key, value in described.items() if value}
     write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -127,12 +127,12 @@ def _records(entry: Entry, card: Mapping[str, Any], path: Path, file: str) -> di
     file, and knows more signs of a missing cell.
     """
     (part,) = parts_of([path], entry)
-    if entry.reader == "parquet":
+    if path.suffix == ".parquet":
         table = pd.read_parquet(io.BytesIO(part.content))
         ours = list(table.columns)
     else:
         table = pd.read_csv(io.BytesIO(part.content), low_memory=False)
-        ours = list(pd.read_csv(io.BytesIO(part.content), nrows=0, skipinitialspace=True).columns)
+        ours = list(pd.read_csv(io.BytesIO(part.content), nrows=0).columns.str.strip())
     columns = {str(name): table[column] for name, column in zip(ours, table.columns, strict=True)}
     numbers = [name for name in card["feature_names"] if name in columns]  # the others are indicators of categories
     amount = entry.task == "regression" or entry.target_transform != "identity"

@@ -19,6 +19,8 @@ from l2audit.registry import Registry, UnknownName, near
 T = TypeVar("T")
 
 CONFIG = "config/datasets.yaml"
+FOLDER = "config/datasets"
+"""A folder of further entries: each in a file of its own, which has its name."""
 _RANGE = re.compile(r"(\w*?)(\d{1,6})\.\.(\d{1,6})")  # more columns than that would fill the memory
 
 
@@ -64,9 +66,16 @@ class Entry:
     files: tuple[RemoteFile, ...] = ()
     sha256: str | None = None
     members: tuple[str, ...] = ()
-    reader: str = "csv"
+    reader: str | None = None
     separator: str = ","
     header: tuple[str, ...] | None = None
+    skip_lines: int = 0
+    comment: str | None = None
+    encoding: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    sheet: str | int = 1
+    missing_values: tuple[str, ...] | None = None
     target: str = "target"
     target_transform: str = "identity"
     threshold: float | None = None
@@ -74,7 +83,8 @@ class Entry:
     drop: tuple[str, ...] = ()
     missing: str = "refuse"
     image: tuple[int, int] | None = None
-    pixel_maximum: float | None = None
+    scale: tuple[float, float] | None = None
+    shrink: int = 1
     facts: Mapping[str, Any] = field(default_factory=dict)
     shares_table_with: tuple[str, ...] = ()
     notes: str = ""
@@ -96,7 +106,9 @@ class Entry:
 
     def fault(self, problem: str, *, key: str | None = None, fix: str) -> UserError:
         """A UserError that names this entry (and `key` within it)."""
-        return UserError(problem, file=CONFIG, key=self.name if key is None else f"{self.name}.{key}", fix=fix)
+        own = Path(FOLDER) / f"{self.name}.yaml"
+        file = own if own.is_file() else CONFIG
+        return UserError(problem, file=file, key=self.name if key is None else f"{self.name}.{key}", fix=fix)
 
     def known(self, registry: Registry[T], name: str, key: str) -> T:
         """What is registered under `name`, the value of `key`; UserError if nothing is."""
@@ -125,6 +137,14 @@ def entry_faults(name: str, declared: Mapping[str, Any]) -> Iterator[UserError]:
     if "" in names or len(set(names)) < len(names):
         fix = "each url must end in a file name of its own"
         yield entry.fault("two files would have one name, or none", key="files", fix=fix)
+    if entry.decimal in (entry.thousands, entry.separator):
+        fix = 'give each a sign of its own; a file with decimal commas has `separator: ";"` or a tab'
+        yield entry.fault("the decimal sign is that of thousands or of the separator", key="decimal", fix=fix)
+    if entry.image is not None and any(size % entry.shrink for size in entry.image):
+        fix = "use a divisor of its height and of its width"
+        yield entry.fault(f"{entry.shrink} does not divide the image", key="shrink", fix=fix)
+    if entry.scale is not None and not entry.scale[0] < entry.scale[1]:
+        yield entry.fault("the first is not below the second", key="scale", fix="write `scale: [darkest, brightest]`")
     if entry.header is None:
         return
     for key, columns in (("target", [entry.target]), ("categorical", entry.categorical), ("drop", entry.drop)):
@@ -146,7 +166,7 @@ def local_file(entry: Entry) -> Path:
 
 def _entry(name: str, declared: Mapping[str, Any]) -> Entry:
     values = dict(declared)
-    for key in ("members", "categorical", "drop", "image", "shares_table_with"):
+    for key in ("members", "categorical", "drop", "image", "scale", "missing_values", "shares_table_with"):
         if key in values:
             values[key] = tuple(values[key])
     if "header" in values:

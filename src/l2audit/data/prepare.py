@@ -84,6 +84,7 @@ def describe(clean: Clean, entry: Entry) -> dict[str, Any]:
         "condition_number": significant(condition, 4),
         "collinear": condition > COLLINEAR_ABOVE,
         "missing": clean.missing,
+        "warnings": clean.warnings,
         "notes": "; ".join([*([entry.notes] if entry.notes else []), *clean.notes]),
     }
 
