@@ -14,7 +14,7 @@ import yaml
 
 from l2audit.facts import code, normalisation, prior, ridge
 from l2audit.facts.fact import CLAIMS, FACTS, Check
-from l2audit.facts.identities import identities
+from l2audit.facts.lists import identities
 from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.models import layers

@@ -106,17 +106,13 @@ def ridge_gain_falls(solve: Solve = solve_squared) -> Any:
 SIGMA = 1.7
 
 
-def added_risks(solve: Solve, root: Array) -> Array:
-    """(m,) risk that target noise adds under test covariance T = root root', from the solver's own linear map."""
-    X, _ = sample()
-    smoother = np.stack([solve(X, unit, BETAS)[0] for unit in np.eye(N)], axis=2)
-    return np.asarray(SIGMA**2 * np.sum((np.swapaxes(smoother, 1, 2) @ root) ** 2, axis=(1, 2)))
-
-
-def test_roots() -> list[Array]:
-    """Twenty roots of test covariances of all shapes."""
+def added_risks(solve: Solve) -> tuple[list[Array], Array]:
+    """Twenty roots of test covariances T = root root', and the risk (20, m) that target noise adds, by the own map."""
     rng = generator("oracle", "test covariances")
-    return [rng.normal(size=(P, P)) * rng.exponential(size=P) for _ in range(20)]
+    roots = [rng.normal(size=(P, P)) * rng.exponential(size=P) for _ in range(20)]
+    X, _ = sample()
+    smoother = np.swapaxes(np.stack([solve(X, unit, BETAS)[0] for unit in np.eye(N)], axis=2), 1, 2)
+    return roots, np.array([SIGMA**2 * np.sum((smoother @ root) ** 2, axis=(1, 2)) for root in roots])
 
 
 @fact(NOISE, tolerance=1e-8)
@@ -127,11 +123,9 @@ def variance_theorem(solve: Solve = solve_squared) -> Any:
     X, _ = sample()
     S = np.cov(X.T, ddof=0)
     inverses = [np.linalg.inv(S + beta * np.eye(P)) for beta in BETAS]
-    differences = []
-    for root in test_roots():
-        expected = SIGMA**2 / N * np.array([np.trace(root @ root.T @ inv @ S @ inv) for inv in inverses])
-        differences.append(added_risks(solve, root) / expected - 1)
-    return largest(differences)
+    roots, risks = added_risks(solve)
+    traces = np.array([[np.trace(root @ root.T @ inv @ S @ inv) for inv in inverses] for root in roots])
+    return largest(risks / (SIGMA**2 / N * traces) - 1)
 
 
 @fact(NOISE, "below 1")
@@ -139,7 +133,7 @@ def noise_costs_less_with_beta(solve: Solve = solve_squared) -> Any:
     """The risk that symmetric target noise adds falls with beta, whatever the test distribution: largest quotient at
     neighbouring betas.
     """
-    risks = np.array([added_risks(solve, root) for root in test_roots()])
+    _, risks = added_risks(solve)
     return (risks[:, 1:] / risks[:, :-1]).max()
 
 

@@ -26,10 +26,9 @@ PLUMBING = ("pipeline/jobs.py", "errors.py")  # output and messages: no number d
 
 def code_hash(root: Path, script: str) -> str:
     """SHA-256 of the code behind `scripts/<script>.py` in the repository at `root`, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in code_files(root, script):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_of(path)}\n".encode())
-    return digest.hexdigest()
+    files = code_files(root, script)
+    told = "".join(f"{path.relative_to(root).as_posix()}\0{sha256_of(path)}\n" for path in files)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def code_files(root: Path, script: str) -> list[Path]:
@@ -39,9 +38,10 @@ def code_files(root: Path, script: str) -> list[Path]:
     reached = {start}
     waiting = [start]
     while waiting:
-        for module in _imports(waiting.pop(), sources) - reached:
-            reached.add(module)
-            waiting.append(module)
+        path = waiting.pop()
+        found = _imports(path, path.stat().st_mtime_ns, sources) - reached
+        reached |= found
+        waiting += found
     reached -= {sources / PACKAGE / name for name in PLUMBING}
     folders = {path.parent for path in reached if path != start}
     reached |= {beside for folder in folders for beside in _data_files(folder, sources / PACKAGE)}
@@ -60,11 +60,7 @@ def lock_hash(root: Path) -> str | None:
 
 
 def _data_files(folder: Path, package: Path) -> Iterator[Path]:
-    """Files beside a module, and below it, that are not Python.
-
-    A folder below that is a package lends its files only where one of its own modules is reached; the package's own
-    folder lends no subfolder.
-    """
+    """Files beside a module, and below it, that are not Python; not those of a package below, nor below `package`."""
     for path in folder.glob("*") if folder == package else folder.rglob("*"):
         if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith("."):
             between = path.relative_to(folder).parents[:-1]
@@ -72,12 +68,8 @@ def _data_files(folder: Path, package: Path) -> Iterator[Path]:
                 yield path
 
 
-def _imports(path: Path, sources: Path) -> frozenset[Path]:
-    return _imports_at(path, path.stat().st_mtime_ns, sources)
-
-
 @cache
-def _imports_at(path: Path, modified: int, sources: Path) -> frozenset[Path]:
+def _imports(path: Path, modified: int, sources: Path) -> frozenset[Path]:
     """Files under `sources` that importing `path` runs: the modules named, and `__init__` of every package above."""
     found: set[Path] = set()
     for name in _imported_names(ast.parse(path.read_bytes(), filename=str(path))):
@@ -101,11 +93,7 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
             if node.module and node.module.split(".")[0] == PACKAGE:
                 yield node.module
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and _is_type_checking(node.test):
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             yield from (name for child in node.orelse for name in _imported_names(child))
         else:
             yield from _imported_names(node)
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
