@@ -12,6 +12,7 @@ from l2audit.report.pictures import Published, claim_pictures, maps, measured_pa
 from l2audit.report.style import picture
 from l2audit.report.words import NONE, Table, anchor, count, exact, interval, plain
 from l2audit.wording.phrases import Entry
+from l2audit.wording.sentences import stratum
 
 ADDED = ("added", "added-identity")
 """Families of claims that nobody in the thread made."""
@@ -88,7 +89,7 @@ def _estimates(entry: Entry) -> Table:
             tasks = [part["tasks"].get(task) for task in units]
             rows.append(
                 [
-                    *([words.stratum(row["stratum"]), row["verdict"]] if part is row["parts"][0] else ["", ""]),
+                    *([stratum(row["stratum"]), row["verdict"]] if part is row["parts"][0] else ["", ""]),
                     *([name] if several else []),
                     _datasets(part),
                     words.estimate(part["m"], part["ci_low"], part["ci_high"]),
@@ -112,7 +113,7 @@ def beside(entry: Entry) -> Table:
             tenfold = words.estimate(slope["mean"], slope["ci_low"], slope["ci_high"])
             rows.append(
                 [
-                    words.stratum(row["stratum"]) if part is row["parts"][0] else "",
+                    stratum(row["stratum"]) if part is row["parts"][0] else "",
                     part["id"],
                     interval(part["leave_one_out_low"], part["leave_one_out_high"], 1),
                     plain(part["tau"], 1),
@@ -161,7 +162,7 @@ def rank_sections(exploratory: Mapping[str, Entry]) -> dict[str, dict[str, Any]]
             told = words.estimate(row["rho"], row["ci_low"], row["ci_high"], 2)
             panels += [(models, told, row["datasets"])] if overall and row["arm"] != ALL else []
         across = plain(row["across_cells"], 2, sign=True)
-        lines.append([models if overall else "", words.stratum(row["stratum"]), n, told, across])
+        lines.append([models if overall else "", stratum(row["stratum"]), n, told, across])
     name, head = f"{anchor(claim)}-ranks", ["Models", "Contamination", "Datasets", "Rank correlation", "Across cells"]
     told = "; ".join(f"{models}: {figures} over {len(datasets)} datasets" for models, figures, datasets in panels)
     known = any(row["rho"] is not None for row in rows)

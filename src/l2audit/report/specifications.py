@@ -23,6 +23,7 @@ from l2audit.report import style, words
 from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT, Picture, picture
 from l2audit.report.words import Table, anchor, count, estimate, percent, plain
 from l2audit.wording.phrases import Entry
+from l2audit.wording.sentences import stratum
 
 FIRM = 0.9
 """A verdict that holds in this share of its specifications, as printed, is firm; the thread's others get a curve."""
@@ -72,7 +73,7 @@ def curve_section(
             lines.append(
                 {
                     "claim": one["id"],
-                    "of_what": words.stratum(row["stratum"]) if "stratum" in row else "",
+                    "of_what": stratum(row["stratum"]) if "stratum" in row else "",
                     "badge": words.badge(row["verdict"]),
                     "same": f"{count(row['same'])} of {count(row['of'])}",
                     "share": _share(row["share"]),
@@ -224,8 +225,7 @@ def specification_curve(width: float, found: SpecificationCurve) -> Figure:
     figure = style.blank(width, top + curve + matrix + bottom)
     _estimates(style.panel(figure, gutter, matrix + bottom, span, curve), found, bins)
     axes = style.panel(figure, gutter, bottom, span, matrix)
-    axes.set_xlim(0, len(bins))
-    axes.set_ylim(matrix, 0)
+    axes.set(xlim=(0, len(bins)), ylim=(matrix, 0))
     axes.axis("off")
     text: dict[str, Any] = {"by": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
     y = 0.0
@@ -265,8 +265,7 @@ def _estimates(axes: Axes, found: SpecificationCurve, bins: Sequence[np.ndarray]
     axes.plot([place], [value], "D", color=INK, markersize=7, zorder=3)
     side, shift = ("left", 5) if place < 0.6 * len(bins) else ("right", -5)
     style.note(axes, "registered", (place, 1), (shift, -12), by=("data", "axes fraction"), ha=side, color=INK)
-    axes.set_xlim(0, len(bins))
-    axes.set_ylim(-limit, limit)
+    axes.set(xlim=(0, len(bins)), ylim=(-limit, limit))
     style.delta_axis(axes, axes.yaxis, limit)
     style.note(axes, "as claimed ▲", (0, 1), (2, 3))
     style.note(axes, "opposite ▼", (0, 0), (2, -12))

@@ -160,12 +160,10 @@ def delta_axis(axes: Axes, axis: Axis, limit: float) -> None:
     """An axis of effects in units of delta from -`limit` to `limit`, without a frame and without other ticks."""
     step = 5 if limit > 6 else 2 if limit > 3 else 1
     ticks = [tick for tick in range(-int(limit), int(limit) + 1) if tick % step == 0]
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axis.set_ticks(ticks, [plain(tick, 0, sign=True) + "δ" if tick else "0" for tick in ticks])
     axes.tick_params(axis="both", length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["left", "bottom"]].set_visible(False)
 
 
 def to_svg(figure: Figure, name: str, title: str, description: str, *, css_class: str = "") -> Markup:

@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from l2audit.config import claims as judged
 from l2audit.wording.display import DISPLAYS, MINUS
-from l2audit.wording.sentences import STRATA
 
 THIN = "\u202f"  # narrow no-break space: groups thousands, stands between a number and its unit
 NONE = "\u2013"
@@ -170,11 +169,6 @@ def badge(verdict: str) -> Badge:
 def anchor(claim_id: str) -> str:
     """The id of a claim's section: letters, digits and hyphens."""
     return "claim-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in claim_id)
-
-
-def stratum(name: str) -> str:
-    """A stratum in words; a name of the user's own stands as it is."""
-    return STRATA.get(name, name)
 
 
 def level(kind: str, rate: float, magnitude: float) -> str:

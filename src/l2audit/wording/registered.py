@@ -25,13 +25,12 @@ def registration_status(present: str, shards: Mapping[str, int]) -> dict[str, An
         trained = ", ".join(
             f"{n} of {total} shards of runs were trained under {sha[:SHOWN]}" for sha, n in others.items()
         )
-        told = f"The registration was changed after training: {trained}, and are judged here under {present[:SHOWN]}."
-        sentence = f"{told} {mute}." if silent else told
+        sentence = f"The registration was changed after training: {trained}, and are judged here under"
+        sentence += f" {present[:SHOWN]}. {mute}." if silent else f" {present[:SHOWN]}."
     elif silent or not total:
         status = UNKNOWN
         sentence = f"It is not known whether this registration is older than the results: {mute}."
     else:
         status = BEFORE
-        told = f"all {total} shards of runs carry this registration, {present[:SHOWN]}"
-        sentence = f"Registered before training: {told}."
+        sentence = f"Registered before training: all {total} shards of runs carry this registration, {present[:SHOWN]}."
     return {"status": status, "present": present, "shards": dict(sorted(shards.items())), "sentence": sentence}
