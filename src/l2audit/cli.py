@@ -45,10 +45,7 @@ Training is done by Snakemake, from the repository's folder:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status 0; `arguments` default to those of the process.
-
-    SystemExit: with status 1 after the message of a UserError, with status 2 where an argument is wrong.
-    """
+    """Run one command and return 0. SystemExit: 1 after the message of a UserError, 2 where an argument is wrong."""
     options = _parser().parse_args(arguments)
     try:
         with tell():

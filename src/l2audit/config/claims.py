@@ -72,16 +72,6 @@ class Constants:
 
 
 @dataclass(frozen=True)
-class Thread:
-    """Where the quotes come from and under which licence they are repeated."""
-
-    title: str
-    url: str
-    licence: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class Part:
     """One measured or exactly checked statement of a claim.
 
@@ -136,10 +126,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Registration:
-    """The whole registration with the SHA-256 of the file that it was read from."""
+    """The whole registration with the SHA-256 of the file that it was read from.
+
+    thread: title, url, licence and note of the source of the quotes.
+    """
 
     version: int
-    thread: Thread
+    thread: Mapping[str, str]
     constants: Constants
     claims: tuple[Claim, ...]
     sha256: str
@@ -160,10 +153,7 @@ class Registration:
 
 
 def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[Fault]]) -> Registration:
-    """Read and check the registration; see `checked` for its SHA-256.
-
-    checks: find more faults in a document that fits the schema. ConfigError: lists every fault with its line.
-    """
+    """The registration, if the schema, `claim_faults` and `checks` find nothing; ConfigError: every fault."""
     raw, sha256 = checked(source, "claims", claim_faults, *checks)
     claims = []
     for entry in raw["claims"]:
@@ -171,7 +161,8 @@ def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[F
         fields["arms"] = fields.pop("architectures", ())
         fields["parts"] = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
         claims.append(Claim(**fields))
-    return Registration(raw["version"], Thread(**raw["thread"]), Constants(**raw["constants"]), tuple(claims), sha256)
+    thread = {"note": "", **raw["thread"]}
+    return Registration(raw["version"], thread, Constants(**raw["constants"]), tuple(claims), sha256)
 
 
 OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")

@@ -27,10 +27,7 @@ def key_of(text: str) -> Key:
 
 
 def one_line(text: str, most: int = 400) -> str:
-    """`text` on one line, with nothing in it that a terminal would act on; cut in the middle beyond `most` characters.
-
-    What a message quotes comes from a file, and may be anything.
-    """
+    """`text`, which may be anything, on one printable line; cut in the middle beyond `most` characters."""
     words = " ".join(text.split())
     safe = "".join(one if one.isprintable() else repr(one)[1:-1] for one in words)
     return safe if len(safe) <= most else f"{safe[: most - 100]} ... {safe[-80:]}"

@@ -1,7 +1,4 @@
-"""Reading YAML strictly: plain mappings, lists, texts and numbers, each of which remembers the line it stands on.
-
-What YAML offers beyond that is a fault: keys that are given twice, merge keys, tags, values that hold themselves.
-"""
+"""Reading YAML strictly: plain mappings, lists, texts and numbers, each with its line; all else is a fault."""
 
 from __future__ import annotations
 
@@ -77,10 +74,7 @@ def shown(path: Path) -> str:
 
 
 def read(path: Path) -> Document:
-    """Read one YAML file.
-
-    ConfigError: it cannot be read, is not YAML, or says what a configuration cannot (every such place is listed).
-    """
+    """Read one YAML file. ConfigError: it cannot be read, is not YAML, or says what none can (every such place)."""
     file = shown(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -66,10 +66,7 @@ class Fact:
         return self.function.__module__.rpartition(".")[2]
 
     def __call__(self, *parts: Any, **named: Any) -> Check:
-        """The check of the project's own parts, or of those that are handed over.
-
-        ValueError: not as many numbers as expected.
-        """
+        """The check of the project's own parts, or of those handed over; ValueError: the count of numbers is wrong."""
         found = self.function(*parts, **named)
         given = found if isinstance(found, dict) else {"obtained": found}
         check = {

@@ -10,19 +10,12 @@ SETTLING, KNOWN = (code, normalisation, prior, ridge), (ridge, logistic, network
 
 
 def identities() -> list[Check]:
-    """Every fact of `CLAIMS`, none of which looks at a dataset: `claim`, `check` (its name), and what a `Check` holds.
-
-    One carries the `trace` of the quoted code, one the `points` of a curve. Deterministic on one machine; about five
-    seconds.
-    """
+    """Every fact of `CLAIMS`; none looks at a dataset: `claim`, `check` (its name), and what a `Check` holds."""
     return [{"claim": claim, "check": name, **FACTS[name]()} for claim, names in CLAIMS.items() for name in names]
 
 
 def oracles() -> list[Check]:
-    """Every fact about our solvers and networks: `name`, `about`, and what a `Check` holds, in the order of `KNOWN`.
-
-    Deterministic on one machine; about ten seconds of one core, most of it the import of TensorFlow and one network.
-    """
+    """Every fact about our solvers and networks, by module: `name`, `about` (the module), and what a `Check` holds."""
     return [
         {"name": name, "about": fact.about, **fact()}
         for module in KNOWN

@@ -42,10 +42,7 @@ def unit_rows() -> tuple[Array, Labels]:
 
 
 def largest_flip(solve: Logistic, X: Array, y: Labels, mirror: bool) -> Array:
-    """(m,) largest shift of the weights over flips of one label, in units of 1 / (beta n).
-
-    Mirrored, a flip changes two of 2 n rows, so that the bound is the same.
-    """
+    """(m,) largest shift of the weights over flips of one label (two of 2 n, mirrored), in units of 1 / (beta n)."""
 
     def fitted(labels: Labels) -> Array:
         return one_column(solve, *(mirrored(X, labels) if mirror else (X, labels)), BETAS)

@@ -27,10 +27,7 @@ BALANCE = (
 
 @cache
 def train() -> Fitted:
-    """Two hidden layers of 16 units, full batches, all kernels penalised and biases free, as in a study.
-
-    The labels are random: a network must memorise them, which strains its weights.
-    """
+    """Two hidden layers of 16 units, kernels penalised and biases free, on random labels, which strain the weights."""
     rng = generator("oracle", "networks")
     problem = Problem(
         task="classification",

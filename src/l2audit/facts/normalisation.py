@@ -29,9 +29,8 @@ ROWS, FEATURES, UNITS, CLASSES = 64, 8, 16, 3
 def changes(layer: str, scaled: Sequence[str]) -> tuple[float, float]:
     """Relative change of the outputs, and of the gradient times SCALE; the larger ones of both precisions.
 
-    The network is a dense layer, `layer`, a relu and the output layer. Of the dense layer, the parameters named by
-    `scaled` are multiplied by SCALE. The gradient is that of the mean cross-entropy in the first kernel. Biases are
-    drawn, because initial ones are 0 and would show nothing.
+    The network is a dense layer, `layer`, a relu and the output layer; `scaled` names the parameters of the first that
+    are multiplied. The gradient is that of the mean cross-entropy in its kernel. Biases are drawn: initial ones are 0.
     """
     network = Architecture("identity-normalised", [f"dense {UNITS}", layer, "relu"]).network(FEATURES, CLASSES)
     found = []

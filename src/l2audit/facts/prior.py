@@ -35,10 +35,7 @@ def regression() -> tuple[np.ndarray, np.ndarray]:
 
 @fact(POSTERIOR)
 def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prior, noise: prior / noise) -> Any:
-    """BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference.
-
-    Posterior mean of scikit-learn's BayesianRidge, against its Ridge at prior precision / noise precision.
-    """
+    """BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference."""
     X, y = regression()
     bayes = BayesianRidge(tol=1e-12, max_iter=10_000).fit(X, y)
     ridge = Ridge(alpha=alpha(bayes.lambda_, bayes.alpha_)).fit(X, y)

@@ -1,11 +1,9 @@
 """Hashes of the code behind each rule: its script and every module that the script can reach.
 
 Snakemake sees neither an edited imported module nor a changed package version. So each rule has a hash among its
-parameters. The hash covers the script, all modules of this package that it imports directly or through others, the data
-files beside those modules, and the lock file. Changed science retrains; a changed template or message does not.
-
-An import inside a function counts; one under `if TYPE_CHECKING:` does not, because it never runs. A module that is only
-named in a text (importlib) would be missed: the package does not do that, and a test says so.
+parameters: of the script, all modules of this package that it imports directly or through others, the data files beside
+them, and the lock file. An import inside a function counts; one under `if TYPE_CHECKING:` does not. A module that is
+only named in a text (importlib) would be missed: the package does not do that, and a test says so.
 """
 
 from __future__ import annotations
