@@ -38,6 +38,11 @@ EVERY_ARM, OWN_ARM = "every arm", "own arm"
 MOST_DATASETS = 1000
 """Datasets beyond which the outlook of an inconclusive row stops counting."""
 
+OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")
+"""Keys that a part needs in a measured claim, and in one that is settled by calculation."""
+NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
+OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
+
 VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW)
 
 
@@ -163,12 +168,6 @@ def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[F
         claims.append(Claim(**fields))
     thread = {"note": "", **raw["thread"]}
     return Registration(raw["version"], thread, Constants(**raw["constants"]), tuple(claims), sha256)
-
-
-OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")
-"""Keys that a part needs in a measured claim, and in one that is settled by calculation."""
-NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
-OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
 
 def claim_faults(document: Document) -> Iterator[Fault]:

@@ -126,10 +126,21 @@ class _Reading:
             tag = node.tag.replace(ROOT_OF_TAGS, "!!")
             return self._refuse(key, f"the tag {tag} is not read", "remove the tag and write plain text or a number")
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, key)
+            if unprintable := _unprintable(node.value):
+                return self._refuse(key, f"holds a character that cannot be printed, {unprintable}", "remove it")
+            try:
+                value = self.loader.construct_object(node)
+                finite = not isinstance(value, int | float) or math.isfinite(value)
+            except (yaml.YAMLError, ValueError, KeyError):
+                return self._refuse(key, f"'{node.value}' cannot be read", "write a plain number or text")
+            except OverflowError:  # a whole number beyond every float
+                finite = False
+            if not finite:
+                return self._refuse(key, f"{node.value} is not a finite number", "write a finite number")
+            return value
         self.around.append(node)
         if isinstance(node, yaml.SequenceNode):
-            value: Any = []
+            value = []
             for index, child in enumerate(node.value):
                 self.document.lines[(*key, index)] = child.start_mark.line + 1
                 value.append(self.value(child, (*key, index)))
@@ -140,20 +151,6 @@ class _Reading:
 
     def _refuse(self, key: Key, problem: str, fix: str) -> None:
         self.faults.append(self.document.fault(key, problem, fix))
-
-    def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
-        if unprintable := _unprintable(node.value):
-            return self._refuse(key, f"holds a character that cannot be printed, {unprintable}", "remove it")
-        try:
-            value = self.loader.construct_object(node)
-            finite = not isinstance(value, int | float) or math.isfinite(value)
-        except (yaml.YAMLError, ValueError, KeyError):
-            return self._refuse(key, f"'{node.value}' cannot be read", "write a plain number or text")
-        except OverflowError:  # a whole number beyond every float
-            finite = False
-        if not finite:
-            return self._refuse(key, f"{node.value} is not a finite number", "write a finite number")
-        return value
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
         data: dict[str, Any] = {}

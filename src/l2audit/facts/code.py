@@ -16,9 +16,24 @@ Penalty = Callable[[Any], Any]
 Objective = Callable[[Any, Any, float], Any]
 
 SOURCE = "computed; the code is that of question 53354, Data Science Stack Exchange, CC BY-SA 4.0"
+HOMOGENEOUS = "computed; the penalty is a sum of squares, so it is homogeneous of degree 2"
+DECOUPLED = "computed; Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization, propositions 1 and 2"
 
+SCALES = np.logspace(-2, 2, 81)
 # Powers of two: Keras passes its hyperparameters through float32, which holds these exactly.
 BETA, LEARNING_RATE = 2.0**-4, 2.0**-3
+
+TRACED_KERNELS = {
+    "w_conv1": [[[[1.0, -0.5]]]],
+    "w_conv2": [[[[0.8], [0.6]]]],
+    "w_conv3": [[[[1.2]]]],
+    "w_conv4": [[[[0.9]]]],
+    "w_conv5": [[[[1.1]]]],
+    "w_fc1": [[0.7, -0.4]],
+}
+"""The six kernels that the quoted code penalises, as small as their shapes allow: 1x1 filters, one or two channels."""
+TRACED_INPUTS, TRACED_LABELS = (1.0, -2.0), (0, 1)
+"""Two images of one pixel, and their classes."""
 
 
 def quoted_objective(loss: Any, reg: Any, beta: float) -> Any:
@@ -84,22 +99,6 @@ def evaluating_leaves_the_weights(l2_loss: Penalty = tf.nn.l2_loss, objective: O
     return max(largest(variable.numpy() - w) for variable, w in zip(variables, kernels, strict=True))
 
 
-# For the comment that asked to see it on the written code.
-
-TRACED_KERNELS = {
-    "w_conv1": [[[[1.0, -0.5]]]],
-    "w_conv2": [[[[0.8], [0.6]]]],
-    "w_conv3": [[[[1.2]]]],
-    "w_conv4": [[[[0.9]]]],
-    "w_conv5": [[[[1.1]]]],
-    "w_fc1": [[0.7, -0.4]],
-}
-"""The six kernels that the quoted code penalises, as small as their shapes allow: 1x1 filters, one or two channels."""
-
-TRACED_INPUTS, TRACED_LABELS = (1.0, -2.0), (0, 1)
-"""Two images of one pixel, and their classes."""
-
-
 @fact(SOURCE)
 def quoted_code_step_by_step(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
     """One step of the quoted code moves each weight by -rate·(gradient of the mean loss + beta·w): largest difference
@@ -145,13 +144,6 @@ def quoted_code_step_by_step(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
     return {"obtained": max(largest(updated[name] - by_hand[name]) for name in weights), "trace": trace}
 
 
-# How the penalty grows with the weights: claims b1 and b2.
-
-HOMOGENEOUS = "computed; the penalty is a sum of squares, so it is homogeneous of degree 2"
-
-SCALES = np.logspace(-2, 2, 81)
-
-
 def penalties_along_the_scale(l2_loss: Penalty) -> np.ndarray:
     """P(s * w) for the six kernels of `kernels_of_the_code` together, s in SCALES."""
     kernels = kernels_of_the_code()
@@ -185,11 +177,6 @@ def penalty_is_exponential(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
     penalty = penalties_along_the_scale(l2_loss)
     slopes = np.diff(np.log(penalty)) / np.diff(SCALES)
     return slopes.min() / slopes.max()
-
-
-# L2 in the loss is weight decay for plain gradient descent, and for nothing else.
-
-DECOUPLED = "computed; Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization, propositions 1 and 2"
 
 
 @fact(DECOUPLED)

@@ -19,6 +19,9 @@ Logistic = Callable[[Array, Labels, Array, int], tuple[Array, Array]]
 BETAS = np.array([1e-3, 1e-2, 1e-1, 1.0])
 STABILITY = "computed; strong convexity (Bousquet & Elisseeff 2002; Christmann & Steinwart 2004), without an intercept"
 FREE = "computed; the same argument after minimising over the intercept: the bound is the diameter of the data, not 1"
+LONG_SERVEDIO = (
+    "Long & Servedio (2010), the four points; van Rooyen, Menon & Williamson (2015): strong L2 is robust there"
+)
 SLACK = 1e-6  # the solver stops at a gradient ratio of 1e-7
 
 
@@ -122,11 +125,6 @@ def norm_bound(solve: Logistic = solve_cross_entropy) -> Any:
         kernel, _ = solve(scale * rng.normal(size=(40, 60)), rng.integers(classes, size=40), betas, classes)
         shares.append((0.5 * betas * np.sum(kernel**2, axis=(1, 2))).max() / np.log(classes))
     return max(shares)
-
-
-LONG_SERVEDIO = (
-    "Long & Servedio (2010), the four points; van Rooyen, Menon & Williamson (2015): strong L2 is robust there"
-)
 
 
 def long_servedio_errors(solve: Logistic) -> Array:

@@ -21,7 +21,6 @@ from l2audit.seeds import generator
 SOURCE = "computed; van Laarhoven (2017), L2 Regularization versus Batch and Weight Normalization"
 
 # 0.001 is negligible: what is left is epsilon, 1e-5 beside a variance of about 2, and the round-off of float32.
-
 SCALE = 10.0
 ROWS, FEATURES, UNITS, CLASSES = 64, 8, 16, 3
 

@@ -23,6 +23,11 @@ from l2audit.models.problem import Problem
 from l2audit.seeds import generator
 
 POSTERIOR = "computed; Bishop (2006), Pattern Recognition and Machine Learning, 3.3.1"
+INTERCEPT = "computed; Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 3.4.1"
+
+BETAS = np.array([0.0, 0.01, 0.1, 1.0, 10.0])
+SHIFT = 4.0
+SINGLE = 1e-6  # models are handed over in float32, about seven digits
 
 
 def regression() -> tuple[np.ndarray, np.ndarray]:
@@ -56,16 +61,6 @@ def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_a
         deviations = (y - tf.linalg.matvec(X, w)) / noise, w / prior
         log_posterior = tf.add_n([tf.reduce_sum(-0.5 * one**2) for one in deviations])  # but for a constant
     return largest(tape.gradient(log_posterior, w)) / largest(ridge.coef_ / prior**2)
-
-
-# Claim A7.
-
-INTERCEPT = "computed; Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 3.4.1"
-
-BETAS = np.array([0.0, 0.01, 0.1, 1.0, 10.0])
-SHIFT = 4.0
-SINGLE = 1e-6
-"""Models are handed over in float32, about seven digits."""
 
 
 def shortfall(penalty: str) -> Array:

@@ -22,12 +22,13 @@ from l2audit.seeds import generator
 Solve = Callable[[Array, Array, Array], tuple[Array, Array]]
 """(X (n, p), y (n,), beta (m,)) to weights (m, p) and intercepts (m,)."""
 
-N, P = 40, 5
+N, P, SIGMA = 40, 5, 1.7
 BETAS = np.array([1e-4, 1e-2, 0.1, 1.0, 10.0])
 DELETION = "computed; deletion formula of least squares (Cook 1977) with A = X'X + n beta I, intercept free"
 INFLUENCE = "computed; influence function of ridge regression (Walker & Birch 1988; Öllerer, Croux & Alfons 2015)"
 NOISE = "computed; variance of ridge regression (Hoerl & Kennard 1970)"
 DUALITY = "computed; El Ghaoui & Lebret (1997)"
+BOUNDED = "computed; influence functions: Huber (1964), of ridge regression Öllerer, Croux and Alfons (2015)"
 
 
 def sample() -> tuple[Array, Array]:
@@ -101,9 +102,6 @@ def ridge_gain_falls(solve: Solve = solve_squared) -> Any:
     X, y = sample()
     gain = np.linalg.norm(solve(X, y + np.eye(N)[0] * 100.0, BETAS)[0] - solve(X, y, BETAS)[0], axis=1)
     return (gain[1:] / gain[:-1]).max()
-
-
-SIGMA = 1.7
 
 
 def added_risks(solve: Solve) -> tuple[list[Array], Array]:
@@ -246,32 +244,23 @@ def collinear_leverage(solve: Solve = solve_squared) -> Any:
     return shift[1] / shift[0]
 
 
-# Claim A3.
-
-BOUNDED = "computed; influence functions: Huber (1964), of ridge regression Öllerer, Croux and Alfons (2015)"
-
-OUTLIER_BETAS = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
-SIZES = np.logspace(1, 6, 6)
-"""Of the outlier, in SDs of the noise."""
-
-
 def slopes(solve: Solve) -> Array:
     """(5, betas): log-log slope of the shift of all coefficients in the size of one outlier, decade by decade.
 
-    The outlier is added to the target of the first of 40 rows. The shift is the norm of the change of weights and
-    intercept.
+    The outlier, in SDs of the noise, is added to the target of the first of 40 rows. The shift is the norm of the
+    change of weights and intercept.
     """
+    sizes, betas = np.logspace(1, 6, 6), np.array([0.0, 0.01, 0.1, 1.0, 3.0])
     rng = generator("identity outliers")
     X = rng.normal(size=(40, 4))
     y = X @ rng.normal(size=4) + 1 + rng.normal(size=40)
 
     def coefficients(target: Array) -> Array:
-        weights, intercept = solve(X, target, OUTLIER_BETAS)
-        return np.column_stack([weights, intercept])
+        return np.column_stack(solve(X, target, betas))
 
     clean, wild = coefficients(y), np.eye(len(y))[0]
-    shifts = np.array([np.linalg.norm(coefficients(y + size * wild) - clean, axis=1) for size in SIZES])
-    return np.asarray(np.diff(np.log10(shifts), axis=0) / np.diff(np.log10(SIZES))[:, None])
+    shifts = np.array([np.linalg.norm(coefficients(y + size * wild) - clean, axis=1) for size in sizes])
+    return np.asarray(np.diff(np.log10(shifts), axis=0) / np.diff(np.log10(sizes))[:, None])
 
 
 @fact(BOUNDED, 1.0, tolerance=1e-6)

@@ -41,29 +41,20 @@ def code_files(root: Path, script: str) -> list[Path]:
         reached |= found
         waiting += found
     reached -= {sources / PACKAGE / name for name in PLUMBING}
-    folders = {path.parent for path in reached if path != start}
-    reached |= {beside for folder in folders for beside in _data_files(folder, sources / PACKAGE)}
-    lock = root / LOCK
-    return sorted(reached | ({lock} if lock.exists() else set()))
+    files = {root / LOCK} if (root / LOCK).exists() else set()
+    # Data files beside a module, and below it, but for those of a package below and of the package's own subfolders.
+    for folder in {path.parent for path in reached if path != start}:
+        for path in folder.glob("*") if folder == sources / PACKAGE else folder.rglob("*"):
+            if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith("."):
+                between = path.relative_to(folder).parents[:-1]
+                if not any((folder / parent / "__init__.py").exists() for parent in between):
+                    files.add(path)
+    return sorted(reached | files)
 
 
 def digest(*values: object) -> str:
     """SHA-256 of the canonical JSON of `values`, in hexadecimal."""
     return hashlib.sha256(canonical(values).encode()).hexdigest()
-
-
-def lock_hash(root: Path) -> str | None:
-    """SHA-256 of the lock file; None without a lock file."""
-    return sha256_of(root / LOCK) if (root / LOCK).exists() else None
-
-
-def _data_files(folder: Path, package: Path) -> Iterator[Path]:
-    """Files beside a module, and below it, that are not Python; not those of a package below, nor below `package`."""
-    for path in folder.glob("*") if folder == package else folder.rglob("*"):
-        if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith("."):
-            between = path.relative_to(folder).parents[:-1]
-            if not any((folder / parent / "__init__.py").exists() for parent in between):
-                yield path
 
 
 @cache
