@@ -213,7 +213,7 @@ def damage(width: float, panels: Sequence[tuple[str, Sequence[Damage]]]) -> Figu
         ticks = [m * 10.0**k for k in range(-5, 5) for m in (1, 2, 5) if low <= m * 10.0**k <= high]
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_yticks([], minor=True)
-        axes.set_title(heading, fontsize=12)
+        axes.set_title(heading)
         _beta_axis(axes, max((line.beta for line in lines), key=len))
     style.legend(figure, 2, handlelength=2)
     return figure

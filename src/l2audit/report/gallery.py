@@ -95,7 +95,7 @@ def _picture(name: str, rate: float, magnitude: float, share: str, description: 
         room = Room(above=22, below=20, left=18, right=4, gap=22)
         figure, panels = grid(NARROW, len(titles), len(titles), 110, room)
         for axes, (title, across, up) in zip(panels, titles, strict=True):
-            axes.set_title(title, fontsize=12, fontweight="normal", pad=5)
+            axes.set_title(title, fontweight="normal", pad=5)
             axes.set(xticks=[], yticks=[])
             axes.set_xlabel(across, labelpad=1)
             axes.set_ylabel(up, labelpad=3, rotation=0, ha="right", va="center")

@@ -222,7 +222,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
         f"{anchor(entry['id'])}-forest",
         lambda width: forest(width, groups, labels, clip=clip),
         "Every dataset against the smallest effect that matters.",
-        words.FOREST.format(delta=one_delta(parts), clip=clip),
+        words.CAPTIONS["forest"].format(delta=one_delta(parts), clip=clip),
         (f"Effect by dataset: {entry['question']}", "; ".join(told) + "."),
         id=f"{anchor(entry['id'])}-figure",
     )
@@ -247,7 +247,7 @@ def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | 
         "glance",
         lambda width: forest(width, [group], labels, clip=published.constants.clip, average=every),
         "The answer by kind of outlier.",
-        words.GLANCE,
+        words.CAPTIONS["glance"],
         ("Averages by kind of contamination", "; ".join(told) + "."),
     )
 
@@ -302,7 +302,7 @@ def _curve_picture(entry: Entry, published: Published) -> Picture | None:
         f"{anchor(entry['id'])}-curves",
         lambda width: risk_curves(width, drawn),
         "How the damage D changes with the strength of the penalty.",
-        words.CURVES,
+        words.CAPTIONS["curves"],
         ("Test risk against beta, clean and with outliers", "; ".join(told)),
     )
 
@@ -332,7 +332,7 @@ def _damage_picture(entry: Entry, published: Published) -> Picture | None:
         f"{anchor(entry['id'])}-damage",
         lambda width: damage(width, panels),
         "Changing the loss, against adding a penalty.",
-        words.DAMAGE,
+        words.CAPTIONS["damage"],
         ("Damage under squared and Huber loss against beta", "; ".join(told)),
     )
 
@@ -345,7 +345,7 @@ def _log_log_picture(entry: Entry, check: Entry) -> Picture:
         name,
         lambda width: log_log(width, points["scale"], points["penalty"], slope),
         "A power law is straight on these axes, an exponential is not.",
-        words.LOG_LOG,
+        words.CAPTIONS["log_log"],
         ("The penalty against the scale of the weights, on logarithmic axes", told),
         id=f"{name}-figure",
     )

@@ -30,10 +30,9 @@ WIDE, NARROW = 880.0, 356.0  # CSS pixels: the column of the page, and a phone h
 _RC: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: smaller, selectable, in the reader's own font
     "svg.hashsalt": "l2audit",  # ids that do not change from build to build
-    "svg.id": "l2audit",
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that the layout is the same on every machine
     "font.size": 13.0,
-    "axes.titlesize": 13.0,
+    "axes.titlesize": 12.0,
     "axes.labelsize": 12.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -44,13 +43,11 @@ _RC: dict[Any, Any] = {
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": LINE,
-    "axes.titlecolor": INK,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
     "grid.color": LINE,
     "axes.facecolor": "none",
     "figure.facecolor": "none",
-    "savefig.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.dpi": 72.0,  # one point is one CSS pixel at full width
@@ -67,10 +64,8 @@ def drawing() -> AbstractContextManager[None]:
 def both(draw: Callable[[float], Figure], name: str, title: str, description: str) -> Markup:
     """What `draw` makes of the width of a page and of that of a phone; the style sheet shows one of the two."""
     with drawing():
-        wide, narrow = draw(WIDE), draw(NARROW)
-        return to_svg(wide, f"{name}-w", title, description, css_class="wide-only") + to_svg(
-            narrow, f"{name}-n", title, description, css_class="narrow"
-        )
+        wide = to_svg(draw(WIDE), f"{name}-w", title, description, css_class="wide-only")
+        return wide + to_svg(draw(NARROW), f"{name}-n", title, description, css_class="narrow")
 
 
 class Picture(NamedTuple):

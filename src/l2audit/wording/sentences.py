@@ -1,18 +1,22 @@
-"""One sentence per verdict, in plain units and plain words.
+"""One sentence per verdict, in plain units and plain words, and one on whether the rule was there before the result.
 
 Sentences are made from the published entries alone, so a reader of verdicts.json can check each word against a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from l2audit.config import claims
 from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS, KINDS
 from l2audit.wording.phrases import Entry, against_delta, brief, capital, mean_clause, outlook, plural, titled
+
+BEFORE, CHANGED, UNKNOWN = "before training", "changed after training", "unknown"
+SHOWN = 12
+"""Digits of a SHA-256 in a sentence; the entry holds all of them."""
 
 STRATA = {
     "all": "all together",
@@ -212,3 +216,29 @@ def unplanned(row: Entry, claim: Claim) -> str:
     kinds = part.parameters.get(KINDS) or list(map(stratum, claim.strata))
     outliers = f" on training rows with {' or '.join(kinds) or 'outliers'}" if estimand.levels == CONTAMINATED else ""
     return f"{lead}no {what}{whose} was planned for which it trains {arms} under {losses} loss{outliers}"
+
+
+def registration_status(present: str, shards: Mapping[str, int]) -> dict[str, Any]:
+    """status, sentence, the SHA-256 of the registration that judges (`present`), and the numbers of shards by theirs.
+
+    `shards`: SHA-256 (or "unknown", of shards that do not say) -> number of shards. A single shard that was trained
+    under another registration makes the status "changed after training": nobody can see from outside which lines were
+    changed in the light of a result.
+    """
+    others = {sha: n for sha, n in sorted(shards.items()) if sha not in (present, UNKNOWN)}
+    silent, total = shards.get(UNKNOWN, 0), sum(shards.values())
+    mute = f"{silent} of {total} shards of runs do not say under which registration they were trained"
+    if others:
+        status = CHANGED
+        trained = ", ".join(
+            f"{n} of {total} shards of runs were trained under {sha[:SHOWN]}" for sha, n in others.items()
+        )
+        sentence = f"The registration was changed after training: {trained}, and are judged here under"
+        sentence += f" {present[:SHOWN]}. {mute}." if silent else f" {present[:SHOWN]}."
+    elif silent or not total:
+        status = UNKNOWN
+        sentence = f"It is not known whether this registration is older than the results: {mute}."
+    else:
+        status = BEFORE
+        sentence = f"Registered before training: all {total} shards of runs carry this registration, {present[:SHOWN]}."
+    return {"status": status, "present": present, "shards": dict(sorted(shards.items())), "sentence": sentence}

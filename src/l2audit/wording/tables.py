@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from l2audit.wording.display import MINUS, number
 from l2audit.wording.phrases import Entry, multiple
-from l2audit.wording.registered import CHANGED
+from l2audit.wording.sentences import CHANGED
 
 HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
 FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
