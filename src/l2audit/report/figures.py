@@ -161,7 +161,7 @@ def risk_curves(width: float, cells: Sequence[RiskCurve]) -> Figure:
     figure, drawn = style.grid(width, len(cells), columns, 165, room)
     for axes, cell in zip(drawn, cells, strict=True):
         risks = cell.risks
-        x = positions(risks.index)
+        x = positions(risks.index.tolist())
         edges = np.concatenate([[x[0] - 0.5], (x[1:] + x[:-1]) / 2, [x[-1] + 0.25]])
         for band in np.flatnonzero(risks["in_band"]):
             axes.axvspan(edges[band], edges[band + 1], color=BAND, linewidth=0, zorder=0, label="judged band")
