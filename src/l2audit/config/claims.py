@@ -162,7 +162,7 @@ def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[F
     raw, sha256 = checked(source, "claims", claim_faults, *checks)
     claims = []
     for entry in raw["claims"]:
-        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
         fields["arms"] = fields.pop("architectures", ())
         fields["parts"] = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
         claims.append(Claim(**fields))
