@@ -50,14 +50,22 @@ def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
     categories, pixels or constant columns, target.
     """
     notes: list[str] = []
-    _refuse_repeated(table.columns, "columns of the table", "source", entry)
-    table, missing = _without_missing(_without_dropped(table, entry), entry)
+    fix = "give one of them another name in the file"
+    for repeated in table.columns[table.columns.duplicated()]:
+        raise entry.fault(f"two columns of the table are called '{repeated}'", key="source", fix=fix)
+    for key, columns in (("drop", entry.drop), ("categorical", entry.categorical)):
+        for column in columns:
+            if column not in table or column == entry.target:
+                known = f"its columns are {', '.join(map(str, table.columns[:40]))}"
+                raise entry.fault(f"'{column}' is no feature of the table", key=key, fix=known)
+    table, missing = _without_missing(table.drop(columns=list(entry.drop)), entry)
     y = _transformed(table[entry.target], entry)
     if y.isna().any():
         notes.append(f"{int(y.isna().sum())} rows left out where {entry.target_transform} of the target is undefined")
         table, y = table[y.notna()], y[y.notna()]
     X = _encoded(table.drop(columns=entry.target), entry, notes)
-    _refuse_repeated(X.columns, "features", "categorical", entry)
+    for repeated in X.columns[X.columns.duplicated()]:
+        raise entry.fault(f"two features are called '{repeated}'", key="categorical", fix=fix)
     if entry.image is None:
         constant = [column for column in X if X[column].nunique() <= 1]
         X = X.drop(columns=constant)
@@ -78,26 +86,6 @@ def clean_table(table: pd.DataFrame, entry: Entry) -> Clean:
         labels, class_names = _labels(y, entry)
         return Clean(values, labels, names, class_names, missing, notes)
     return Clean(values, _amounts(y, entry, notes), names, None, missing, notes)
-
-
-def _refuse_repeated(names: pd.Index, what: str, key: str, entry: Entry) -> None:
-    repeated = names[names.duplicated()]
-    if len(repeated):
-        raise entry.fault(
-            f"two {what} are called '{repeated[0]}'", key=key, fix="give one of them another name in the file"
-        )
-
-
-def _without_dropped(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
-    for key, columns in (("drop", entry.drop), ("categorical", entry.categorical)):
-        unknown = [column for column in columns if column not in table or column == entry.target]
-        if unknown:
-            raise entry.fault(
-                f"'{unknown[0]}' is no feature of the table",
-                key=key,
-                fix=f"its columns are {', '.join(map(str, table.columns[:40]))}",
-            )
-    return table.drop(columns=list(entry.drop))
 
 
 def _without_missing(table: pd.DataFrame, entry: Entry) -> tuple[pd.DataFrame, str]:

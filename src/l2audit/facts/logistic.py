@@ -26,7 +26,7 @@ SLACK = 1e-6  # the solver stops at a gradient ratio of 1e-7
 
 
 def one_column(solve: Logistic, X: Array, y: Labels, beta: Array) -> Array:
-    """Weights (m, p) of sigmoid(x w + b) under beta * 0.5 * ||w||^2: twice the beta on two columns (models/beta.py)."""
+    """Weights (m, p) of sigmoid(x w + b) under beta * 0.5 * ||w||^2: twice the beta on two columns."""
     kernel, _ = solve(X, y, 2 * beta, 2)
     return np.asarray(kernel[:, :, 1] - kernel[:, :, 0])
 

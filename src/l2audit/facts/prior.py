@@ -8,6 +8,7 @@ by s - s / (1 + beta) = s beta / (1 + beta). Without beta b^2 they are right on 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from sklearn.linear_model import BayesianRidge, Ridge
 from l2audit.facts.fact import fact, largest
 from l2audit.linear import fit_linear
 from l2audit.linear.coordinates import Array
-from l2audit.models.beta import ridge_alpha
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Problem
 from l2audit.seeds import generator
@@ -48,7 +48,7 @@ def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prio
 
 
 @fact(POSTERIOR)
-def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_alpha) -> Any:
+def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = mul) -> Any:
     """The penalised solution maximises the posterior under a Gaussian prior: largest slope of the log posterior there,
     relative to the prior's own.
     """

@@ -18,8 +18,8 @@ from l2audit.config.claims import Constants
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS
+from l2audit.effects.grid import moments
 from l2audit.effects.layout import ALL
-from l2audit.effects.means import moments
 from l2audit.judge.statistics import boundary_tests, holm
 from l2audit.report import words
 from l2audit.report.figures import Damage, ForestGroup, Mark, RiskCurve, damage, forest, log_log, risk_curves
