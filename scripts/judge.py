@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from l2audit.judge.verdicts import judge
     from l2audit.runs.results import provenance_of
     from l2audit.stored import read_frame, read_json, write_json
-    from l2audit.wording.registered import registration_status
+    from l2audit.wording.sentences import registration_status
 
     registration = load(snakemake.input.claims)
     effects = read_frame(snakemake.input.effects)

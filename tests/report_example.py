@@ -27,7 +27,7 @@ from l2audit.judge.verdicts import judge
 from l2audit.seeds import canonical, generator
 from l2audit.specifications import Choices, specify
 from l2audit.specifications import load as load_choices
-from l2audit.wording.registered import registration_status
+from l2audit.wording.sentences import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
 BETAS = [0.0, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]

@@ -43,7 +43,7 @@ from l2audit.runs.results import CERTIFICATES, MEASURED, REGISTRATION, collect, 
 from l2audit.runs.shard import train_shard
 from l2audit.seeds import generator
 from l2audit.stored import read_frame, write_frame, write_json, write_table
-from l2audit.wording.registered import registration_status
+from l2audit.wording.sentences import registration_status
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = ROOT / "config" / "claims.yaml"

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from benchmarks.contenders.serving import serve
+from benchmarks.conventions import keras_l2
 from benchmarks.workload import (
     ADAM,
     BATCH,
@@ -19,7 +20,6 @@ from benchmarks.workload import (
     cross_entropy,
     digits,
 )
-from l2audit.models.beta import keras_l2
 
 
 def model_of(layers: list[str], shape: tuple[int, ...]) -> keras.Model:

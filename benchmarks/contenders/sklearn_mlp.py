@@ -12,8 +12,8 @@ from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 
 from benchmarks.contenders.serving import serve
+from benchmarks.conventions import mlp_alpha
 from benchmarks.workload import ADAM, BATCH, BETA, MOMENTUM, RATES, digits
-from l2audit.models.beta import mlp_alpha
 
 
 def train(width: int, optimizer: str, models: int, passes: int) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
@@ -27,10 +26,6 @@ from l2audit.pipeline.results import (
 )
 from l2audit.stored import read_json
 from l2audit.wording.tables import text_table
-
-if TYPE_CHECKING:
-    from l2audit.config.study import Config
-    from l2audit.plan import Shard
 
 EPILOG = """\
 examples:
@@ -50,10 +45,7 @@ Training is done by Snakemake, from the repository's folder:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status 0; `arguments` default to those of the process.
-
-    SystemExit: with status 1 after the message of a UserError, with status 2 where an argument is wrong.
-    """
+    """Run one command and return 0. SystemExit: 1 after the message of a UserError, 2 where an argument is wrong."""
     options = _parser().parse_args(arguments)
     try:
         with tell():
@@ -75,34 +67,29 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, help="folder of the repository (default: here)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     parser.set_defaults(registration=None)
-    registration = argparse.ArgumentParser(add_help=False)
+    registration, stored = argparse.ArgumentParser(add_help=False), argparse.ArgumentParser(add_help=False)
     about = "claims in place of those in config/claims.yaml"
     registration.add_argument("--registration", metavar="FILE", type=Path, help=about)
-    stored = argparse.ArgumentParser(add_help=False)
     stored.add_argument("study", metavar="STUDY", nargs="?", default=PUBLISHED_STUDY, help="default: %(default)s")
+    of = {}
+    for run, parents, about in (
+        (_check, [registration], "find mistakes in the configuration; trains nothing"),
+        (
+            _plan,
+            [registration],
+            "count the models of a study, its minutes, and the smallest effects that it could show",
+        ),
+        (_datasets, [], "list the datasets that a study can name"),
+        (_report, [stored], "rebuild a page from stored results; trains nothing"),
+        (_table, [stored], "print the verdicts of a study"),
+    ):
+        of[run] = commands.add_parser(run.__name__.removeprefix("_"), parents=parents, help=about)
+        of[run].set_defaults(run=run)
     named = "a name in config/studies/ or a YAML file"
-
-    about = "find mistakes in the configuration; trains nothing"
-    check = commands.add_parser("check", parents=[registration], help=about)
-    check.add_argument("--study", metavar="STUDY", help=f"{named} (default: all)")
-    check.set_defaults(run=_check)
-
-    about = "count the models of a study, its minutes, and the smallest effects that it could show"
-    plan = commands.add_parser("plan", parents=[registration], help=about)
-    plan.add_argument("study", metavar="STUDY", help=named)
-    plan.add_argument("--cores", type=int, default=2, help="jobs at once (default: 2)")
-    plan.set_defaults(run=_plan)
-
-    datasets = commands.add_parser("datasets", help="list the datasets that a study can name")
-    datasets.set_defaults(run=_datasets)
-
-    about = "rebuild a page from stored results; trains nothing"
-    report = commands.add_parser("report", parents=[stored], help=about)
-    report.set_defaults(run=_report)
-
-    table = commands.add_parser("table", parents=[stored], help="print the verdicts of a study")
-    table.add_argument("--markdown", action="store_true", help="as a Markdown table, for a README")
-    table.set_defaults(run=_table)
+    of[_check].add_argument("--study", metavar="STUDY", help=f"{named} (default: all)")
+    of[_plan].add_argument("study", metavar="STUDY", help=named)
+    of[_plan].add_argument("--cores", type=int, default=2, help="jobs at once (default: 2)")
+    of[_table].add_argument("--markdown", action="store_true", help="as a Markdown table, for a README")
     return parser
 
 
@@ -123,11 +110,16 @@ def _check(options: argparse.Namespace) -> None:
 def _plan(options: argparse.Namespace) -> None:
     from l2audit.config.load import load
     from l2audit.pipeline.minutes import expected_seconds, measured_seconds, shard_seconds
-    from l2audit.plan import jobs_of, plan
+    from l2audit.plan import jobs_of, plan, planned
 
     config = load(options.root, options.study, options.registration)
     study, shards, jobs = config.study, plan(config), jobs_of(config).values()
-    print(f"{study.name}: {study.title}\n\n{_models_by_dataset(config, shards)}")
+    sizes = Counter[tuple[str, str]]()
+    for shard in shards:
+        sizes[shard.dataset, shard.arm] += shard.size
+    primary = list(study.architectures)
+    models = [[dataset, *(sizes.get((dataset, arm)) for arm in primary)] for dataset in study.all_datasets]
+    print(f"{study.name}: {study.title}\n\n{text_table(models, ['models', *primary])}")
     rows = []
     for arm in study.further:
         own = [shard for shard in shards if shard.arm == arm]
@@ -137,49 +129,31 @@ def _plan(options: argparse.Namespace) -> None:
     if rows:
         head = ["arm", "architecture", "penalty", "optimizer", "scaling", "datasets", "models", "minutes, one core"]
         print(f"\n{text_table(rows, head)}")
-    print(f"\n{sum(shard.size for shard in shards)} models in {len(jobs)} jobs.")
+    print(f"\n{sizes.total()} models in {len(jobs)} jobs.")
     measured = [measured_seconds(options.root / "results" / study.name, job) for job in jobs]
     seconds = [one or expected_seconds(config, job) for one, job in zip(measured, jobs, strict=True)]
-    source = "from earlier runs" if None not in measured else "from typical speeds, where no earlier run tells"
+    told = "from earlier runs" if None not in measured else "from typical speeds, where no earlier run tells"
     total = sum(seconds) / 60 / max(1, options.cores)
-    print(f"About {total:.1f} minutes of training with {options.cores} jobs at once ({source}).")
-    print(f"\n{_detectable(options, config, shards)}")
+    print(f"About {total:.1f} minutes of training with {options.cores} jobs at once ({told}).")
 
-
-def _models_by_dataset(config: Config, shards: Sequence[Shard]) -> str:
-    """Numbers of models of the primary arms: one line per dataset, one column per architecture."""
-    sizes = Counter[tuple[str, str]]()
-    for shard in shards:
-        sizes[shard.dataset, shard.arm] += shard.size
-    names = list(config.study.architectures)
-    rows = [[dataset, *(sizes.get((dataset, name)) for name in names)] for dataset in config.study.all_datasets]
-    return text_table(rows, ["models", *names])
-
-
-def _detectable(options: argparse.Namespace, config: Config, shards: Sequence[Shard]) -> str:
-    """The smallest effect that each claim could show, as text."""
     import pandas as pd
 
     from l2audit.pipeline.check import load_verified
-    from l2audit.plan import planned
     from l2audit.trial import power
 
     registration = load_verified(options.registration)
     source: Path | None = None
-    for name in (PUBLISHED_STUDY, config.study.name):  # the own results, if there are any, tell the spread best
+    for name in (PUBLISHED_STUDY, study.name):  # the own results, if there are any, tell the spread best
         with contextlib.suppress(UserError):
             source = stored_results(options.root, name)
     cards = read_json(source / PROVENANCE_FILE)["datasets"] if source else []
-    effects = power.planned_effects(
-        pd.DataFrame(planned(shards)),
-        registration,
-        {kind: entry["stratum"] for kind, entry in config.contaminations.items()},
-        {card["name"]: card["collinear"] for card in cards if card["name"] in config.datasets},
-    )
+    strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
+    collinear = {card["name"]: card["collinear"] for card in cards if card["name"] in config.datasets}
+    effects = power.planned_effects(pd.DataFrame(planned(shards)), registration, strata, collinear)
     spreads = power.spreads_of(read_json(source / "verdicts.json")) if source else {}
     found = power.outlooks(effects, registration, spreads)
-    where = "the published study" if source == options.root / PUBLISHED_FOLDER else f"results/{config.study.name}"
-    return power.text(found, where if source else None, registration.constants)
+    where = "the published study" if source == options.root / PUBLISHED_FOLDER else f"results/{study.name}"
+    print(f"\n{power.text(found, where if source else None, registration.constants)}")
 
 
 def _datasets(options: argparse.Namespace) -> None:

@@ -12,13 +12,13 @@ import pytest
 import tensorflow as tf
 import yaml
 
+from benchmarks.conventions import keras_l2
 from l2audit.facts import code, normalisation, prior, ridge
 from l2audit.facts.fact import CLAIMS, FACTS, Check
-from l2audit.facts.identities import identities
+from l2audit.facts.lists import identities
 from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared
 from l2audit.models import layers
-from l2audit.models.beta import keras_l2
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,7 +13,7 @@ import statsmodels.api as sm
 
 from l2audit.facts import logistic, networks, published, ridge
 from l2audit.facts.fact import CLAIMS, FACTS, Check, Fact, holds
-from l2audit.facts.oracles import oracles
+from l2audit.facts.lists import oracles
 from l2audit.linear.cross_entropy import solve_cross_entropy
 from l2audit.linear.huber import solve_huber
 from l2audit.linear.squared import solve_squared

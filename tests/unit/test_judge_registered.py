@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from l2audit.runs.results import UNKNOWN
-from l2audit.wording.registered import registration_status
+from l2audit.wording.sentences import registration_status
 
 NEW, OLD, OLDER = "a" * 64, "b" * 64, "c" * 64
 

@@ -15,7 +15,7 @@ from l2audit.config.claims import Registration
 from l2audit.effects.estimands import ESTIMANDS
 from l2audit.judge.verdicts import judge
 from l2audit.wording.display import DISPLAYS, number
-from l2audit.wording.registered import registration_status
+from l2audit.wording.sentences import registration_status
 from l2audit.wording.tables import markdown, text_table, verdict_table
 
 STRATA = ["label", "target"]

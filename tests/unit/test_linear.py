@@ -18,12 +18,12 @@ from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
+from benchmarks.conventions import binary_logistic_c, logistic_c, mlp_alpha, ridge_alpha
 from l2audit.linear import fit_linear
 from l2audit.linear.cross_entropy import loss_cross_entropy, solve_cross_entropy
 from l2audit.linear.fit import LINEAR_LOSSES
 from l2audit.linear.huber import TUNING, loss_huber, residual_scale, solve_huber
 from l2audit.linear.squared import loss_squared, solve_squared
-from l2audit.models.beta import binary_logistic_c, logistic_c, mlp_alpha, ridge_alpha
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Problem
 from l2audit.registry import UnknownName

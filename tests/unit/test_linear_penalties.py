@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.linear_model import Lasso, LogisticRegression
 
+from benchmarks.conventions import logistic_c
 from l2audit.linear import fit_linear, supports
 from l2audit.linear.certificate import gradient_ratio
 from l2audit.linear.fit import LINEAR_LOSSES
 from l2audit.linear.huber import TUNING, residual_scale
-from l2audit.models.beta import logistic_c
 from l2audit.models.penalties import WORDS, read_penalty
 from l2audit.models.problem import Problem
 from l2audit.registry import UnknownName

@@ -15,7 +15,7 @@ from l2audit.report.page import build_page, write_page
 from l2audit.report.pictures import Published
 from l2audit.stored import write_frame
 from l2audit.trial.calibration import TARGETS
-from l2audit.wording.registered import registration_status
+from l2audit.wording.sentences import registration_status
 from report_example import ROOT, example, oracles
 
 CALIBRATION = json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8"))

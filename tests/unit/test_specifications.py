@@ -24,8 +24,9 @@ from l2audit.judge.rule import VERDICT_CODES
 from l2audit.judge.verdicts import decided
 from l2audit.seeds import canonical
 from l2audit.specifications import load, specify
-from l2audit.specifications.choices import AXES, CONTAMINATED_RISK, RULES, Choices
+from l2audit.specifications.choices import AXES, RULES, Choices
 
+CONTAMINATED_RISK = "validation_risk_contaminated"
 CONFIG = Path(__file__).parents[2] / "config" / "specifications.yaml"
 CHOICES = load(CONFIG)
 RAW: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))

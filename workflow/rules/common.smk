@@ -11,7 +11,7 @@ from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
 from l2audit.plan import jobs_of, stored_plan
 from l2audit.files import sha256_of
-from l2audit.pipeline.fingerprints import code_hash, digest, lock_hash
+from l2audit.pipeline.fingerprints import LOCK, code_hash, digest
 from l2audit.pipeline.environment import prepare_environment, same_declaration
 from l2audit.pipeline.jobs import WALL, Turn, note_wall
 from l2audit.pipeline.minutes import expected_seconds

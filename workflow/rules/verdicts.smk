@@ -111,7 +111,7 @@ rule provenance:
                     name=STUDY.name, title=STUDY.title, verdicts=STUDY.verdicts
                 ),
                 code_sha256=CODE,
-                lock_sha256=lock_hash(ROOT),
+                lock_sha256=sha256_of(ROOT / LOCK) if (ROOT / LOCK).exists() else None,
                 contaminations=CONFIG.contaminations,
                 declared_sha256=declared(),
             )

@@ -38,6 +38,11 @@ EVERY_ARM, OWN_ARM = "every arm", "own arm"
 MOST_DATASETS = 1000
 """Datasets beyond which the outlook of an inconclusive row stops counting."""
 
+OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")
+"""Keys that a part needs in a measured claim, and in one that is settled by calculation."""
+NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
+OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
+
 VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW)
 
 
@@ -69,16 +74,6 @@ class Constants:
     balance: float = 0.05
     band: Mapping[str, float] = field(default_factory=dict)
     activity: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Thread:
-    """Where the quotes come from and under which licence they are repeated."""
-
-    title: str
-    url: str
-    licence: str
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,10 +131,13 @@ class Claim:
 
 @dataclass(frozen=True)
 class Registration:
-    """The whole registration with the SHA-256 of the file that it was read from."""
+    """The whole registration with the SHA-256 of the file that it was read from.
+
+    thread: title, url, licence and note of the source of the quotes.
+    """
 
     version: int
-    thread: Thread
+    thread: Mapping[str, str]
     constants: Constants
     claims: tuple[Claim, ...]
     sha256: str
@@ -160,24 +158,16 @@ class Registration:
 
 
 def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[Fault]]) -> Registration:
-    """Read and check the registration; see `checked` for its SHA-256.
-
-    checks: find more faults in a document that fits the schema. ConfigError: lists every fault with its line.
-    """
+    """The registration, if the schema, `claim_faults` and `checks` find nothing; ConfigError: every fault."""
     raw, sha256 = checked(source, "claims", claim_faults, *checks)
     claims = []
     for entry in raw["claims"]:
-        fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
         fields["arms"] = fields.pop("architectures", ())
         fields["parts"] = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
         claims.append(Claim(**fields))
-    return Registration(raw["version"], Thread(**raw["thread"]), Constants(**raw["constants"]), tuple(claims), sha256)
-
-
-OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")
-"""Keys that a part needs in a measured claim, and in one that is settled by calculation."""
-NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
-OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
+    thread = {"note": "", **raw["thread"]}
+    return Registration(raw["version"], thread, Constants(**raw["constants"]), tuple(claims), sha256)
 
 
 def claim_faults(document: Document) -> Iterator[Fault]:

@@ -15,10 +15,7 @@ ON_COMMAND_LINE = ("study", "registration")
 
 
 def folder_of(here: Path, home: Path | None) -> Path:
-    """The one folder whose config/ holds every table: `here` if it has one, else `home`, that of the repository.
-
-    home: None where the package is installed without its repository. UserError: neither has a config/.
-    """
+    """The folder whose config/ holds every table: `here`, else `home`, if it is given; UserError: neither has one."""
     for folder in filter(None, (here, home)):
         if (folder / FOLDER).is_dir():
             return folder
@@ -30,10 +27,7 @@ def folder_of(here: Path, home: Path | None) -> Path:
 
 
 def command_line(given: Mapping[str, Any], folder: Path) -> tuple[str, str]:
-    """The study and the file of claims that `snakemake --config KEY=VALUE ...` names, or their defaults.
-
-    folder: see `folder_of`. UserError: a key that is not in `ON_COMMAND_LINE`, or a value that names nothing.
-    """
+    """Study and claims of `snakemake --config KEY=VALUE ...`, or the defaults; UserError: a key or value is wrong."""
     for key, value in given.items():
         if key not in ON_COMMAND_LINE:
             fix = f"{nearest(key, ON_COMMAND_LINE)} (keys are {' and '.join(ON_COMMAND_LINE)})"

@@ -36,10 +36,7 @@ def studies(root: Path) -> list[str]:
 
 
 def load(root: Path, study: str, registration: Path | None = None) -> Config:
-    """Read config/ under `root` and the study `study` (a name or a path). ConfigError: lists every fault found.
-
-    registration: a file of claims in place of config/claims.yaml.
-    """
+    """The study `study`, a name or a path, with the tables under `root` (see `Tables`); ConfigError: every fault."""
     config, faults = Tables(root, registration).draft(study)
     if faults or config is None:
         raise ConfigError(faults)

@@ -1,7 +1,4 @@
-"""Reading YAML strictly: plain mappings, lists, texts and numbers, each of which remembers the line it stands on.
-
-What YAML offers beyond that is a fault: keys that are given twice, merge keys, tags, values that hold themselves.
-"""
+"""Reading YAML strictly: plain mappings, lists, texts and numbers, each with its line; all else is a fault."""
 
 from __future__ import annotations
 
@@ -77,10 +74,7 @@ def shown(path: Path) -> str:
 
 
 def read(path: Path) -> Document:
-    """Read one YAML file.
-
-    ConfigError: it cannot be read, is not YAML, or says what a configuration cannot (every such place is listed).
-    """
+    """Read one YAML file. ConfigError: it cannot be read, is not YAML, or says what none can (every such place)."""
     file = shown(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -132,10 +126,21 @@ class _Reading:
             tag = node.tag.replace(ROOT_OF_TAGS, "!!")
             return self._refuse(key, f"the tag {tag} is not read", "remove the tag and write plain text or a number")
         if isinstance(node, yaml.ScalarNode):
-            return self._scalar(node, key)
+            if unprintable := _unprintable(node.value):
+                return self._refuse(key, f"holds a character that cannot be printed, {unprintable}", "remove it")
+            try:
+                value = self.loader.construct_object(node)
+                finite = not isinstance(value, int | float) or math.isfinite(value)
+            except (yaml.YAMLError, ValueError, KeyError):
+                return self._refuse(key, f"'{node.value}' cannot be read", "write a plain number or text")
+            except OverflowError:  # a whole number beyond every float
+                finite = False
+            if not finite:
+                return self._refuse(key, f"{node.value} is not a finite number", "write a finite number")
+            return value
         self.around.append(node)
         if isinstance(node, yaml.SequenceNode):
-            value: Any = []
+            value = []
             for index, child in enumerate(node.value):
                 self.document.lines[(*key, index)] = child.start_mark.line + 1
                 value.append(self.value(child, (*key, index)))
@@ -146,20 +151,6 @@ class _Reading:
 
     def _refuse(self, key: Key, problem: str, fix: str) -> None:
         self.faults.append(self.document.fault(key, problem, fix))
-
-    def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
-        if unprintable := _unprintable(node.value):
-            return self._refuse(key, f"holds a character that cannot be printed, {unprintable}", "remove it")
-        try:
-            value = self.loader.construct_object(node)
-            finite = not isinstance(value, int | float) or math.isfinite(value)
-        except (yaml.YAMLError, ValueError, KeyError):
-            return self._refuse(key, f"'{node.value}' cannot be read", "write a plain number or text")
-        except OverflowError:  # a whole number beyond every float
-            finite = False
-        if not finite:
-            return self._refuse(key, f"{node.value} is not a finite number", "write a finite number")
-        return value
 
     def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
         data: dict[str, Any] = {}

@@ -1,7 +1,4 @@
-"""One file of config/studies/: checked against the tables that it names, and read into a `Study`.
-
-Not in `l2audit.config.study`: training depends on that file, and a better message must not train anything again.
-"""
+"""One file of config/studies/: checked against the tables that it names, and read into a `Study`."""
 
 from __future__ import annotations
 
@@ -70,10 +67,7 @@ def _arm(data: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> Arm:
 
 
 def _penalty(text: str) -> str:
-    """The one text of all penalties equal to `text`; a text that is no penalty as it stands, for `check` reports it.
-
-    It enters the ids of runs.
-    """
+    """The one text, for the ids of runs, of all penalties equal to `text`; a text that is none, as it stands."""
     try:
         penalty = read_penalty(text)
     except ValueError:
@@ -127,10 +121,7 @@ def _value(step: int, per_decade: int) -> float:
 def study_faults(
     document: Document, datasets: Table, architectures: Table, kinds: Table, unusable: Collection[str] = ()
 ) -> list[Fault]:
-    """Faults of a study against the tables that it refers to.
-
-    unusable: its keys that do not fit its schema; a check that needs one of them is left out.
-    """
+    """Faults of a study against the tables that it names, by the checks that need none of its `unusable` keys."""
     checks = _Checks(document, datasets, architectures, kinds)
     for check, needed in (
         (checks.name, ("name",)),
@@ -219,11 +210,7 @@ class _Checks:
             self.fault((*at, "rate"), f"{rate:g} of at most {fewest} {named} rows hits no row", fix)
 
     def arms(self) -> None:
-        """Each arm, the primary ones first, and that no two of them train the same run.
-
-        `training` does not name a run. Level clean and beta 0 are in every arm, so arms with equal axes overlap
-        wherever they share a dataset and a loss.
-        """
+        """Each arm, and that no two train one run: all have level clean and beta 0, and `training` names no run."""
         primary, further = self.data["architectures"], self.data.get("arms", {})
         seen: dict[tuple[str, ...], Key] = {}
         for at, architecture, entry in [

@@ -191,13 +191,8 @@ def write_manifest(
 ) -> Path:
     """List `files` of `folder`, with size and SHA-256; `origin`: file name -> address, where it has one."""
     listed = [
-        {
-            "name": path.name,
-            "bytes": path.stat().st_size,
-            "sha256": sha256_of(path),
-            "url": origin.get(path.name),
-        }
-        for path in files
+        {"name": one.name, "bytes": one.stat().st_size, "sha256": sha256_of(one), "url": origin.get(one.name)}
+        for one in files
     ]
     manifest = {"dataset": entry.name, "source": entry.public_source, "package": package, "files": listed}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")

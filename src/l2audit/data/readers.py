@@ -54,7 +54,8 @@ def parts_of(paths: list[Path], entry: Entry) -> list[Part]:
     parts = []
     for path in paths:
         try:
-            parts += [Part(name, _uncompressed(content)) for name, content in _unpacked(path, entry)]
+            for name, content in _unpacked(path, entry):
+                parts.append(Part(name, gzip.decompress(content) if content.startswith(_GZIP) else content))
         except _BROKEN as error:
             raise UserError(
                 f"cannot be unpacked: {error}",
@@ -96,18 +97,8 @@ def _members(content: bytes) -> dict[str, Callable[[], bytes]] | None:
         tarred = tarfile.open(fileobj=io.BytesIO(content))  # noqa: SIM115 - its members are read later
     except _BROKEN:
         return None
-    return {item.name: partial(_extracted, tarred, item.name) for item in tarred if item.isfile()}
-
-
-def _extracted(archive: tarfile.TarFile, name: str) -> bytes:
-    stream = archive.extractfile(name)
-    if stream is None:
-        raise tarfile.TarError(f"'{name}' is no file")
-    return stream.read()
-
-
-def _uncompressed(content: bytes) -> bytes:
-    return gzip.decompress(content) if content.startswith(_GZIP) else content
+    streams = {item.name: tarred.extractfile(item) for item in tarred if item.isfile()}
+    return {name: stream.read for name, stream in streams.items() if stream}
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,21 @@ def at_common_seeds(arms: Mapping[str, ByLoss]) -> Mapping[str, ByLoss]:
     everywhere = set(first).intersection(*others)
     common = [seed for seed in first if seed in everywhere]
     return {name: {loss: grid.at_seeds(common) for loss, grid in by_loss.items()} for name, by_loss in arms.items()}
+
+
+def mean_where(values: Array, used: Mask, axis: int = -1) -> Array:
+    """Mean of `values` over `axis` where `used`; NaN where nothing is."""
+    count = used.sum(axis=axis)
+    total = np.where(used, values, 0.0).sum(axis=axis)
+    mean: Array = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return mean
+
+
+def moments(x: Array) -> tuple[NDArray[np.int64], Array, Array]:
+    """Count, mean and standard deviation (ddof 1) of the finite entries on the last axis; NaN where undefined."""
+    present = np.isfinite(x)
+    k = present.sum(axis=-1)
+    mean = mean_where(x, present)
+    squares = np.where(present, (x - np.where(k > 0, mean, 0.0)[..., None]) ** 2, 0.0).sum(axis=-1)
+    sd = np.sqrt(np.divide(squares, k - 1, out=np.full(k.shape, np.nan), where=k > 1))
+    return k, mean, sd

@@ -19,9 +19,8 @@ from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
 from l2audit.effects.estimands import BOTH, CONTAMINATED, ESTIMANDS, KINDS
 from l2audit.effects.evidence import Evidence
-from l2audit.effects.grid import Array, Block, ByLoss, Mask, at_common_seeds
+from l2audit.effects.grid import Array, Block, ByLoss, Mask, at_common_seeds, mean_where, moments
 from l2audit.effects.layout import NOT_FINITE
-from l2audit.effects.means import mean_where, moments
 from l2audit.measures import OK
 
 EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "arm", "level", "seed"]

@@ -4,5 +4,5 @@
 - `code`, `normalisation`, `prior`: facts that settle claims of the thread by calculation
 - `ridge`, `logistic`, `networks`: theory, put to the exact solvers, the contaminations and the networks
 - `published`: numbers in print
-- `identities`, `oracles`: the two lists that the workflow writes
+- `lists`: identities and oracles, the two lists that the workflow writes
 """

@@ -16,9 +16,24 @@ Penalty = Callable[[Any], Any]
 Objective = Callable[[Any, Any, float], Any]
 
 SOURCE = "computed; the code is that of question 53354, Data Science Stack Exchange, CC BY-SA 4.0"
+HOMOGENEOUS = "computed; the penalty is a sum of squares, so it is homogeneous of degree 2"
+DECOUPLED = "computed; Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization, propositions 1 and 2"
 
+SCALES = np.logspace(-2, 2, 81)
 # Powers of two: Keras passes its hyperparameters through float32, which holds these exactly.
 BETA, LEARNING_RATE = 2.0**-4, 2.0**-3
+
+TRACED_KERNELS = {
+    "w_conv1": [[[[1.0, -0.5]]]],
+    "w_conv2": [[[[0.8], [0.6]]]],
+    "w_conv3": [[[[1.2]]]],
+    "w_conv4": [[[[0.9]]]],
+    "w_conv5": [[[[1.1]]]],
+    "w_fc1": [[0.7, -0.4]],
+}
+"""The six kernels that the quoted code penalises, as small as their shapes allow: 1x1 filters, one or two channels."""
+TRACED_INPUTS, TRACED_LABELS = (1.0, -2.0), (0, 1)
+"""Two images of one pixel, and their classes."""
 
 
 def quoted_objective(loss: Any, reg: Any, beta: float) -> Any:
@@ -26,16 +41,11 @@ def quoted_objective(loss: Any, reg: Any, beta: float) -> Any:
     return tf.reduce_mean(loss + reg * beta)
 
 
-def quoted_sum(kernels: list[Any], l2_loss: Penalty) -> Any:
-    """The quoted sum over the layers."""
-    return tf.add_n([l2_loss(kernel) for kernel in kernels])
-
-
 def pulls(kernels: list[Any], l2_loss: Penalty) -> list[Any]:
     """The gradients of the quoted sum in its kernels."""
     with tf.GradientTape() as tape:
         tape.watch(kernels)
-        penalty = quoted_sum(kernels, l2_loss)
+        penalty = tf.add_n([l2_loss(kernel) for kernel in kernels])
     return list(tape.gradient(penalty, kernels))
 
 
@@ -76,7 +86,7 @@ def excess(loss: Any, objective: Objective) -> float:
     """Relative difference between the quoted line and mean(loss) + beta * reg."""
     kernels = kernels_of_the_code()
     expected = np.mean(loss) + BETA * sum(0.5 * np.sum(w**2) for w in kernels)
-    obtained = float(objective(tf.constant(loss), quoted_sum([tf.constant(w) for w in kernels], tf.nn.l2_loss), BETA))
+    obtained = float(objective(tf.constant(loss), tf.add_n([tf.nn.l2_loss(w) for w in kernels]), BETA))
     return float(abs(obtained - expected) / expected)
 
 
@@ -85,45 +95,39 @@ def evaluating_leaves_the_weights(l2_loss: Penalty = tf.nn.l2_loss, objective: O
     """Evaluating the quoted lines adds nothing to the weights: largest change of a weight."""
     kernels = kernels_of_the_code()
     variables = [tf.Variable(w) for w in kernels]
-    objective(tf.constant(1.0, tf.float64), quoted_sum(variables, l2_loss), BETA)
+    objective(tf.constant(1.0, tf.float64), tf.add_n([l2_loss(variable) for variable in variables]), BETA)
     return max(largest(variable.numpy() - w) for variable, w in zip(variables, kernels, strict=True))
 
 
-# For the comment that asked to see it on the written code.
+@fact(SOURCE)
+def quoted_code_step_by_step(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
+    """One step of the quoted code moves each weight by -rate·(gradient of the mean loss + beta·w): largest difference
+    between the step and this sum.
 
-TRACED_KERNELS = {
-    "w_conv1": [[[[1.0, -0.5]]]],
-    "w_conv2": [[[[0.8], [0.6]]]],
-    "w_conv3": [[[[1.2]]]],
-    "w_conv4": [[[[0.9]]]],
-    "w_conv5": [[[[1.1]]]],
-    "w_fc1": [[0.7, -0.4]],
-}
-"""The six kernels that the quoted code penalises, as small as their shapes allow: 1x1 filters, one or two channels."""
-
-TRACED_INPUTS, TRACED_LABELS = (1.0, -2.0), (0, 1)
-"""Two images of one pixel, and their classes."""
-
-
-def trace_of_the_quoted_code(l2_loss: Penalty = tf.nn.l2_loss) -> dict[str, Any]:
-    """The quoted code on two examples, every intermediate number.
-
-    weights, l2_loss, gradient_loss, gradient_penalty, updated: by kernel name, flattened; reg, beta; loss and
-    penalised_loss (loss + reg * beta), one per example; mean_loss; objective, the mean of penalised_loss;
-    learning_rate. gradient_loss is the gradient of mean_loss, gradient_penalty what the gradient of the objective has
-    beyond it, updated the weights after one step of plain gradient descent.
+    The trace has every intermediate number. By kernel name, flattened: weights, l2_loss, gradient_loss (of mean_loss),
+    gradient_penalty (what the gradient of the objective has beyond it), updated (after one step of plain gradient
+    descent). One per example: loss, penalised_loss (loss + reg * beta). The objective is the mean of penalised_loss.
     """
     weights = {name: tf.Variable(np.array(value)) for name, value in TRACED_KERNELS.items()}
     with tf.GradientTape(persistent=True) as tape:
-        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.constant(TRACED_LABELS), _traced_logits(weights))
+        hidden = tf.reshape(tf.constant(TRACED_INPUTS, tf.float64), (-1, 1, 1, 1))
+        *convolutions, dense = weights.values()
+        for kernel in convolutions:
+            hidden = tf.nn.relu(tf.nn.conv2d(hidden, kernel, strides=1, padding="SAME"))
+        logits = tf.reshape(hidden, (len(TRACED_INPUTS), -1)) @ dense
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits(tf.constant(TRACED_LABELS), logits)
         mean_loss = tf.reduce_mean(loss)
         penalties = {name: l2_loss(weight) for name, weight in weights.items()}
         reg = tf.add_n(list(penalties.values()))
         objective = quoted_objective(loss, reg, BETA)
-    of_loss = tape.gradient(mean_loss, weights)
-    whole = tape.gradient(objective, weights)
-    return {
-        "weights": _flat(weights),
+    of_loss, whole = tape.gradient(mean_loss, weights), tape.gradient(objective, weights)
+    updated = {name: weights[name] - LEARNING_RATE * whole[name] for name in weights}
+
+    def flat(tensors: Mapping[str, Any]) -> dict[str, list[float]]:
+        return {name: np.asarray(tensor).ravel().tolist() for name, tensor in tensors.items()}
+
+    trace = {
+        "weights": flat(weights),
         "l2_loss": {name: float(value) for name, value in penalties.items()},
         "reg": float(reg),
         "beta": BETA,
@@ -132,50 +136,18 @@ def trace_of_the_quoted_code(l2_loss: Penalty = tf.nn.l2_loss) -> dict[str, Any]
         "mean_loss": float(mean_loss),
         "objective": float(objective),
         "learning_rate": LEARNING_RATE,
-        "gradient_loss": _flat(of_loss),
-        "gradient_penalty": _flat({name: whole[name] - of_loss[name] for name in weights}),
-        "updated": _flat({name: weights[name] - LEARNING_RATE * whole[name] for name in weights}),
+        "gradient_loss": flat(of_loss),
+        "gradient_penalty": flat({name: whole[name] - of_loss[name] for name in weights}),
+        "updated": flat(updated),
     }
-
-
-@fact(SOURCE)
-def quoted_code_step_by_step(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
-    """One step of the quoted code moves each weight by -rate·(gradient of the mean loss + beta·w): largest difference
-    between the step and this sum.
-    """
-    trace = trace_of_the_quoted_code(l2_loss)
-    differences = []
-    for name, weights in trace["weights"].items():
-        before, slope = np.array(weights), np.array(trace["gradient_loss"][name])
-        by_hand = before - LEARNING_RATE * (slope + BETA * before)
-        differences.append(largest(trace["updated"][name] - by_hand))
-    return {"obtained": max(differences), "trace": trace}
-
-
-def _traced_logits(weights: Mapping[str, Any]) -> Any:
-    """Two logits for each traced input: five convolutions with ReLU, then the dense layer."""
-    hidden = tf.reshape(tf.constant(TRACED_INPUTS, tf.float64), (-1, 1, 1, 1))
-    *convolutions, dense = weights.values()
-    for kernel in convolutions:
-        hidden = tf.nn.relu(tf.nn.conv2d(hidden, kernel, strides=1, padding="SAME"))
-    return tf.reshape(hidden, (len(TRACED_INPUTS), -1)) @ dense
-
-
-def _flat(tensors: Mapping[str, Any]) -> dict[str, list[float]]:
-    return {name: np.asarray(tensor).ravel().tolist() for name, tensor in tensors.items()}
-
-
-# How the penalty grows with the weights: claims b1 and b2.
-
-HOMOGENEOUS = "computed; the penalty is a sum of squares, so it is homogeneous of degree 2"
-
-SCALES = np.logspace(-2, 2, 81)
+    by_hand = {name: w - LEARNING_RATE * (of_loss[name] + BETA * w) for name, w in weights.items()}
+    return {"obtained": max(largest(updated[name] - by_hand[name]) for name in weights), "trace": trace}
 
 
 def penalties_along_the_scale(l2_loss: Penalty) -> np.ndarray:
     """P(s * w) for the six kernels of `kernels_of_the_code` together, s in SCALES."""
     kernels = kernels_of_the_code()
-    return np.array([float(quoted_sum([tf.constant(s * w) for w in kernels], l2_loss)) for s in SCALES])
+    return np.array([float(tf.add_n([l2_loss(tf.constant(s * w)) for w in kernels])) for s in SCALES])
 
 
 @fact(HOMOGENEOUS, 2.0, tolerance=0.01)
@@ -207,11 +179,6 @@ def penalty_is_exponential(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
     return slopes.min() / slopes.max()
 
 
-# L2 in the loss is weight decay for plain gradient descent, and for nothing else.
-
-DECOUPLED = "computed; Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization, propositions 1 and 2"
-
-
 @fact(DECOUPLED)
 def plain_sgd_equals_weight_decay(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
     """Plain gradient descent on the penalised loss is weight decay: largest difference after 50 steps."""
@@ -231,20 +198,17 @@ def adam_departs_from_weight_decay(l2_loss: Penalty = tf.nn.l2_loss) -> Any:
 
 
 def l2_against_decay(optimizer: Callable[..., Any], settings: Mapping[str, float], l2_loss: Penalty) -> float:
-    """Largest difference of a weight between L2 in the loss and decay by the optimizer, after the same full batches."""
-    penalised = _trained(optimizer(learning_rate=LEARNING_RATE, **settings), lambda w: BETA * l2_loss(w))
-    decayed = _trained(optimizer(learning_rate=LEARNING_RATE, weight_decay=BETA, **settings), lambda w: 0.0)
-    return largest(penalised - decayed)
-
-
-def _trained(optimizer: Any, penalty: Penalty) -> np.ndarray:
-    """Kernel (5, 3) of a softmax model after 50 full-batch steps on 40 rows of noise, in float64."""
-    rng = generator("identity training")
-    X, labels = tf.constant(rng.normal(size=(40, 5))), tf.constant(rng.integers(3, size=40))
-    kernel = keras.Variable(rng.normal(size=(5, 3)), dtype="float64")
-    for _ in range(50):
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, X @ kernel.value)
-            objective = tf.reduce_mean(losses) + penalty(kernel.value)
-        optimizer.apply([tape.gradient(objective, kernel.value)], [kernel])
-    return np.asarray(kernel.value)
+    """Largest difference of a weight between L2 in the loss and decay by the optimizer, after 50 full batches."""
+    kernels = []
+    for beta, decay in ((BETA, None), (0.0, BETA)):
+        rng = generator("identity training")  # a softmax model of 40 rows of noise, in float64
+        X, labels = tf.constant(rng.normal(size=(40, 5))), tf.constant(rng.integers(3, size=40))
+        kernel = keras.Variable(rng.normal(size=(5, 3)), dtype="float64")
+        steps = optimizer(learning_rate=LEARNING_RATE, weight_decay=decay, **settings)
+        for _ in range(50):
+            with tf.GradientTape() as tape:
+                losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, X @ kernel.value)
+                objective = tf.reduce_mean(losses) + beta * l2_loss(kernel.value)
+            steps.apply([tape.gradient(objective, kernel.value)], [kernel])
+        kernels.append(np.asarray(kernel.value))
+    return largest(kernels[0] - kernels[1])

@@ -39,12 +39,7 @@ CLAIMS = {
 EXACT = 1e-9
 """Tolerance of an equality in float64 after a factorisation or two."""
 
-RELATIONS: dict[str, Callable[[float, float], bool]] = {
-    "at most": operator.le,
-    "below": operator.lt,
-    "above": operator.gt,
-}
-
+RELATIONS = {"at most": operator.le, "below": operator.lt, "above": operator.gt}
 Expected = float | Sequence[float] | str
 Check = dict[str, Any]
 """statement, expected, obtained, tolerance, holds, source, and what the function adds."""
@@ -71,31 +66,25 @@ class Fact:
         return self.function.__module__.rpartition(".")[2]
 
     def __call__(self, *parts: Any, **named: Any) -> Check:
-        """The check of the project's own parts, or of those that are handed over.
-
-        ValueError: not as many numbers as expected.
-        """
+        """The check of the project's own parts, or of those handed over; ValueError: the count of numbers is wrong."""
         found = self.function(*parts, **named)
         given = found if isinstance(found, dict) else {"obtained": found}
         check = {
             "statement": self.statement,
             "expected": self.expected,
-            "obtained": None,
             "tolerance": self.tolerance,
-            "holds": False,
             "source": self.source,
             **given,
         }
-        obtained = check["obtained"] = np.asarray(check["obtained"], dtype=float).tolist()
-        check["holds"] = holds(check["expected"], obtained, self.tolerance)
-        return check
+        obtained = np.asarray(check["obtained"], dtype=float).tolist()
+        return {**check, "obtained": obtained, "holds": holds(check["expected"], obtained, self.tolerance)}
 
 
 def holds(expected: Expected, obtained: Any, tolerance: float) -> bool:
     """Whether numbers are as expected; NaN never is. ValueError: not as many numbers as expected."""
     if isinstance(expected, str):
         relation, _, limit = expected.rpartition(" ")
-        return RELATIONS[relation](obtained, float(limit) + tolerance)
+        return bool(RELATIONS[relation](obtained, float(limit) + tolerance))
     if np.shape(expected) != np.shape(obtained):
         raise ValueError(f"numbers of shape {np.shape(obtained)} where {np.shape(expected)} is expected")
     return bool((np.abs(np.subtract(obtained, expected)) <= tolerance).all())

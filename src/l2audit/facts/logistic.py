@@ -19,11 +19,14 @@ Logistic = Callable[[Array, Labels, Array, int], tuple[Array, Array]]
 BETAS = np.array([1e-3, 1e-2, 1e-1, 1.0])
 STABILITY = "computed; strong convexity (Bousquet & Elisseeff 2002; Christmann & Steinwart 2004), without an intercept"
 FREE = "computed; the same argument after minimising over the intercept: the bound is the diameter of the data, not 1"
+LONG_SERVEDIO = (
+    "Long & Servedio (2010), the four points; van Rooyen, Menon & Williamson (2015): strong L2 is robust there"
+)
 SLACK = 1e-6  # the solver stops at a gradient ratio of 1e-7
 
 
 def one_column(solve: Logistic, X: Array, y: Labels, beta: Array) -> Array:
-    """Weights (m, p) of sigmoid(x w + b) under beta * 0.5 * ||w||^2: twice the beta on two columns (models/beta.py)."""
+    """Weights (m, p) of sigmoid(x w + b) under beta * 0.5 * ||w||^2: twice the beta on two columns."""
     kernel, _ = solve(X, y, 2 * beta, 2)
     return np.asarray(kernel[:, :, 1] - kernel[:, :, 0])
 
@@ -42,10 +45,7 @@ def unit_rows() -> tuple[Array, Labels]:
 
 
 def largest_flip(solve: Logistic, X: Array, y: Labels, mirror: bool) -> Array:
-    """(m,) largest shift of the weights over flips of one label, in units of 1 / (beta n).
-
-    Mirrored, a flip changes two of 2 n rows, so that the bound is the same.
-    """
+    """(m,) largest shift of the weights over flips of one label (two of 2 n, mirrored), in units of 1 / (beta n)."""
 
     def fitted(labels: Labels) -> Array:
         return one_column(solve, *(mirrored(X, labels) if mirror else (X, labels)), BETAS)
@@ -125,11 +125,6 @@ def norm_bound(solve: Logistic = solve_cross_entropy) -> Any:
         kernel, _ = solve(scale * rng.normal(size=(40, 60)), rng.integers(classes, size=40), betas, classes)
         shares.append((0.5 * betas * np.sum(kernel**2, axis=(1, 2))).max() / np.log(classes))
     return max(shares)
-
-
-LONG_SERVEDIO = (
-    "Long & Servedio (2010), the four points; van Rooyen, Menon & Williamson (2015): strong L2 is robust there"
-)
 
 
 def long_servedio_errors(solve: Logistic) -> Array:

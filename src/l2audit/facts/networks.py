@@ -18,8 +18,6 @@ from l2audit.runs.engines import fit
 from l2audit.seeds import generator
 
 Train = Callable[[], Fitted]
-"""A fit of `problem()`."""
-
 ROWS, CLASSES = 48, 3
 BETAS = np.array([0.003, 0.01, 0.03])
 BALANCE = (
@@ -27,10 +25,11 @@ BALANCE = (
 )
 
 
-def problem() -> Problem:
-    """Random labels on Gaussian rows: a network must memorise them, which strains its weights."""
+@cache
+def train() -> Fitted:
+    """Two hidden layers of 16 units, kernels penalised and biases free, on random labels, which strain the weights."""
     rng = generator("oracle", "networks")
-    return Problem(
+    problem = Problem(
         task="classification",
         outputs=CLASSES,
         X=rng.normal(size=(1, ROWS, 6)).astype(np.float32),
@@ -40,14 +39,9 @@ def problem() -> Problem:
         seed=np.zeros(len(BETAS), dtype=np.int64),
         dataset="oracle",
     )
-
-
-@cache
-def train() -> Fitted:
-    """Two hidden layers of 16 units, full batches, all kernels penalised and biases free, as in a study."""
     network = Architecture("oracle", ["dense 16", "relu", "dense 16", "relu"])
     schedule = Schedule(learning_rate=0.01, steps=8000, batch=ROWS)
-    return fit(problem(), network, "cross_entropy", Penalty("l2"), "adam", schedule, len(BETAS))
+    return fit(problem, network, "cross_entropy", Penalty("l2"), "adam", schedule, len(BETAS))
 
 
 @fact(BALANCE, "at most 0.01")

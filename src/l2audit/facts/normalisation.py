@@ -21,39 +21,34 @@ from l2audit.seeds import generator
 SOURCE = "computed; van Laarhoven (2017), L2 Regularization versus Batch and Weight Normalization"
 
 # 0.001 is negligible: what is left is epsilon, 1e-5 beside a variance of about 2, and the round-off of float32.
-
 SCALE = 10.0
 ROWS, FEATURES, UNITS, CLASSES = 64, 8, 16, 3
 
 
-def response(layer: str, scaled: Sequence[str], dtype: str, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Outputs (rows, classes), and the gradient of the mean cross-entropy in the first kernel (features, units).
+def changes(layer: str, scaled: Sequence[str]) -> tuple[float, float]:
+    """Relative change of the outputs, and of the gradient times SCALE; the larger ones of both precisions.
 
-    The network is a dense layer, `layer`, a relu and the output layer. Of the dense layer, the parameters named by
-    `scaled` are multiplied by `scale`. Biases are drawn, because initial ones are 0 and would show nothing.
+    The network is a dense layer, `layer`, a relu and the output layer; `scaled` names the parameters of the first that
+    are multiplied. The gradient is that of the mean cross-entropy in its kernel. Biases are drawn: initial ones are 0.
     """
     network = Architecture("identity-normalised", [f"dense {UNITS}", layer, "relu"]).network(FEATURES, CLASSES)
-    rng = generator("identity normalisation")
-    X, labels = tf.constant(rng.normal(size=(ROWS, FEATURES)), dtype), rng.integers(CLASSES, size=ROWS)
-    parameters = []
-    for one, initial in zip(network.parameters, tensors(network, tf.constant(network.initial(0))), strict=True):
-        value = rng.normal(size=one.shape) if one.name == "bias" else initial.numpy()
-        parameters.append(tf.constant(value, dtype) * (scale if one.layer == 0 and one.name in scaled else 1.0))
-    with tf.GradientTape() as tape:
-        tape.watch(parameters[0])
-        loss = mean_loss(network, "cross_entropy", parameters, X, labels)
-    return np.asarray(through(network, parameters, X)), np.asarray(tape.gradient(loss, parameters[0]))
-
-
-def changes(layer: str, scaled: Sequence[str]) -> tuple[float, float]:
-    """Relative change of the outputs, and of the gradient times SCALE; the larger ones of both precisions."""
     found = []
     for dtype in ("float32", "float64"):
-        before, after = response(layer, scaled, dtype, 1.0), response(layer, scaled, dtype, SCALE)
-        pairs = ((after[0], before[0]), (SCALE * after[1], before[1]))
-        found.append([float(np.linalg.norm(new - old) / np.linalg.norm(old)) for new, old in pairs])
-    outputs, gradients = zip(*found, strict=True)
-    return max(outputs), max(gradients)
+        outputs, gradients = [], []
+        for scale in (1.0, SCALE):
+            rng = generator("identity normalisation")
+            X, labels = tf.constant(rng.normal(size=(ROWS, FEATURES)), dtype), rng.integers(CLASSES, size=ROWS)
+            parameters = []
+            for one, initial in zip(network.parameters, tensors(network, tf.constant(network.initial(0))), strict=True):
+                value = rng.normal(size=one.shape) if one.name == "bias" else initial.numpy()
+                parameters.append(tf.constant(value, dtype) * (scale if one.layer == 0 and one.name in scaled else 1.0))
+            with tf.GradientTape() as tape:
+                tape.watch(parameters[0])
+                loss = mean_loss(network, "cross_entropy", parameters, X, labels)
+            outputs.append(np.asarray(through(network, parameters, X)))
+            gradients.append(scale * np.asarray(tape.gradient(loss, parameters[0])))
+        found.append([float(np.linalg.norm(new - old) / np.linalg.norm(old)) for old, new in (outputs, gradients)])
+    return max(change for change, _ in found), max(change for _, change in found)
 
 
 @fact(SOURCE, "below 0.001")

@@ -8,6 +8,7 @@ by s - s / (1 + beta) = s beta / (1 + beta). Without beta b^2 they are right on 
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,16 @@ from sklearn.linear_model import BayesianRidge, Ridge
 from l2audit.facts.fact import fact, largest
 from l2audit.linear import fit_linear
 from l2audit.linear.coordinates import Array
-from l2audit.models.beta import ridge_alpha
 from l2audit.models.penalties import read_penalty
 from l2audit.models.problem import Problem
 from l2audit.seeds import generator
 
 POSTERIOR = "computed; Bishop (2006), Pattern Recognition and Machine Learning, 3.3.1"
+INTERCEPT = "computed; Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 3.4.1"
+
+BETAS = np.array([0.0, 0.01, 0.1, 1.0, 10.0])
+SHIFT = 4.0
+SINGLE = 1e-6  # models are handed over in float32, about seven digits
 
 
 def regression() -> tuple[np.ndarray, np.ndarray]:
@@ -35,10 +40,7 @@ def regression() -> tuple[np.ndarray, np.ndarray]:
 
 @fact(POSTERIOR)
 def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prior, noise: prior / noise) -> Any:
-    """BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference.
-
-    Posterior mean of scikit-learn's BayesianRidge, against its Ridge at prior precision / noise precision.
-    """
+    """BayesianRidge has the coefficients of Ridge(alpha = lambda_/alpha_): largest difference."""
     X, y = regression()
     bayes = BayesianRidge(tol=1e-12, max_iter=10_000).fit(X, y)
     ridge = Ridge(alpha=alpha(bayes.lambda_, bayes.alpha_)).fit(X, y)
@@ -46,7 +48,7 @@ def bayesian_ridge_is_ridge(alpha: Callable[[float, float], float] = lambda prio
 
 
 @fact(POSTERIOR)
-def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_alpha) -> Any:
+def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = mul) -> Any:
     """The penalised solution maximises the posterior under a Gaussian prior: largest slope of the log posterior there,
     relative to the prior's own.
     """
@@ -59,16 +61,6 @@ def ridge_maximises_the_posterior(alpha: Callable[[int, float], float] = ridge_a
         deviations = (y - tf.linalg.matvec(X, w)) / noise, w / prior
         log_posterior = tf.add_n([tf.reduce_sum(-0.5 * one**2) for one in deviations])  # but for a constant
     return largest(tape.gradient(log_posterior, w)) / largest(ridge.coef_ / prior**2)
-
-
-# Claim A7.
-
-INTERCEPT = "computed; Hastie, Tibshirani and Friedman (2009), The Elements of Statistical Learning, 3.4.1"
-
-BETAS = np.array([0.0, 0.01, 0.1, 1.0, 10.0])
-SHIFT = 4.0
-SINGLE = 1e-6
-"""Models are handed over in float32, about seven digits."""
 
 
 def shortfall(penalty: str) -> Array:

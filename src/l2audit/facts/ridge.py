@@ -22,12 +22,13 @@ from l2audit.seeds import generator
 Solve = Callable[[Array, Array, Array], tuple[Array, Array]]
 """(X (n, p), y (n,), beta (m,)) to weights (m, p) and intercepts (m,)."""
 
-N, P = 40, 5
+N, P, SIGMA = 40, 5, 1.7
 BETAS = np.array([1e-4, 1e-2, 0.1, 1.0, 10.0])
 DELETION = "computed; deletion formula of least squares (Cook 1977) with A = X'X + n beta I, intercept free"
 INFLUENCE = "computed; influence function of ridge regression (Walker & Birch 1988; Öllerer, Croux & Alfons 2015)"
 NOISE = "computed; variance of ridge regression (Hoerl & Kennard 1970)"
 DUALITY = "computed; El Ghaoui & Lebret (1997)"
+BOUNDED = "computed; influence functions: Huber (1964), of ridge regression Öllerer, Croux and Alfons (2015)"
 
 
 def sample() -> tuple[Array, Array]:
@@ -103,20 +104,13 @@ def ridge_gain_falls(solve: Solve = solve_squared) -> Any:
     return (gain[1:] / gain[:-1]).max()
 
 
-SIGMA = 1.7
-
-
-def added_risks(solve: Solve, root: Array) -> Array:
-    """(m,) risk that target noise adds under test covariance T = root root', from the solver's own linear map."""
-    X, _ = sample()
-    smoother = np.stack([solve(X, unit, BETAS)[0] for unit in np.eye(N)], axis=2)
-    return np.asarray(SIGMA**2 * np.sum((np.swapaxes(smoother, 1, 2) @ root) ** 2, axis=(1, 2)))
-
-
-def test_roots() -> list[Array]:
-    """Twenty roots of test covariances of all shapes."""
+def added_risks(solve: Solve) -> tuple[list[Array], Array]:
+    """Twenty roots of test covariances T = root root', and the risk (20, m) that target noise adds, by the own map."""
     rng = generator("oracle", "test covariances")
-    return [rng.normal(size=(P, P)) * rng.exponential(size=P) for _ in range(20)]
+    roots = [rng.normal(size=(P, P)) * rng.exponential(size=P) for _ in range(20)]
+    X, _ = sample()
+    smoother = np.swapaxes(np.stack([solve(X, unit, BETAS)[0] for unit in np.eye(N)], axis=2), 1, 2)
+    return roots, np.array([SIGMA**2 * np.sum((smoother @ root) ** 2, axis=(1, 2)) for root in roots])
 
 
 @fact(NOISE, tolerance=1e-8)
@@ -127,11 +121,9 @@ def variance_theorem(solve: Solve = solve_squared) -> Any:
     X, _ = sample()
     S = np.cov(X.T, ddof=0)
     inverses = [np.linalg.inv(S + beta * np.eye(P)) for beta in BETAS]
-    differences = []
-    for root in test_roots():
-        expected = SIGMA**2 / N * np.array([np.trace(root @ root.T @ inv @ S @ inv) for inv in inverses])
-        differences.append(added_risks(solve, root) / expected - 1)
-    return largest(differences)
+    roots, risks = added_risks(solve)
+    traces = np.array([[np.trace(root @ root.T @ inv @ S @ inv) for inv in inverses] for root in roots])
+    return largest(risks / (SIGMA**2 / N * traces) - 1)
 
 
 @fact(NOISE, "below 1")
@@ -139,7 +131,7 @@ def noise_costs_less_with_beta(solve: Solve = solve_squared) -> Any:
     """The risk that symmetric target noise adds falls with beta, whatever the test distribution: largest quotient at
     neighbouring betas.
     """
-    risks = np.array([added_risks(solve, root) for root in test_roots()])
+    _, risks = added_risks(solve)
     return (risks[:, 1:] / risks[:, :-1]).max()
 
 
@@ -252,32 +244,23 @@ def collinear_leverage(solve: Solve = solve_squared) -> Any:
     return shift[1] / shift[0]
 
 
-# Claim A3.
-
-BOUNDED = "computed; influence functions: Huber (1964), of ridge regression Öllerer, Croux and Alfons (2015)"
-
-OUTLIER_BETAS = np.array([0.0, 0.01, 0.1, 1.0, 3.0])
-SIZES = np.logspace(1, 6, 6)
-"""Of the outlier, in SDs of the noise."""
-
-
 def slopes(solve: Solve) -> Array:
     """(5, betas): log-log slope of the shift of all coefficients in the size of one outlier, decade by decade.
 
-    The outlier is added to the target of the first of 40 rows. The shift is the norm of the change of weights and
-    intercept.
+    The outlier, in SDs of the noise, is added to the target of the first of 40 rows. The shift is the norm of the
+    change of weights and intercept.
     """
+    sizes, betas = np.logspace(1, 6, 6), np.array([0.0, 0.01, 0.1, 1.0, 3.0])
     rng = generator("identity outliers")
     X = rng.normal(size=(40, 4))
     y = X @ rng.normal(size=4) + 1 + rng.normal(size=40)
 
     def coefficients(target: Array) -> Array:
-        weights, intercept = solve(X, target, OUTLIER_BETAS)
-        return np.column_stack([weights, intercept])
+        return np.column_stack(solve(X, target, betas))
 
     clean, wild = coefficients(y), np.eye(len(y))[0]
-    shifts = np.array([np.linalg.norm(coefficients(y + size * wild) - clean, axis=1) for size in SIZES])
-    return np.asarray(np.diff(np.log10(shifts), axis=0) / np.diff(np.log10(SIZES))[:, None])
+    shifts = np.array([np.linalg.norm(coefficients(y + size * wild) - clean, axis=1) for size in sizes])
+    return np.asarray(np.diff(np.log10(shifts), axis=0) / np.diff(np.log10(sizes))[:, None])
 
 
 @fact(BOUNDED, 1.0, tolerance=1e-6)

@@ -1,21 +1,15 @@
 """Exploratory: where weights got more even, did the penalty also take away more of the damage? A rank correlation.
 
-The thread says that weights become more equal "and therefore" outliers do less harm. Whether one is the reason for the
-other cannot be had from runs in which one beta moves both; whether the two go together over datasets can. Nothing here
-decides anything.
-
-A cell of one dataset is no independent witness: its change of evenness is measured once an arm, on clean rows,
-and all its cells come from the same data. So a dataset gives one pair, and datasets are what the interval counts.
-Cells have no common scale either: another arm, task or level of contamination has other changes for reasons of
-its own. So a cell is ranked among its peers alone (same arm, task, stratum and level, another dataset), and
-the pair of a dataset is its mean rank in either change. No unit and no delta enters, and a dataset that lacks a level
-is not credited with its mildness.
+One beta moves both, so runs cannot say whether one is the reason for the other; whether the two go together over
+datasets can be seen. Nothing here decides anything. A dataset gives one pair, and the interval counts datasets: its
+cells come from the same data. Cells have no common scale, so each is ranked among its peers alone (same arm, task,
+stratum and level, another dataset), and the pair of a dataset is its mean rank in either change.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +44,12 @@ def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> di
     about `DAMAGE`. `rows`: one an arm ("all" first) and stratum ("all" first), see `correlate`; `sentence`:
     the first of them in words.
     """
-    even, less = (_about(registration, *change) for change in (EVENNESS, DAMAGE))
+    claims = (claim for claim in registration.family("claims", "added") if claim.role == "study")
+    parts = [(claim, part) for claim in claims for part in claim.parts]
+    even, less = (
+        next((one for one in parts if (one[1].estimand, one[1].parameters) == change), None)
+        for change in (EVENNESS, DAMAGE)
+    )
     if even is None or less is None:
         return {}
     constants = registration.constants
@@ -67,13 +66,6 @@ def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> di
         "sentence": _sentence(rows[0], constants.k_min),
         "rows": rows,
     }
-
-
-def _about(registration: Registration, estimand: str, parameters: Mapping[str, Any]) -> tuple[Claim, Part] | None:
-    """The first claim about the study's own datasets, with its part that is about this."""
-    claims = (claim for claim in registration.family("claims", "added") if claim.role == "study")
-    parts = ((claim, part) for claim in claims for part in claim.parts)
-    return next((one for one in parts if (one[1].estimand, one[1].parameters) == (estimand, parameters)), None)
 
 
 def _effects_of(effects: pd.DataFrame, claim: Claim, part: Part) -> pd.DataFrame:

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from l2audit.config import claims
 from l2audit.config.claims import Constants
-from l2audit.effects.grid import Array, Mask
-from l2audit.effects.means import mean_where, moments
+from l2audit.effects.grid import Array, Mask, mean_where, moments
 from l2audit.judge.scores import SLACK, Scores
 from l2audit.judge.statistics import Tests, boundary_tests, decisive, holm
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from l2audit.config.claims import Constants
-from l2audit.effects.grid import Array, Mask
-from l2audit.effects.means import mean_where
+from l2audit.effects.grid import Array, Mask, mean_where
 
 SLACK = 1e-9
 """Shares such as 0.8 x 15 are not exact in binary; a count may miss its threshold by this much."""

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from l2audit.effects.grid import Array, Mask
-from l2audit.effects.means import moments
+from l2audit.effects.grid import Array, Mask, moments
 
 FLOOR = 1e-9
 """Least standard error: identical scores give p = 0 or 1, and a mean exactly on a boundary gives 0.5."""

@@ -15,9 +15,8 @@ import numpy as np
 
 from l2audit.config.claims import Claim, Constants, Part
 from l2audit.effects.estimands import ESTIMANDS
-from l2audit.effects.grid import Array, Mask
+from l2audit.effects.grid import Array, Mask, moments
 from l2audit.effects.layout import ALL, ClaimTable
-from l2audit.effects.means import moments
 from l2audit.judge import rule
 from l2audit.judge.rule import VERDICT_CODES, Decision, RowTests
 from l2audit.judge.scores import Scores, scores

@@ -66,7 +66,7 @@ def judge(
         {
             "registration_sha256": registration.sha256,
             "headline": registration.headline,
-            "thread": asdict(registration.thread),
+            "thread": dict(registration.thread),
             "constants": asdict(constants),
             "families": {family: pool.shape[-1] // 2 for family, pool in decision.pools.items()},
             "claims": of("claims", "identity"),
@@ -104,8 +104,8 @@ def _header(claim: Claim, registration: Registration) -> dict[str, Any]:
         "quote": claim.quote,
         "author": claim.author,
         "note": claim.note,
-        "source": registration.thread.url,
-        "licence": registration.thread.licence,
+        "source": registration.thread["url"],
+        "licence": registration.thread["licence"],
         "registration_sha256": registration.sha256,
     }
 

@@ -35,11 +35,7 @@ from l2audit.specifications.choices import arms_named
 from l2audit.specifications.choices import load as load_choices
 
 EXAMPLES = "write for example `l2`, `l2 except output`, `l2 with biases`, `l1` or `decay` (docs/workflow.md)"
-SOURCES: Mapping[str, Callable[[Entry], object]] = {
-    "bundled": loader_of,
-    "synthetic": recipe_of,
-    "file": local_file,
-}
+SOURCES: Mapping[str, Callable[[Entry], object]] = {"bundled": loader_of, "synthetic": recipe_of, "file": local_file}
 """Kind of source -> what finds the source of an entry, where that takes no network; UserError: it is not there."""
 
 
@@ -47,8 +43,7 @@ def check(root: Path, study: str | None, registration: Path) -> tuple[list[Confi
     """A study, a name or a path, and the registration, if nothing in config/ or in them can fail later.
 
     study: None for all studies of config/ and all entries of datasets. A study is checked with its own datasets alone:
-    a local table that it does not name may be elsewhere. root: the folder whose config/ is read. ConfigError: every
-    fault of every file, each on its line.
+    a local table that it does not name may be elsewhere. ConfigError: every fault of every file, each on its line.
     """
     faults: list[Fault] = []
     configs = []
@@ -67,40 +62,36 @@ def check(root: Path, study: str | None, registration: Path) -> tuple[list[Confi
         path = root / "config" / "specifications.yaml"
         load_choices(path, lambda document: tables.unknown_arms(document, arms_named(document)))
     with gathered(faults):
-        found_registration = load_verified(registration)
+        verified = load_verified(registration)
     if faults:
         raise ConfigError(faults)
-    return configs, found_registration
+    return configs, verified
 
 
 def load_verified(path: Path) -> Registration:
-    """The registration in `path`, with estimands that exist, the parameters that they take, and checks that exist.
-
-    ConfigError: every fault, each on its line.
-    """
-    return load_claims(path, _part_faults)
-
-
-def _part_faults(document: Document) -> Iterator[Fault]:
-    """Estimands, their parameters and exact checks that nothing computes for that claim."""
+    """The registration in `path`, if all it names can be computed; ConfigError: every fault, each on its line."""
     checks = {name: claim for claim, names in CLAIMS.items() for name in names}
-    for index, claim in enumerate(document.data["claims"]):
-        for number, part in enumerate(claim["parts"]):
-            at = ("claims", index, "parts", number)
-            if "estimand" in part:
-                try:
-                    for parameter, problem, fix in parameter_faults(part["estimand"], part.get("parameters", {})):
-                        yield document.fault((*at, "parameters", parameter), problem, fix)
-                except UnknownName as error:
-                    fix = "take one that docs/claims.md lists, or write it: docs/your-claim.md"
-                    yield document.fault((*at, "estimand"), str(error), fix)
-            named = part.get("checks", ())
-            yield from document.unknown((*at, "checks"), named, checks, "check")
-            for place, name in enumerate(named):
-                if checks.get(name, claim["id"]) != claim["id"]:
-                    fix = f"checks of claim {claim['id']} are: {', '.join(CLAIMS.get(claim['id'], ())) or 'none'}"
-                    problem = f"'{name}' is a check of claim {checks[name]}"
-                    yield document.fault((*at, "checks", place), problem, fix)
+
+    def part_faults(document: Document) -> Iterator[Fault]:
+        for index, claim in enumerate(document.data["claims"]):
+            for number, part in enumerate(claim["parts"]):
+                at = ("claims", index, "parts", number)
+                if "estimand" in part:
+                    try:
+                        for parameter, problem, fix in parameter_faults(part["estimand"], part.get("parameters", {})):
+                            yield document.fault((*at, "parameters", parameter), problem, fix)
+                    except UnknownName as error:
+                        fix = "take one that docs/claims.md lists, or write it: docs/your-claim.md"
+                        yield document.fault((*at, "estimand"), str(error), fix)
+                named = part.get("checks", ())
+                yield from document.unknown((*at, "checks"), named, checks, "check")
+                for place, name in enumerate(named):
+                    if checks.get(name, claim["id"]) != claim["id"]:
+                        fix = f"checks of claim {claim['id']} are: {', '.join(CLAIMS.get(claim['id'], ())) or 'none'}"
+                        problem = f"'{name}' is a check of claim {checks[name]}"
+                        yield document.fault((*at, "checks", place), problem, fix)
+
+    return load_claims(path, part_faults)
 
 
 def source_faults(document: Document, names: Iterable[str]) -> Iterator[Fault]:
@@ -131,10 +122,7 @@ def layer_faults(document: Document, names: Iterable[str]) -> Iterator[Fault]:
 
 
 def training_faults(config: Config) -> list[Fault]:
-    """Why runs of a study cannot be trained.
-
-    The configuration may be a draft: what its own faults report already is left out.
-    """
+    """Why runs of a study cannot be trained; of a draft, what its own faults report already is left out."""
     datasets = [name for name in config.study.all_datasets if config.datasets.get(name)]
     arms = config.study.arms.values()
     architectures = {arm.architecture for arm in arms if config.architectures.get(arm.architecture)}
@@ -209,53 +197,49 @@ def _row_faults(config: Config, dataset: str) -> Iterator[Fault]:
 
 
 def without_evidence(registration: Registration, config: Config) -> dict[str, list[str]]:
-    """Why a study gives a claim nothing to judge -> the ids of those claims.
-
-    A claim needs a contrast of one of its own arms for each of its parts.
-    """
+    """Why a study has no contrast for a part of a claim (see `effects.concerns`) -> the ids of those claims."""
     shards = {Block(one.role, one.dataset, one.task, one.arm): one for one in plan(config)}
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
+
+    def lack(claim: Claim, part: Part) -> str:
+        """What the study lacks of what a part needs; "" if it has a contrast for the part."""
+        against = part.parameters.get(AGAINST)
+        losses = ESTIMANDS[part.estimand].losses
+        kinds = part.parameters.get(KINDS)
+        wanted = [f"of the kinds {', '.join(kinds)}"] if kinds else []
+        wanted += [f"of the strata {', '.join(claim.strata)}"] if claim.strata else []
+
+        def compared(block: Block) -> list[Shard]:
+            return [shards[block._replace(arm=arm)] for arm in arms_of(part, block.arm)]
+
+        def has_level(block: Block) -> bool:
+            """Whether the part is measured at a level of one of the claim's rows; any dataset may prove collinear."""
+            own, rival = ({one.level: one.kind for one in shard.contaminations} for shard in compared(block))
+            measured = levels_of(part, sorted(own.keys() & rival.keys()), own)
+            rows = {stratum_of(own[level], strata, collinear) for level in measured for collinear in (False, True)}
+            return bool(rows & set(claim.strata) if claim.strata else measured)
+
+        needs: tuple[tuple[str, Callable[[Block], bool]], ...] = (
+            (f"dataset of the role {claim.role}", lambda block: block.role == claim.role),
+            ("dataset that they name", lambda block: not claim.datasets or block.dataset in claim.datasets),
+            (f"dataset for {' or '.join(part.delta)}", lambda block: block.task in part.delta),
+            (f"arm {' or '.join(claim.arms)} on their datasets", lambda block: block.arm in claim.arms),
+            (f"arm {against} on their datasets", lambda block: block._replace(arm=against or block.arm) in shards),
+            (
+                f"loss {' and '.join(losses)} in their arms",
+                lambda block: all({PRIMARY_LOSS[block.task], *losses} <= set(one.losses) for one in compared(block)),
+            ),
+            (" ".join(["level", *wanted, "in their arms"]), has_level),
+        )
+        left = list(shards)
+        for need, holds in needs:
+            left = [block for block in left if holds(block)]
+            if not left:
+                return f"no {need}"
+        return ""
+
     found: dict[str, list[str]] = {}
     for claim in registration.family(*MEASURED):
-        reasons = [reason for part in claim.parts if (reason := _lack(claim, part, shards, strata))]
-        if reasons:
-            found.setdefault(reasons[0], []).append(claim.id)
+        if reason := next(filter(None, (lack(claim, part) for part in claim.parts)), ""):
+            found.setdefault(reason, []).append(claim.id)
     return found
-
-
-def _lack(claim: Claim, part: Part, shards: Mapping[Block, Shard], strata: Mapping[str, str]) -> str:
-    """What a study lacks of what a part needs; "" if it has a contrast for the part (see `effects.concerns`)."""
-    against = part.parameters.get(AGAINST)
-    losses = ESTIMANDS[part.estimand].losses
-    kinds = part.parameters.get(KINDS)
-    wanted = [f"of the kinds {', '.join(kinds)}"] if kinds else []
-    wanted += [f"of the strata {', '.join(claim.strata)}"] if claim.strata else []
-
-    def compared(block: Block) -> list[Shard]:
-        return [shards[block._replace(arm=arm)] for arm in arms_of(part, block.arm)]
-
-    def has_losses(block: Block) -> bool:
-        return all({PRIMARY_LOSS[block.task], *losses} <= set(shard.losses) for shard in compared(block))
-
-    def has_level(block: Block) -> bool:
-        """Whether the part is measured at a level of one of the claim's rows; any dataset may prove collinear."""
-        own, rival = ({one.level: one.kind for one in shard.contaminations} for shard in compared(block))
-        measured = levels_of(part, sorted(own.keys() & rival.keys()), own)
-        rows = {stratum_of(own[level], strata, collinear) for level in measured for collinear in (False, True)}
-        return bool(rows & set(claim.strata) if claim.strata else measured)
-
-    needs: tuple[tuple[str, Callable[[Block], bool]], ...] = (
-        (f"dataset of the role {claim.role}", lambda block: block.role == claim.role),
-        ("dataset that they name", lambda block: not claim.datasets or block.dataset in claim.datasets),
-        (f"dataset for {' or '.join(part.delta)}", lambda block: block.task in part.delta),
-        (f"arm {' or '.join(claim.arms)} on their datasets", lambda block: block.arm in claim.arms),
-        (f"arm {against} on their datasets", lambda block: block._replace(arm=against or block.arm) in shards),
-        (f"loss {' and '.join(losses)} in their arms", has_losses),
-        (" ".join(["level", *wanted, "in their arms"]), has_level),
-    )
-    left = list(shards)
-    for need, holds in needs:
-        left = [block for block in left if holds(block)]
-        if not left:
-            return f"no {need}"
-    return ""

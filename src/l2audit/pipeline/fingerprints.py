@@ -1,11 +1,9 @@
 """Hashes of the code behind each rule: its script and every module that the script can reach.
 
 Snakemake sees neither an edited imported module nor a changed package version. So each rule has a hash among its
-parameters. The hash covers the script, all modules of this package that it imports directly or through others, the data
-files beside those modules, and the lock file. Changed science retrains; a changed template or message does not.
-
-An import inside a function counts; one under `if TYPE_CHECKING:` does not, because it never runs. A module that is only
-named in a text (importlib) would be missed: the package does not do that, and a test says so.
+parameters: of the script, all modules of this package that it imports directly or through others, the data files beside
+them, and the lock file. An import inside a function counts; one under `if TYPE_CHECKING:` does not. A module that is
+only named in a text (importlib) would be missed: the package does not do that, and a test says so.
 """
 
 from __future__ import annotations
@@ -26,10 +24,9 @@ PLUMBING = ("pipeline/jobs.py", "errors.py")  # output and messages: no number d
 
 def code_hash(root: Path, script: str) -> str:
     """SHA-256 of the code behind `scripts/<script>.py` in the repository at `root`, in hexadecimal."""
-    digest = hashlib.sha256()
-    for path in code_files(root, script):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{sha256_of(path)}\n".encode())
-    return digest.hexdigest()
+    files = code_files(root, script)
+    told = "".join(f"{path.relative_to(root).as_posix()}\0{sha256_of(path)}\n" for path in files)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def code_files(root: Path, script: str) -> list[Path]:
@@ -39,14 +36,20 @@ def code_files(root: Path, script: str) -> list[Path]:
     reached = {start}
     waiting = [start]
     while waiting:
-        for module in _imports(waiting.pop(), sources) - reached:
-            reached.add(module)
-            waiting.append(module)
+        path = waiting.pop()
+        found = _imports(path, path.stat().st_mtime_ns, sources) - reached
+        reached |= found
+        waiting += found
     reached -= {sources / PACKAGE / name for name in PLUMBING}
-    folders = {path.parent for path in reached if path != start}
-    reached |= {beside for folder in folders for beside in _data_files(folder, sources / PACKAGE)}
-    lock = root / LOCK
-    return sorted(reached | ({lock} if lock.exists() else set()))
+    files = {root / LOCK} if (root / LOCK).exists() else set()
+    # Data files beside a module, and below it, but for those of a package below and of the package's own subfolders.
+    for folder in {path.parent for path in reached if path != start}:
+        for path in folder.glob("*") if folder == sources / PACKAGE else folder.rglob("*"):
+            if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith("."):
+                between = path.relative_to(folder).parents[:-1]
+                if not any((folder / parent / "__init__.py").exists() for parent in between):
+                    files.add(path)
+    return sorted(reached | files)
 
 
 def digest(*values: object) -> str:
@@ -54,30 +57,8 @@ def digest(*values: object) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
-def lock_hash(root: Path) -> str | None:
-    """SHA-256 of the lock file; None without a lock file."""
-    return sha256_of(root / LOCK) if (root / LOCK).exists() else None
-
-
-def _data_files(folder: Path, package: Path) -> Iterator[Path]:
-    """Files beside a module, and below it, that are not Python.
-
-    A folder below that is a package lends its files only where one of its own modules is reached; the package's own
-    folder lends no subfolder.
-    """
-    for path in folder.glob("*") if folder == package else folder.rglob("*"):
-        if path.is_file() and path.suffix not in (".py", ".pyc") and not path.name.startswith("."):
-            between = path.relative_to(folder).parents[:-1]
-            if not any((folder / parent / "__init__.py").exists() for parent in between):
-                yield path
-
-
-def _imports(path: Path, sources: Path) -> frozenset[Path]:
-    return _imports_at(path, path.stat().st_mtime_ns, sources)
-
-
 @cache
-def _imports_at(path: Path, modified: int, sources: Path) -> frozenset[Path]:
+def _imports(path: Path, modified: int, sources: Path) -> frozenset[Path]:
     """Files under `sources` that importing `path` runs: the modules named, and `__init__` of every package above."""
     found: set[Path] = set()
     for name in _imported_names(ast.parse(path.read_bytes(), filename=str(path))):
@@ -101,11 +82,7 @@ def _imported_names(tree: ast.AST) -> Iterator[str]:
             if node.module and node.module.split(".")[0] == PACKAGE:
                 yield node.module
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and _is_type_checking(node.test):
+        elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             yield from (name for child in node.orelse for name in _imported_names(child))
         else:
             yield from _imported_names(node)
-
-
-def _is_type_checking(test: ast.expr) -> bool:
-    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"

@@ -22,15 +22,12 @@ from l2audit.files import write_text
 from l2audit.pipeline.environment import INTERPRETER
 
 WALL = "wall.json"  # in a study's folder of results: how long its last run from nothing took
+PATIENCE = 2.0  # seconds: a lock file may still name the run before; a holder writes its name once it has the lock
 _held: list[IO[str]] = []  # open for as long as the process lives: the kernel gives the lock back however it ends
 
 
 def end_with_parent(every: float = 1.0) -> None:
-    """End this process soon after its parent has gone.
-
-    The jobs of a killed workflow would live on, and take the cores from the run that resumes it. (They could not harm
-    its files: see `l2audit.files.atomic`.)
-    """
+    """End this process soon after its parent: jobs of a killed run would take the cores of the one that resumes it."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -45,9 +42,8 @@ def end_with_parent(every: float = 1.0) -> None:
 def job(log: str | Path, *, show_progress: bool = False) -> Iterator[None]:
     """Run the body of a workflow script with all its output, TensorFlow's included, in the file `log`.
 
-    A fault ends the script with status 1 and one message on the terminal. A UserError prints as it stands; any other
-    exception prints its type and text, with the traceback in the log. `show_progress` keeps standard error on the
-    terminal.
+    A fault ends the script with status 1 and one message on the terminal; what no UserError tells has its traceback in
+    the log. show_progress: standard error stays on the terminal.
     """
     end_with_parent()
     started, path, terminal = time.monotonic(), Path(log), os.dup(2)
@@ -117,10 +113,22 @@ class Turn:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         stream = self.path.open("a+", encoding="utf-8")
-        if not self._acquire(stream):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if self._read()[1] == self.study:
+                if time.monotonic() > deadline:
+                    stream.close()
+                    problem = f"another run of the study '{self.study}' is under way in this folder"
+                    raise UserError(problem, fix="wait for it to end, or stop it")
+                time.sleep(0.1)
+                continue
             message = f"waiting: a run of the study '{self._read()[1]}' is under way in this folder (Ctrl-C gives up)"
             print(message, file=sys.stderr, flush=True)
             fcntl.flock(stream, fcntl.LOCK_EX)
+            break
         turns = self._read()[0]
         stream.truncate(0)
         stream.write(json.dumps([turns + 1, self.study]))
@@ -130,24 +138,6 @@ class Turn:
             os.chdir(started_in)
             os.execv(INTERPRETER, sys.orig_argv)  # gives the lock back: the new process takes its own turn
         _held.append(stream)
-
-    def _acquire(self, stream: IO[str], patience: float = 2.0) -> bool:
-        """Whether the lock is had at once. UserError: the holder runs the same study.
-
-        The file may still name the run before; a holder writes its name as soon as it has the lock.
-        """
-        deadline = time.monotonic() + patience
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            if self._read()[1] != self.study:
-                return False
-            if time.monotonic() > deadline:
-                stream.close()
-                problem = f"another run of the study '{self.study}' is under way in this folder"
-                raise UserError(problem, fix="wait for it to end, or stop it")
-            time.sleep(0.1)
 
     def _read(self) -> tuple[int, str]:
         """How many turns were taken, and the study of the last."""

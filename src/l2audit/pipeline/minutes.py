@@ -29,10 +29,7 @@ def expected_seconds(config: Config, job: Job) -> float:
 
 
 def measured_seconds(results: Path, job: Job) -> float | None:
-    """Seconds that training exactly this job took on one core; None where the folder `results` does not say.
-
-    It does not if the job took some of its shards from `kept/`.
-    """
+    """Seconds that training just this job, no shard from `kept/`, took on one core; None where `results` do not say."""
     from l2audit.runs.kept import TAKEN
     from l2audit.runs.results import provenance_of
 

@@ -40,19 +40,13 @@ def tell() -> Iterator[None]:
 
 
 def strangers(folder: Path) -> list[Path]:
-    """The files of the evidence in `folder` that differ from those which its provenance.json names.
-
-    Either another run made them (one that failed half-way), or somebody changed them.
-    """
+    """The files of the evidence in `folder` that its provenance.json does not name: another run's, or changed."""
     named, files = read_json(folder / PROVENANCE_FILE).get("files", {}), set(EVIDENCE) - {PROVENANCE_FILE}
     return [folder / name for name in EVIDENCE if name in files and sha256_of(folder / name) != named.get(name)]
 
 
 def stored_results(root: Path, study: str) -> Path:
-    """The folder that holds a study's evidence: results/<study>, else the published copy.
-
-    UserError: neither folder holds all of it, or the files there come from different runs.
-    """
+    """The folder of a study's evidence: its own, else the published copy; UserError: not whole, or of two runs."""
     own, published = root / "results" / study, root / PUBLISHED_FOLDER
     for folder in [own, published] if study == PUBLISHED_STUDY else [own]:
         if all((folder / name).exists() for name in EVIDENCE):
@@ -98,10 +92,7 @@ def check_settled(study: str, declared: str, root: Path = Path()) -> None:
 
 
 def on_nothing_to_do(more: Callable[[], str], logger: logging.Logger) -> None:
-    """Add what `more` returns to the message of Snakemake's `logger` that there is nothing to do.
-
-    A UserError of `more` ends the process with its message.
-    """
+    """Add `more()` to Snakemake's message that there is nothing to do; a UserError of it ends the process."""
 
     def extend(record: logging.LogRecord) -> bool:
         if str(record.msg).startswith("Nothing to be done"):

@@ -14,56 +14,10 @@ from l2audit.judge.verdicts import NOT_RUN
 from l2audit.report import words
 from l2audit.report.pictures import Published, forest_picture, measured_parts, one_delta
 from l2audit.report.sections import check_table
-from l2audit.report.words import NONE, Table, count, digits_for, interval, percent, plain, power_of_ten
+from l2audit.report.words import NONE, QUESTIONS, Table, count, digits_for, interval, percent, plain, power_of_ten
 from l2audit.wording.display import MINUS
 from l2audit.wording.phrases import Entry
-from l2audit.wording.registered import SHOWN
-
-PUBLISHED = "published"
-"""What an oracle of numbers in print is `about`."""
-
-QUESTIONS: dict[str, tuple[str, str]] = {
-    "1 any wrong verdict in nine claims": (
-        "Nine claims, their effects anywhere, also exactly on the smallest that counts",
-        "something false about at least one of them",
-    ),
-    "1 any wrong verdict in their kinds": (
-        "Nine claims, judged in each of three kinds of outliers",
-        "something false about at least one of them",
-    ),
-    "1 the same at 0, skewed spread": (
-        "Nothing is true, and effects are spread very unevenly over datasets",
-        "something false about at least one claim",
-    ),
-    "1 a wrong verdict on a conjunction": ("A claim of two parts", "something false about it"),
-    "1 a wrong verdict with gaps": ("Runs and datasets are missing at random", "something false about a claim"),
-    "2 supported at +3, tau <= 1": (
-        "An effect three times the smallest that counts; datasets agree well (12 datasets)",
-        SUPPORTED,
-    ),
-    "2 supported at +3, tau = 1.5": ("The same effect; datasets agree less", SUPPORTED),
-    "2 supported at +5, tau <= 2": ("An effect five times the smallest that counts; datasets differ", SUPPORTED),
-    "3 no meaningful effect where one is near": (
-        "An effect a little above the smallest that counts, or two that cancel",
-        NEGLIGIBLE,
-    ),
-    "4 no meaningful effect at 0, tau <= 0.5, s <= 2": ("No effect, and datasets agree", NEGLIGIBLE),
-    "5 mixed at kinds +4/-4": ("Opposite effects in two kinds of outliers", MIXED),
-    "5 mixed at datasets 70/30": ("The claim holds in 70 % of the datasets, the opposite in 30 %", MIXED),
-    "5 any false mixed, tau <= 1": ("Effects that are the same everywhere", f"{MIXED}, of at least one claim"),
-    "6 placebo supported or reversed": (
-        "A penalty that does nothing, judged as a control",
-        f"{SUPPORTED} or {REVERSED}",
-    ),
-    "7 a negative verdict while L2 is inactive": (
-        "A penalty too weak to act",
-        f"{REVERSED}, {EXCLUDED} or {NEGLIGIBLE}",
-    ),
-}
-"""Targets of calibration.json in plain words: what would be true, and what the page would then say.
-
-One that is not listed goes by its own name.
-"""
+from l2audit.wording.sentences import SHOWN
 
 
 def controls(published: Published, *, judged: bool) -> dict[str, Any]:
@@ -92,7 +46,7 @@ def oracles(found: Sequence[Entry]) -> dict[str, Any]:
     """Known results as tables: numbers in print, and theory; and how many hold. Any that fails stands in the first."""
     statement = Markup('{}<br><span class="soft">{}</span>')
     told = [{**one, "statement": statement.format(one["statement"], one["source"])} for one in found]
-    theory = [one for one in told if one["holds"] and one["about"] != PUBLISHED]
+    theory = [one for one in told if one["holds"] and one["about"] != "published"]
     shown = sorted((one for one in told if one not in theory), key=lambda one: bool(one["holds"]))
     failed = [one["name"] for one in found if not one["holds"]]
     head = ("Known result and its source", "FAILS")
@@ -189,17 +143,14 @@ def trust(entries: Sequence[Entry], published: Published) -> dict[str, Any]:
     weights = penalised.assign(certified=penalised["certified"] * penalised["n_ok"])
     sums = weights.pivot_table(["certified", "n_ok"], "beta", "arm", "sum")
     share = sums["certified"] / sums["n_ok"].where(sums["n_ok"] > 0)
+    head = ["beta", *share.columns]
+    certified = [[power_of_ten(beta), *map(percent, row)] for beta, *row in share.itertuples()]
     return {
         "runs_sentence": f"Of {count(total)} planned runs, {count(lost)} gave no result."
         if lost
         else f"All {count(total)} planned runs gave a result.",
         "statuses": Table("Runs by status", ["Status", "Runs", "Share"], statuses, {1, 2}),
-        "certified": Table(
-            "Share of the finished runs of primary arms that are certified as converged, by beta",
-            ["beta", *share.columns],
-            [[power_of_ten(beta), *map(percent, row)] for beta, *row in share.itertuples()],
-            range(1, share.shape[1] + 1),
-        ),
+        "certified": Table(words.CAPTIONS["certified"], head, certified, range(1, len(head))),
         "excluded": Table("Effects left out, by claim and reason", ["Claim", "Reason", "Effects"], excluded, {2}),
     }
 

@@ -161,7 +161,7 @@ def risk_curves(width: float, cells: Sequence[RiskCurve]) -> Figure:
     figure, drawn = style.grid(width, len(cells), columns, 165, room)
     for axes, cell in zip(drawn, cells, strict=True):
         risks = cell.risks
-        x = positions(risks.index)
+        x = positions(risks.index.tolist())
         edges = np.concatenate([[x[0] - 0.5], (x[1:] + x[:-1]) / 2, [x[-1] + 0.25]])
         for band in np.flatnonzero(risks["in_band"]):
             axes.axvspan(edges[band], edges[band + 1], color=BAND, linewidth=0, zorder=0, label="judged band")
@@ -213,7 +213,7 @@ def damage(width: float, panels: Sequence[tuple[str, Sequence[Damage]]]) -> Figu
         ticks = [m * 10.0**k for k in range(-5, 5) for m in (1, 2, 5) if low <= m * 10.0**k <= high]
         axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.set_yticks([], minor=True)
-        axes.set_title(heading, fontsize=12)
+        axes.set_title(heading)
         _beta_axis(axes, max((line.beta for line in lines), key=len))
     style.legend(figure, 2, handlelength=2)
     return figure
@@ -231,9 +231,7 @@ def log_log(width: float, scale: Sequence[float], value: Sequence[float], slope:
     axes.plot(s, p[one] * (s / s[one]) ** 2, color=AGAINST, linewidth=6, alpha=0.35, label="slope 2: quadratic")
     axes.plot(s[shown], growth[shown], color=AGREE, linestyle=(0, (5, 3)), label="an exponential, equal at s = 1")
     axes.plot(s, p, "o", color=INK, markersize=3.5, label=f"the penalty, slope {slope:.4f}")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_ylim(p.min() / 3, p.max() * 3)
+    axes.set(xscale="log", yscale="log", ylim=(p.min() / 3, p.max() * 3))
     for axis, values, step in ((axes.xaxis, s, 1), (axes.yaxis, p, 2)):
         low, high = math.ceil(math.log10(values.min()) - 1e-9), math.floor(math.log10(values.max()) + 1e-9)
         ticks = [10.0**k for k in range(low, high + 1, step)]
@@ -241,8 +239,7 @@ def log_log(width: float, scale: Sequence[float], value: Sequence[float], slope:
         axis.set_ticks([], minor=True)
     axes.grid(True, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel("factor s by which all weights are multiplied")
-    axes.set_ylabel("penalty ½‖s·w‖²")
+    axes.set(xlabel="factor s by which all weights are multiplied", ylabel="penalty ½‖s·w‖²")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2, handlelength=1.8, labelspacing=0.25)
     return figure
 
@@ -259,10 +256,7 @@ def rank_scatters(width: float, panels: Sequence[tuple[str, str, Sequence[Mappin
             points = [(one["evenness"], one["damage"]) for one in datasets if one["task"] == task]
             if points:
                 axes.plot(*zip(*points, strict=True), marker, color=INK, markerfacecolor=face, markersize=6, label=task)
-        axes.set_xlim(-0.5, 0.5)
-        axes.set_ylim(-0.5, 0.65)  # room for the words at the upper end
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[], xlim=(-0.5, 0.5), ylim=(-0.5, 0.65))  # room for the words at the upper end
         style.headings(axes, title, 22, f"{told}, {len(datasets)} datasets", 7)
         style.note(axes, "more damage taken away ▲", (0, 1), (5, -15))
         style.note(axes, "further towards even ▶", (1, 0), (0, -16), ha="right")

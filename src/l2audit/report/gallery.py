@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from l2audit.contamination import (
     FEATURES_AND_LABELS,
@@ -21,7 +20,6 @@ from l2audit.contamination import (
     KINDS,
     LABELS,
     TARGET,
-    Contaminated,
     Reference,
     Rows,
     contaminate,
@@ -43,40 +41,19 @@ def gallery(kinds: Mapping[str, Entry], used: Collection[str]) -> dict[str, list
     kinds: as config/contaminations.yaml describes them; a card is that and a picture. In the order of registration.
     A kind that is described but no longer registered has no picture left, hence no card.
     """
-    cards = [_card(name, kinds[name]) for name in KINDS if name in kinds]
-    if not cards:
-        return None
-    return {
-        "used": [card for card in cards if card["name"] in used],
-        "others": [card for card in cards if card["name"] not in used],
-    }
-
-
-def _card(name: str, entry: Entry) -> dict[str, Any]:
-    level = entry["levels"][0]
-    magnitude = float(level.get("magnitude", 0.0))
-    share = "all rows" if level["rate"] == 1 else f"{words.percent(level['rate'])} of the {entry['rate']}"
-    return {
-        **entry,
-        "name": name,
-        "heading": words.KINDS.get(name, name),
-        "body": _picture(name, float(level["rate"]), magnitude, share, entry["description"]),
-        "drawn": f"{share}, magnitude {magnitude:g} ({entry['magnitude']})" if magnitude else share,
-    }
-
-
-@cache
-def _picture(name: str, rate: float, magnitude: float, share: str, description: str) -> Markup:
-    hits = KINDS[name].hits
-    rows = _made_up(hits)
-    reference = Reference(rows)
-    got = contaminate(
-        rows, reference, kind=name, rate=rate, magnitude=magnitude, dataset="gallery", seed=SEED, part="train"
-    )
-    with drawing():
-        figure = _draw(hits, rows, reference, got, share.replace(" of the ", " of "))
-        told = f"{description} Left: {ROWS} clean rows. Right: {got.mask.sum()} of them hit ({share})."
-        return to_svg(figure, f"kind-{name}", f"{words.KINDS.get(name, name)} ({name})", told)
+    found: dict[str, list[dict[str, Any]]] = {"used": [], "others": []}
+    for name in (name for name in KINDS if name in kinds):
+        entry, level = kinds[name], kinds[name]["levels"][0]
+        magnitude = float(level.get("magnitude", 0.0))
+        share = "all rows" if level["rate"] == 1 else f"{words.percent(level['rate'])} of the {entry['rate']}"
+        own = {
+            "name": name,
+            "heading": words.KINDS.get(name, name),
+            "body": _picture(name, float(level["rate"]), magnitude, share, entry["description"]),
+            "drawn": f"{share}, magnitude {magnitude:g} ({entry['magnitude']})" if magnitude else share,
+        }
+        found["used" if name in used else "others"].append({**entry, **own})
+    return found if any(found.values()) else None
 
 
 def _made_up(hits: str) -> Rows:
@@ -96,51 +73,56 @@ def _made_up(hits: str) -> Rows:
     return Rows(X, 0.5 * X.sum(axis=1) + 0.35 * draw.standard_normal(ROWS), None)
 
 
-def _draw(hits: str, clean: Rows, reference: Reference, got: Contaminated, share: str) -> Figure:
+@cache
+def _picture(name: str, rate: float, magnitude: float, share: str, description: str) -> Markup:
     """Clean rows left, contaminated ones right; shape or a ring marks what is hit, not colour alone.
 
     Panels have no ticks: where points lie to each other is all that counts. Leverage points get a third panel, where
     the target stands over the fit to the clean rows.
     """
-    titles = ["clean", f"{share} hit"]
+    hits = KINDS[name].hits
+    clean = _made_up(hits)
+    reference = Reference(clean)
+    got = contaminate(
+        clean, reference, kind=name, rate=rate, magnitude=magnitude, dataset="gallery", seed=SEED, part="train"
+    )
+    hit = share.replace(" of the ", " of ")
+    plane = ("x", "y") if hits == TARGET else ("x₁", "x₂")
+    titles = [("clean", *plane), (f"{hit} hit", *plane)]
     if hits == FEATURES_AND_TARGET:
-        titles = ["clean", share.replace(" of rows", " hit"), "target and fit"]
-    figure, panels = grid(NARROW, len(titles), len(titles), 110, Room(above=22, below=20, left=18, right=4, gap=22))
-    for axes, title in zip(panels, titles, strict=True):
-        axes.set_title(title, fontsize=12, fontweight="normal", pad=5)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        _name_axes(axes, *(("x", "y") if hits == TARGET else ("x₁", "x₂")))
-    both = (clean, got)
-    before, after = (np.column_stack([rows.X[:, 0], rows.y]) if hits == TARGET else rows.X for rows in both)
-    if hits in (LABELS, FEATURES_AND_LABELS):
-        for k, look in enumerate(CLASS_LOOKS):
-            _dots(panels[0], before[clean.y == k], look)
-            _dots(panels[1], after[got.y == k], look)
-        panels[1].plot(*after[got.mask].T, "o", markersize=8, markeredgewidth=0.9, markeredgecolor=INK,
-                       markerfacecolor="none", clip_on=False)  # fmt: skip
-    else:
-        _dots(panels[0], before, UNTOUCHED)
-        _marked(panels[1], after, got.mask)
-    points = np.vstack([before, after])
-    extent = 1.12 * np.ptp(points, axis=0)
-    if hits != TARGET:  # equal units on both axes, so that a right angle is seen as one
-        size = np.array([panels[0].bbox.width, panels[0].bbox.height])
-        extent = float((extent / size).max()) * size
-    middle = (points.min(axis=0) + points.max(axis=0)) / 2
-    for axes in panels[:2]:
-        axes.set_xlim(middle[0] - extent[0] / 2, middle[0] + extent[0] / 2)
-        axes.set_ylim(middle[1] - extent[1] / 2, middle[1] + extent[1] / 2)
-    for axes in panels[2:]:
-        axes.axline((0, 0), slope=1, color=SOFT, linewidth=1)
-        _marked(axes, np.column_stack([reference.surface(got.X)[:, 0], got.y]), got.mask)
-        _name_axes(axes, "f(x)", "y")
-    return figure
-
-
-def _name_axes(axes: Axes, across: str, up: str) -> None:
-    axes.set_xlabel(across, labelpad=1)
-    axes.set_ylabel(up, labelpad=3, rotation=0, ha="right", va="center")
+        titles = [titles[0], (hit.replace(" of rows", " hit"), *plane), ("target and fit", "f(x)", "y")]
+    with drawing():
+        room = Room(above=22, below=20, left=18, right=4, gap=22)
+        figure, panels = grid(NARROW, len(titles), len(titles), 110, room)
+        for axes, (title, across, up) in zip(panels, titles, strict=True):
+            axes.set_title(title, fontweight="normal", pad=5)
+            axes.set(xticks=[], yticks=[])
+            axes.set_xlabel(across, labelpad=1)
+            axes.set_ylabel(up, labelpad=3, rotation=0, ha="right", va="center")
+        before, after = (np.column_stack([rows.X[:, 0], rows.y]) if hits == TARGET else rows.X for rows in (clean, got))
+        if hits in (LABELS, FEATURES_AND_LABELS):
+            for k, look in enumerate(CLASS_LOOKS):
+                _dots(panels[0], before[clean.y == k], look)
+                _dots(panels[1], after[got.y == k], look)
+            panels[1].plot(*after[got.mask].T, "o", markersize=8, markeredgewidth=0.9, markeredgecolor=INK,
+                           markerfacecolor="none", clip_on=False)  # fmt: skip
+        else:
+            _dots(panels[0], before, UNTOUCHED)
+            _marked(panels[1], after, got.mask)
+        points = np.vstack([before, after])
+        extent = 1.12 * np.ptp(points, axis=0)
+        if hits != TARGET:  # equal units on both axes, so that a right angle is seen as one
+            size = np.array([panels[0].bbox.width, panels[0].bbox.height])
+            extent = float((extent / size).max()) * size
+        middle = (points.min(axis=0) + points.max(axis=0)) / 2
+        low, high = middle - extent / 2, middle + extent / 2
+        for axes in panels[:2]:
+            axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        for axes in panels[2:]:
+            axes.axline((0, 0), slope=1, color=SOFT, linewidth=1)
+            _marked(axes, np.column_stack([reference.surface(got.X)[:, 0], got.y]), got.mask)
+        told = f"{description} Left: {ROWS} clean rows. Right: {got.mask.sum()} of them hit ({share})."
+        return to_svg(figure, f"kind-{name}", f"{words.KINDS.get(name, name)} ({name})", told)
 
 
 def _dots(axes: Axes, points: np.ndarray, look: tuple[str, str], size: float = 4.0) -> None:

@@ -24,7 +24,7 @@ from l2audit.report.specifications import curve_section
 from l2audit.report.words import THIN, count, percent, short, vector
 from l2audit.stored import read_frame, read_json
 from l2audit.wording.phrases import Entry
-from l2audit.wording.registered import registration_status
+from l2audit.wording.sentences import registration_status
 from l2audit.wording.tables import notice
 
 PLUMBING = "Plumbing only, no verdicts: this study tries the pipeline out and is too small to judge anything."
@@ -53,10 +53,11 @@ def build_page(published: Published) -> str:
     verdicts, provenance, study = published.verdicts, published.provenance, published.study
     if "headline" not in verdicts:
         raise UserError("these verdicts were made by an earlier version", fix="judge again: snakemake --cores all")
-    entries = [*verdicts["claims"], *verdicts["added"]]
+    entries, headline = [*verdicts["claims"], *verdicts["added"]], verdicts["headline"]
     sections = [section(entry, published) for entry in entries]
-    central = next((one for one in sections if one["id"] == verdicts["headline"]), None)
+    central = next((one for one in sections if one["id"] == headline), None)
     judged = bool(study["verdicts"])
+    choices = curve_section(published.specifications, entries, published.constants.clip, headline) if judged else None
     known = apparatus.oracles(published.oracles)
     stamps = [] if judged else [PLUMBING]  # what a reader must know before anything else
     failed = [control["id"] for control in verdicts["controls"] if control["outcome"] == "failed"]
@@ -90,11 +91,7 @@ def build_page(published: Published) -> str:
         **apparatus.sources(verdicts, provenance),
         "claims": sections,
         "exploratory": rank_sections(verdicts.get("exploratory", {})),
-        "specifications": curve_section(
-            published.specifications, entries, published.constants.clip, verdicts["headline"]
-        )
-        if judged
-        else None,
+        "specifications": choices,
         "gallery": gallery(provenance.get("contaminations", {}), provenance["runs"]["kinds"]),
         "gallery_rows": ROWS,
         **apparatus.rule(entries, published),
@@ -131,6 +128,5 @@ def _facts(entries: Sequence[Entry], published: Published) -> list[dict[str, str
         "kinds, rates and sizes of outliers": count(len(levels - {CLEAN})),
     }
     if seeds:
-        ends = dict.fromkeys([count(min(seeds)), count(max(seeds))])
-        facts["repetitions of each comparison"] = " to ".join(ends)
+        facts["repetitions of each comparison"] = " to ".join(dict.fromkeys([count(min(seeds)), count(max(seeds))]))
     return [{"number": number, "text": text} for text, number in facts.items()]

@@ -18,14 +18,15 @@ from l2audit.config.claims import Constants
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS
+from l2audit.effects.grid import moments
 from l2audit.effects.layout import ALL
-from l2audit.effects.means import moments
 from l2audit.judge.statistics import boundary_tests, holm
 from l2audit.report import words
 from l2audit.report.figures import Damage, ForestGroup, Mark, RiskCurve, damage, forest, log_log, risk_curves
 from l2audit.report.style import Picture, picture
 from l2audit.report.words import anchor, interval, plain
 from l2audit.wording.phrases import Entry
+from l2audit.wording.sentences import stratum
 
 CELL = ["dataset", "task", "arm", "stratum", "level"]
 SIGNS = {1.0: ("▲", "as claimed"), -1.0: ("▼", "the opposite"), 0.0: ("●", "smaller than δ")}
@@ -186,12 +187,12 @@ def claim_pictures(entry: Entry, published: Published) -> list[Picture]:
     if not any(part["datasets"] for part in parts):
         return []
     estimand = ESTIMANDS[parts[0]["estimand"]]
-    found = [forest_picture(entry, published)]
+    found: list[Picture | None] = [forest_picture(entry, published)]
     if entry["id"] == published.verdicts["headline"] and estimand.levels == CONTAMINATED:
-        found += _curve_pictures(entry, published)
+        found.append(_curve_picture(entry, published))
     if "huber" in estimand.losses:
-        found += _damage_pictures(entry, published)
-    return found
+        found.append(_damage_picture(entry, published))
+    return [one for one in found if one]
 
 
 def forest_picture(entry: Entry, published: Published) -> Picture:
@@ -208,7 +209,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
                 side = {"above": 1, "below": -1}.get(one["decisive"], 0)
                 panels[-1][one["dataset"]] = Mark(one["unclipped_score"], low, high, side)
         rows = sorted(panels[0], key=lambda name: (panels[0][name].value is None, panels[0][name].value or 0.0, name))
-        title = "" if row.get("stratum", ALL) == ALL else words.stratum(row["stratum"])
+        title = "" if row.get("stratum", ALL) == ALL else stratum(row["stratum"])
         groups.append(ForestGroup(title, rows, panels, _averages(row)))
         for label, marks, overall in zip(labels, panels, groups[-1].overall, strict=True):
             lead = ", ".join(filter(None, (title, label)))
@@ -221,7 +222,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
         f"{anchor(entry['id'])}-forest",
         lambda width: forest(width, groups, labels, clip=clip),
         "Every dataset against the smallest effect that matters.",
-        words.FOREST.format(delta=one_delta(parts), clip=clip),
+        words.CAPTIONS["forest"].format(delta=one_delta(parts), clip=clip),
         (f"Effect by dataset: {entry['question']}", "; ".join(told) + "."),
         id=f"{anchor(entry['id'])}-figure",
     )
@@ -233,8 +234,8 @@ def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | 
     entry = next((one for one in central if one["strata"] and one["entered"]["datasets"]), None)
     if entry is None:
         return None
-    parts, every = measured_parts(entry), words.stratum(ALL)
-    marks = {words.stratum(row["stratum"]): _averages(row) for row in entry["strata"]}
+    parts, every = measured_parts(entry), stratum(ALL)
+    marks = {stratum(row["stratum"]): _averages(row) for row in entry["strata"]}
     panels = [dict(zip(marks, column, strict=True)) for column in zip(*marks.values(), strict=True)]
     group = ForestGroup("", list(marks), panels, _averages(entry))
     told = []
@@ -246,7 +247,7 @@ def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | 
         "glance",
         lambda width: forest(width, [group], labels, clip=published.constants.clip, average=every),
         "The answer by kind of outlier.",
-        words.GLANCE,
+        words.CAPTIONS["glance"],
         ("Averages by kind of contamination", "; ".join(told) + "."),
     )
 
@@ -271,7 +272,7 @@ def _told(mark: Mark) -> str:
     return f"{plain(mark.value, 1, sign=True)} δ {interval(mark.low, mark.high, 1)}"
 
 
-def _curve_pictures(entry: Entry, published: Published) -> list[Picture]:
+def _curve_picture(entry: Entry, published: Published) -> Picture | None:
     """Clean and contaminated test risk against beta in a few cells, for the claim's first part, primary loss."""
     own = published.summary.set_index(["dataset", "arm", "loss", "level"])
     drawn, told = [], []
@@ -296,19 +297,17 @@ def _curve_pictures(entry: Entry, published: Published) -> list[Picture]:
                 f"{one.risks.index[one.chosen]:g} ({one.unit})"
             )
     if not drawn:
-        return []
-    return [
-        picture(
-            f"{anchor(entry['id'])}-curves",
-            lambda width: risk_curves(width, drawn),
-            "How the damage D changes with the strength of the penalty.",
-            words.CURVES,
-            ("Test risk against beta, clean and with outliers", "; ".join(told)),
-        )
-    ]
+        return None
+    return picture(
+        f"{anchor(entry['id'])}-curves",
+        lambda width: risk_curves(width, drawn),
+        "How the damage D changes with the strength of the penalty.",
+        words.CAPTIONS["curves"],
+        ("Test risk against beta, clean and with outliers", "; ".join(told)),
+    )
 
 
-def _damage_pictures(entry: Entry, published: Published) -> list[Picture]:
+def _damage_picture(entry: Entry, published: Published) -> Picture | None:
     """Per level that the claim is judged on: D against beta of each dataset under each loss, and their mean."""
     effects = published.effects_of(entry, measured_parts(entry)[0])
     axes = ["dataset", "arm"]
@@ -328,16 +327,14 @@ def _damage_pictures(entry: Entry, published: Published) -> list[Picture]:
             panels.append((published.levels.get(level, level), lines))
             told.append(f"{panels[-1][0]}: {', '.join(means)}")
     if not panels:
-        return []
-    return [
-        picture(
-            f"{anchor(entry['id'])}-damage",
-            lambda width: damage(width, panels),
-            "Changing the loss, against adding a penalty.",
-            words.DAMAGE,
-            ("Damage under squared and Huber loss against beta", "; ".join(told)),
-        )
-    ]
+        return None
+    return picture(
+        f"{anchor(entry['id'])}-damage",
+        lambda width: damage(width, panels),
+        "Changing the loss, against adding a penalty.",
+        words.CAPTIONS["damage"],
+        ("Damage under squared and Huber loss against beta", "; ".join(told)),
+    )
 
 
 def _log_log_picture(entry: Entry, check: Entry) -> Picture:
@@ -348,7 +345,7 @@ def _log_log_picture(entry: Entry, check: Entry) -> Picture:
         name,
         lambda width: log_log(width, points["scale"], points["penalty"], slope),
         "A power law is straight on these axes, an exponential is not.",
-        words.LOG_LOG,
+        words.CAPTIONS["log_log"],
         ("The penalty against the scale of the weights, on logarithmic axes", told),
         id=f"{name}-figure",
     )

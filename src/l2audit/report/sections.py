@@ -12,17 +12,15 @@ from l2audit.report.pictures import Published, claim_pictures, maps, measured_pa
 from l2audit.report.style import picture
 from l2audit.report.words import NONE, Table, anchor, count, exact, interval, plain
 from l2audit.wording.phrases import Entry
-
-ADDED = ("added", "added-identity")
-"""Families of claims that nobody in the thread made."""
+from l2audit.wording.sentences import stratum
 
 
 def section(entry: Entry, published: Published) -> dict[str, Any]:
     """What the page prints about one claim of verdicts.json: its entry, and the tables and figures made of it."""
     parts = measured_parts(entry)
-    planned = entry["n_planned_datasets"] > 0
-    dropped = sorted({**entry["dropped"], **entry["unused"]}.items(), key=lambda pair: (-pair[1], pair[0]))
-    total = sum(n for _, n in dropped)
+    reasons = {**entry["dropped"], **entry["unused"]}
+    dropped = [[reason, count(-n)] for n, reason in sorted((-n, reason) for reason, n in reasons.items())]
+    total = sum(reasons.values())
     deciding = {check["check"] for check in entry["checks"]}
     others = [one for one in published.identities if one["claim"] == entry["id"] and one["check"] not in deciding]
     shown = []
@@ -46,21 +44,15 @@ def section(entry: Entry, published: Published) -> dict[str, Any]:
         "parts": shown,
         "figures": claim_pictures(entry, published),
         "maps": [one for part in (parts if entry["strata"] else ()) for one in maps(entry, part, published)],
-        "table": _estimates(entry) if planned else None,
+        **(_tables(entry) if entry["n_planned_datasets"] > 0 else {"table": None, "beside": None}),
         "checks": check_table([*entry["checks"], *others], "Exact checks: no sampling, no interval"),
         "trace": next((check["trace"] for check in entry["checks"] if check.get("trace")), None),
-        "dropped": Table(
-            "Planned effects that did not enter, by reason",
-            ["Reason", "Effects"],
-            [[reason, count(n)] for reason, n in dropped],
-            right={1},
-        ),
+        "dropped": Table("Planned effects that did not enter, by reason", ["Reason", "Effects"], dropped, {1}),
         "dropped_summary": f"Left out: {count(total)} planned effects, counted by reason"
         if total
         else "Nothing that was planned was left out.",
         "scope": scope,
-        "added": entry["family"] in ADDED,
-        "beside": beside(entry) if planned else None,
+        "added": entry["family"] in ("added", "added-identity"),  # nobody in the thread made it
     }
 
 
@@ -69,10 +61,11 @@ def _datasets(row: Entry) -> str:
     return count(n) if n == planned or planned is None else f"{count(n)} of {count(planned)}"
 
 
-def _estimates(entry: Entry) -> Table:
-    """Averages per stratum and part in units of delta and, per task, in plain units; the claim's own row last.
+def _tables(entry: Entry) -> dict[str, Table]:
+    """Two tables with a row per stratum and part, the claim's own last. Both are in units of delta.
 
-    The head of a task's column is its unit; where its parts have several, each part names its own.
+    table: averages, per task also in plain units. The head of a task's column is its unit; where its parts have
+    several, each part names its own. beside: checks that are reported and never change a verdict.
     """
     several = len(measured_parts(entry)) > 1
     found: dict[str, set[str]] = {}
@@ -80,15 +73,17 @@ def _estimates(entry: Entry) -> Table:
         for task, figures in planned_tasks(part).items():
             found.setdefault(task, set()).add(words.heading(figures))
     units = {task: min(names) if len(names) == 1 else "" for task, names in sorted(found.items())}
-    rows = []
+    rows, beside = [], []
     for row in [*entry["strata"], entry]:
         for part in measured_parts(row):
             own = dict.fromkeys(words.heading(figures) for figures in planned_tasks(part).values())
             name = part["id"] if all(units.values()) else f"{part['id']}: {' | '.join(own)}"
+            kind, verdict = (stratum(row["stratum"]), row["verdict"]) if part is row["parts"][0] else ("", "")
             tasks = [part["tasks"].get(task) for task in units]
             rows.append(
                 [
-                    *([words.stratum(row["stratum"]), row["verdict"]] if part is row["parts"][0] else ["", ""]),
+                    kind,
+                    verdict,
                     *([name] if several else []),
                     _datasets(part),
                     words.estimate(part["m"], part["ci_low"], part["ci_high"]),
@@ -96,30 +91,20 @@ def _estimates(entry: Entry) -> Table:
                     interval(part["prediction_low"], part["prediction_high"], 1),
                 ]
             )
+            slope, n = part["slope"], part["slope"]["n_datasets"]
+            tenfold = words.estimate(slope["mean"], slope["ci_low"], slope["ci_high"])
+            tenfold = f"{tenfold}, rises in {slope['rising']} of {n}" if n else NONE
+            left_out = interval(part["leave_one_out_low"], part["leave_one_out_high"], 1)
+            beside.append([kind, part["id"], left_out, plain(part["tau"], 1), tenfold])
     head = ["Contamination", "Verdict", *(["Part"] if several else []), "Datasets", "Average, δ"]
     head += [f"{task.capitalize()}, {unit}" if unit else task.capitalize() for task, unit in units.items()]
     head += ["A new dataset, δ"]
     totals = {len(rows) - len(measured_parts(entry))} if entry["strata"] else ()
-    return Table(words.TABLE, head, rows, range(head.index("Datasets"), len(head)), totals)
-
-
-def beside(entry: Entry) -> Table:
-    """Checks of every row that is judged, in units of delta: they are reported and never change a verdict."""
-    rows = []
-    for row in [*entry["strata"], entry]:
-        for part in measured_parts(row):
-            slope, n = part["slope"], part["slope"]["n_datasets"]
-            tenfold = words.estimate(slope["mean"], slope["ci_low"], slope["ci_high"])
-            rows.append(
-                [
-                    words.stratum(row["stratum"]) if part is row["parts"][0] else "",
-                    part["id"],
-                    interval(part["leave_one_out_low"], part["leave_one_out_high"], 1),
-                    plain(part["tau"], 1),
-                    f"{tenfold}, rises in {slope['rising']} of {n}" if n else NONE,
-                ]
-            )
-    return Table(words.BESIDE, ["Contamination", "Part", "One left out", "τ", "Per tenfold beta"], rows, {2, 3, 4})
+    checks = ["Contamination", "Part", "One left out", "τ", "Per tenfold beta"]
+    return {
+        "table": Table(words.CAPTIONS["averages"], head, rows, range(head.index("Datasets"), len(head)), totals),
+        "beside": Table(words.CAPTIONS["beside"], checks, beside, {2, 3, 4}),
+    }
 
 
 def check_table(
@@ -161,7 +146,7 @@ def rank_sections(exploratory: Mapping[str, Entry]) -> dict[str, dict[str, Any]]
             told = words.estimate(row["rho"], row["ci_low"], row["ci_high"], 2)
             panels += [(models, told, row["datasets"])] if overall and row["arm"] != ALL else []
         across = plain(row["across_cells"], 2, sign=True)
-        lines.append([models if overall else "", words.stratum(row["stratum"]), n, told, across])
+        lines.append([models if overall else "", stratum(row["stratum"]), n, told, across])
     name, head = f"{anchor(claim)}-ranks", ["Models", "Contamination", "Datasets", "Rank correlation", "Across cells"]
     told = "; ".join(f"{models}: {figures} over {len(datasets)} datasets" for models, figures, datasets in panels)
     known = any(row["rho"] is not None for row in rows)
@@ -173,12 +158,12 @@ def rank_sections(exploratory: Mapping[str, Entry]) -> dict[str, dict[str, Any]]
                 name,
                 lambda width: rank_scatters(width, panels),
                 "Evenness against damage, dataset by dataset.",
-                words.RANKS,
+                words.CAPTIONS["ranks"],
                 (question, f"Rank correlations. {told}."),
                 id=f"{name}-figure",
             )
             if panels
             else None,
-            "table": Table(words.RANKS_TABLE, head, lines, {2, 3, 4}) if known else None,
+            "table": Table(words.CAPTIONS["rank_table"], head, lines, {2, 3, 4}) if known else None,
         }
     }

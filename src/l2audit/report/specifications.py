@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -23,6 +22,7 @@ from l2audit.report import style, words
 from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT, Picture, picture
 from l2audit.report.words import Table, anchor, count, estimate, percent, plain
 from l2audit.wording.phrases import Entry
+from l2audit.wording.sentences import stratum
 
 FIRM = 0.9
 """A verdict that holds in this share of its specifications, as printed, is firm; the thread's others get a curve."""
@@ -62,7 +62,8 @@ def curve_section(
     firm = {one["id"]: round(one["share"], 2) >= FIRM for _, one in claims}
     named = ", ".join(f"({name})" for name, holds in firm.items() if holds) or "no claim"
     sentence = f"In at least {percent(FIRM)} of theirs, the verdict stays as it is for {named}."
-    if central := by_id.get(headline) if headline in firm else None:
+    if headline in firm:
+        central = by_id[headline]
         share = f"{count(central['same'])} of {count(central['of'])} specifications, {_share(central['share'])},"
         sentence = f"For claim ({headline}), {share} give the verdict “{central['verdict']}” as registered. {sentence}"
     lines, drawn = [], []
@@ -72,7 +73,7 @@ def curve_section(
             lines.append(
                 {
                     "claim": one["id"],
-                    "of_what": words.stratum(row["stratum"]) if "stratum" in row else "",
+                    "of_what": stratum(row["stratum"]) if "stratum" in row else "",
                     "badge": words.badge(row["verdict"]),
                     "same": f"{count(row['same'])} of {count(row['of'])}",
                     "share": _share(row["share"]),
@@ -92,11 +93,7 @@ def curve_section(
         "sentence": sentence,
         "note": found["note"],
         "lines": lines,
-        "choices": Table(
-            "Every choice and the reason for it; the first of each is the registered one",
-            ["What is chosen", "Choice", "Reason"],
-            choices,
-        ),
+        "choices": Table(words.CAPTIONS["choices"], ["What is chosen", "Choice", "Reason"], choices),
         "hash": found["specifications_sha256"],
         "absent": [
             f"Not among them is “{one['choice']}” under “{TITLES[one['axis']].lower()}”: {one['reason']}."
@@ -125,7 +122,7 @@ def _alone(one: Entry, axes: Sequence[Entry]) -> Table:
             if [k for k in range(len(axes)) if row["choices"][k] != first["choices"][k]] == [place]:
                 found.append((choice.format(row["choices"][place], TITLES[axis["axis"]]), row))
     rows = [[name, row["verdict"], estimate(row["estimate"], row["ci_low"], row["ci_high"])] for name, row in found]
-    return Table(words.ALONE, ["Choice", "Verdict", "Average, δ"], rows, {2})
+    return Table(words.CAPTIONS["alone"], ["Choice", "Verdict", "Average, δ"], rows, {2})
 
 
 class ChoiceRow(NamedTuple):
@@ -209,7 +206,7 @@ def neighbours(n: int, most: int) -> list[np.ndarray]:
 
 
 def specification_curve(width: float, found: SpecificationCurve) -> Figure:
-    """The estimates above; below them, a row per choice with its name at the left and its share at the right.
+    """The estimates above, one point a column with its interval; below them a row per choice with its name and share.
 
     A cell is the darker, the more of its column's specifications made the choice.
     """
@@ -222,10 +219,27 @@ def specification_curve(width: float, found: SpecificationCurve) -> Figure:
     span = width - gutter - right
     bins = neighbours(len(found.estimate), int(span // least))
     figure = style.blank(width, top + curve + matrix + bottom)
-    _estimates(style.panel(figure, gutter, matrix + bottom, span, curve), found, bins)
+    axes = style.panel(figure, gutter, matrix + bottom, span, curve)
+    middle = np.array([one[len(one) // 2] for one in bins])
+    limit = style.axis_limit(np.abs(found.estimate), found.clip)
+    x = np.arange(len(bins)) + 0.5
+    low, high = (np.clip(values[middle], -limit, limit) for values in (found.low, found.high))
+    axes.axhspan(-1, 1, color=BAND, linewidth=0, zorder=0)
+    axes.axhline(0, color=SOFT, linewidth=0.8, zorder=0.5)
+    axes.vlines(x, low, high, color=LINE, linewidth=2.2, zorder=1)
+    axes.plot(x, np.clip(found.estimate[middle], -limit, limit), "o", color=INK, markersize=2.4, zorder=2)
+    place = next(k for k, one in enumerate(bins) if one[0] <= found.registered <= one[-1]) + 0.5
+    value = float(np.clip(found.estimate[found.registered], -limit, limit))
+    axes.axvline(place, color=SOFT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.6)
+    axes.plot([place], [value], "D", color=INK, markersize=7, zorder=3)
+    side, shift = ("left", 5) if place < 0.6 * len(bins) else ("right", -5)
+    style.note(axes, "registered", (place, 1), (shift, -12), by=("data", "axes fraction"), ha=side, color=INK)
+    axes.set(xlim=(0, len(bins)), ylim=(-limit, limit))
+    style.delta_axis(axes, axes.yaxis, limit)
+    style.note(axes, "as claimed ▲", (0, 1), (2, 3))
+    style.note(axes, "opposite ▼", (0, 0), (2, -12))
     axes = style.panel(figure, gutter, bottom, span, matrix)
-    axes.set_xlim(0, len(bins))
-    axes.set_ylim(matrix, 0)
+    axes.set(xlim=(0, len(bins)), ylim=(matrix, 0))
     axes.axis("off")
     text: dict[str, Any] = {"by": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
     y = 0.0
@@ -247,26 +261,3 @@ def specification_curve(width: float, found: SpecificationCurve) -> Figure:
                                              linewidth=0.62 * row, capstyle="butt"))  # fmt: skip
             y += heights[one.name]
     return figure
-
-
-def _estimates(axes: Axes, found: SpecificationCurve, bins: Sequence[np.ndarray]) -> None:
-    """One point a column with its interval; the registered specification marked."""
-    middle = np.array([one[len(one) // 2] for one in bins])
-    limit = style.axis_limit(np.abs(found.estimate), found.clip)
-    x = np.arange(len(bins)) + 0.5
-    low, high = (np.clip(values[middle], -limit, limit) for values in (found.low, found.high))
-    axes.axhspan(-1, 1, color=BAND, linewidth=0, zorder=0)
-    axes.axhline(0, color=SOFT, linewidth=0.8, zorder=0.5)
-    axes.vlines(x, low, high, color=LINE, linewidth=2.2, zorder=1)
-    axes.plot(x, np.clip(found.estimate[middle], -limit, limit), "o", color=INK, markersize=2.4, zorder=2)
-    place = next(k for k, one in enumerate(bins) if one[0] <= found.registered <= one[-1]) + 0.5
-    value = float(np.clip(found.estimate[found.registered], -limit, limit))
-    axes.axvline(place, color=SOFT, linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.6)
-    axes.plot([place], [value], "D", color=INK, markersize=7, zorder=3)
-    side, shift = ("left", 5) if place < 0.6 * len(bins) else ("right", -5)
-    style.note(axes, "registered", (place, 1), (shift, -12), by=("data", "axes fraction"), ha=side, color=INK)
-    axes.set_xlim(0, len(bins))
-    axes.set_ylim(-limit, limit)
-    style.delta_axis(axes, axes.yaxis, limit)
-    style.note(axes, "as claimed ▲", (0, 1), (2, 3))
-    style.note(axes, "opposite ▼", (0, 0), (2, -12))

@@ -30,10 +30,9 @@ WIDE, NARROW = 880.0, 356.0  # CSS pixels: the column of the page, and a phone h
 _RC: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: smaller, selectable, in the reader's own font
     "svg.hashsalt": "l2audit",  # ids that do not change from build to build
-    "svg.id": "l2audit",
     "font.family": "DejaVu Sans",  # ships with matplotlib, so that the layout is the same on every machine
     "font.size": 13.0,
-    "axes.titlesize": 13.0,
+    "axes.titlesize": 12.0,
     "axes.labelsize": 12.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -44,13 +43,11 @@ _RC: dict[Any, Any] = {
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": LINE,
-    "axes.titlecolor": INK,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
     "grid.color": LINE,
     "axes.facecolor": "none",
     "figure.facecolor": "none",
-    "savefig.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.dpi": 72.0,  # one point is one CSS pixel at full width
@@ -67,10 +64,8 @@ def drawing() -> AbstractContextManager[None]:
 def both(draw: Callable[[float], Figure], name: str, title: str, description: str) -> Markup:
     """What `draw` makes of the width of a page and of that of a phone; the style sheet shows one of the two."""
     with drawing():
-        wide, narrow = draw(WIDE), draw(NARROW)
-        return to_svg(wide, f"{name}-w", title, description, css_class="wide-only") + to_svg(
-            narrow, f"{name}-n", title, description, css_class="narrow"
-        )
+        wide = to_svg(draw(WIDE), f"{name}-w", title, description, css_class="wide-only")
+        return wide + to_svg(draw(NARROW), f"{name}-n", title, description, css_class="narrow")
 
 
 class Picture(NamedTuple):
@@ -160,12 +155,10 @@ def delta_axis(axes: Axes, axis: Axis, limit: float) -> None:
     """An axis of effects in units of delta from -`limit` to `limit`, without a frame and without other ticks."""
     step = 5 if limit > 6 else 2 if limit > 3 else 1
     ticks = [tick for tick in range(-int(limit), int(limit) + 1) if tick % step == 0]
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axis.set_ticks(ticks, [plain(tick, 0, sign=True) + "δ" if tick else "0" for tick in ticks])
     axes.tick_params(axis="both", length=0)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["left", "bottom"]].set_visible(False)
 
 
 def to_svg(figure: Figure, name: str, title: str, description: str, *, css_class: str = "") -> Markup:

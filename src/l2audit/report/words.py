@@ -1,20 +1,28 @@
-"""How the page says it: numbers with sensible digits, verdicts, levels and units in words, tables and captions."""
+"""How the page says it: numbers with sensible digits, verdicts, levels and units in words, and tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, NamedTuple
 
+import yaml
 from markupsafe import Markup
 
 from l2audit.config import claims as judged
 from l2audit.wording.display import DISPLAYS, MINUS
-from l2audit.wording.sentences import STRATA
 
 THIN = "\u202f"  # narrow no-break space: groups thousands, stands between a number and its unit
 NONE = "\u2013"
+
+_FIXED = yaml.safe_load(resources.files("l2audit.report").joinpath("templates/words.yaml").read_text("utf-8"))
+KINDS: dict[str, str] = _FIXED["kinds"]
+LOSSES: dict[str, str] = _FIXED["losses"]
+CAPTIONS: dict[str, str] = _FIXED["captions"]
+QUESTIONS: dict[str, tuple[str, str]] = _FIXED["questions"]
+"""Targets of calibration.json in plain words: what would be true, and what the page would then say."""
 
 
 def plain(value: float | None, digits: int, *, sign: bool = False) -> str:
@@ -98,18 +106,16 @@ def vector(values: Iterable[float]) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A plain table: `right` are the columns of numbers, `totals` the rows that sum up. One without rows is false."""
+    """A plain table: `right` are the columns of numbers, `totals` the rows that sum up. One without rows is false.
+
+    A row whose first cell is empty goes on with the subject of the row above.
+    """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
     right: Collection[int] = ()
     totals: Collection[int] = ()
-
-    @property
-    def continued(self) -> set[int]:
-        """Rows that go on with the subject of the row above: their first cell is empty."""
-        return {number for number, row in enumerate(self.rows) if row[0] == ""}
 
     def __bool__(self) -> bool:
         return bool(self.rows)
@@ -143,23 +149,6 @@ VERDICT_WORDS = {
     judged.INCONCLUSIVE: "Anything else. It is not evidence of absence.",
 }
 
-KINDS = {
-    "sym": "flipped labels",
-    "pair": "labels flipped to the next class",
-    "vert": "vertical outliers",
-    "vert2": "vertical outliers, both ways",
-    "shift": "systematic shift",
-    "student": "heavy-tailed noise",
-    "badlev": "bad leverage",
-    "badlev_pc1": "bad leverage, first component",
-    "badlev_last": "bad leverage, last component",
-    "goodlev": "good leverage",
-    "badlev_class": "bad leverage",
-    "cell": "cellwise outliers",
-}
-
-LOSSES = {"squared": "squared loss", "huber": "Huber loss", "cross_entropy": "cross-entropy"}
-
 
 def badge(verdict: str) -> Badge:
     """The badge of a verdict; the kinds of "inconclusive", and words not known here, get the open one."""
@@ -170,11 +159,6 @@ def badge(verdict: str) -> Badge:
 def anchor(claim_id: str) -> str:
     """The id of a claim's section: letters, digits and hyphens."""
     return "claim-" + "".join(c if c.isalnum() or c in "-_" else "-" for c in claim_id)
-
-
-def stratum(name: str) -> str:
-    """A stratum in words; a name of the user's own stands as it is."""
-    return STRATA.get(name, name)
 
 
 def level(kind: str, rate: float, magnitude: float) -> str:
@@ -202,51 +186,3 @@ def figures(task: Mapping[str, Any]) -> str:
     show, step = DISPLAYS[task["display"]], task["delta"]
     low, high = show.ends(task["ci_low"], task["ci_high"], step)
     return f"{show.number(task['estimate'], step, sign=True)} [{low}, {high}]"
-
-
-GLANCE = (
-    "Averages over datasets with their 95\u202f% intervals, in units of δ, the smallest effect that would matter "
-    "(shaded). Right of the band the claim holds, left of it the opposite does. The claim needs both halves: the "
-    "model more sensitive and, therefore, less robust."
-)
-FOREST = (
-    "One mark per dataset with its 95\u202f% interval over seeds, in units of δ (1 δ = {delta}). Shaded: ±δ, too "
-    "small to matter. ▲ ▼ decisively beyond it (corrected for the number of datasets), ● inside it, ○ undecided, "
-    "◀ ▶ beyond {clip:g} δ, counted as {clip:g} δ. Diamonds: averages over datasets with the intervals that were "
-    "judged."
-)
-CURVES = (
-    "Risk on clean test rows after training on clean rows and on rows with outliers (mean over seeds, bars: one "
-    "standard error); the distance between the lines is D. Shaded: the judged band. The vertical line marks the "
-    "beta that most seeds chose on clean validation rows. More sensitive would mean that D is larger there than "
-    "at beta = 0. Shown by rule: in each kind of contamination the cell with the least effect, then the one with "
-    "the greatest."
-)
-DAMAGE = (
-    "D, the rise of test risk (nRMSE) that the outliers cause, against beta on a logarithmic scale. Thin: single "
-    "datasets; thick: their mean. Changing the loss moves from one family of lines to the other; adding a "
-    "penalty moves to the right."
-)
-LOG_LOG = (
-    "All weights are multiplied by s. The points follow the line of slope 2: doubling the weights makes the "
-    "penalty four times as large."
-)
-BESIDE = (
-    "In units of δ: the range of the average when each dataset is left out; τ, the spread of true effects between "
-    "datasets; and the change of the effect per tenfold beta over the judged band, one slope a dataset (exploratory)."
-)
-TABLE = (
-    "Averages over datasets with their 95\u202f% intervals. A score beyond the clip counts as the clip, in plain "
-    "units too."
-)
-RANKS = (
-    "One mark a dataset; right of the middle its weights became more even, or less uneven, than those of others. It is "
-    "ranked among the datasets of its task at the same contamination level and under the same architecture, and its "
-    "ranks are averaged. Above each panel: the rank correlation (Spearman) with its 95\u202f% interval over datasets."
-)
-RANKS_TABLE = (
-    "Rank correlations with 95\u202f% intervals over datasets, ranked as in the figure. Across cells: all cells as "
-    "they are, whatever their task, level or architecture; they are not independent, so there is no interval. A dash: "
-    "too few datasets."
-)
-ALONE = "One choice at a time, all others as registered; a choice that leaves every effect as it was is not listed."

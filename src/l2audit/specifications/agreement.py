@@ -90,14 +90,8 @@ def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict
 def _counts(verdicts: Sequence[str]) -> dict[str, Any]:
     """The registered verdict, which is the first, and how many have the same."""
     counts = Counter(verdicts)
-    same, of = counts[verdicts[0]], len(verdicts)
-    return {
-        "verdict": verdicts[0],
-        "same": same,
-        "of": of,
-        "share": same / of,
-        "verdicts": dict(sorted(counts.items())),
-    }
+    same, of, told = counts[verdicts[0]], len(verdicts), dict(sorted(counts.items()))
+    return {"verdict": verdicts[0], "same": same, "of": of, "share": same / of, "verdicts": told}
 
 
 def models_of(claim: Claim, choices: Choices, arms: Collection[str]) -> list[Models]:

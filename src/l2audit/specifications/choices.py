@@ -22,7 +22,6 @@ from l2audit.seeds import canonical
 AXES = ("metric", "margin", "delta", "beta", "convergence", "scaling", "architectures")
 """Every axis, in the order in which a specification lists its choices."""
 
-CONTAMINATED_RISK = "validation_risk_contaminated"
 UNLIMITED = "none"
 """`times` of a margin that lets every beta in."""
 
@@ -31,18 +30,9 @@ RULES: Registry[Rule] = Registry("rule for beta")
 """Rules by which beta is chosen: (grid, level) -> index of the beta of each seed, (S,)."""
 
 RULES.add("least clean risk", least_clean_risk)
-
-
-@RULES.register("least clean risk, ties to the smallest")
-def least_clean_risk_smallest(grid: Grid, level: str) -> NDArray[np.int64]:
-    """As `least_clean_risk`, but ties go to the smallest beta above 0."""
-    return grid.best(CLEAN, smallest=True)
-
-
-@RULES.register("least contaminated risk")
-def least_contaminated_risk(grid: Grid, level: str) -> NDArray[np.int64]:
-    """The beta > 0 of least risk on validation rows contaminated like the training rows; ties go to the largest."""
-    return grid.best(level, CONTAMINATED_RISK)
+RULES.add("least clean risk, ties to the smallest", lambda grid, level: grid.best(CLEAN, smallest=True))
+# On validation rows contaminated like the training rows.
+RULES.add("least contaminated risk", lambda grid, level: grid.best(level, "validation_risk_contaminated"))
 
 
 @RULES.register("largest in the band")

@@ -212,12 +212,6 @@ def check_targets(rows: Sequence[Rates]) -> list[dict[str, Any]]:
     return found
 
 
-def calibrate(studies: int = STUDIES, constants: Constants | None = None) -> dict[str, Any]:
-    """Every scenario, `studies` simulated studies each, and the targets."""
-    rows = [run(scenario, studies, constants or Constants()) for scenario in scenarios()]
-    return {"studies": studies, "targets": check_targets(rows), "scenarios": rows}
-
-
 def report(found: Mapping[str, Any]) -> str:
     """The targets as text."""
     rows = []
@@ -237,7 +231,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not (options.root / "scripts" / f"{JUDGE}.py").exists():
         parser.error("this is not the folder of the repository: go there, or give --root")
-    found = {"judge_sha256": code_hash(options.root, JUDGE), **calibrate(options.studies)}
+    rows = [run(scenario, options.studies, Constants()) for scenario in scenarios()]
+    found = {
+        "judge_sha256": code_hash(options.root, JUDGE),
+        "studies": options.studies,
+        "targets": check_targets(rows),
+        "scenarios": rows,
+    }
     write_text(options.out, json.dumps(found, indent=1, sort_keys=True) + "\n")
     print(report(found))
     return 0 if all(target["met"] for target in found["targets"]) else 1

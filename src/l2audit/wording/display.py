@@ -6,6 +6,7 @@ A display changes words and figures alone. Delta, estimand and every test stay o
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,29 +38,44 @@ def ratio(value: float | None) -> str:
     return f"{value:.{max(2 if round(value, 2) < 2 else 0, 1 - math.floor(math.log10(value)))}f}"
 
 
+BEYOND = f"beyond {{value}}, {SMALLEST},"
+SHARE = (BEYOND, BEYOND, f"less than a change to {{value}}, {SMALLEST}, either way")
+NEAR_1 = f"nearer to 1 than a factor of {{value}}, {SMALLEST}, either way"
+TIMES = (f"more than {{value}} times, {SMALLEST},", f"less than {{value}} times, {SMALLEST},", NEAR_1)
+FACTOR = (f"more than {{value}}, {SMALLEST},", f"less than {{value}}, {SMALLEST} the other way,", NEAR_1)
+
+
 @dataclass(frozen=True)
 class Display:
     """Words for an effect; `{value}` is a number, `{unit}` the registered unit.
 
+    larger, reverse, within   beyond the smallest effect that counts, beyond it the other way, smaller either way
     effect, opposite   a mean effect of either sign, before its interval
-    amount    the smallest effect that counts, as a noun
-    larger, reverse, within   beyond it, beyond it the other way, smaller than it either way
-    at_least  an average effect of some size or more, as a noun
-    excluded  that an average effect of that size is ruled out
+    average   an average effect of some size, as a noun
+    at_least  one of that size or more, as a noun
     heading   of a column of such numbers
     of        the number shown for an effect on the registered scale; a falling one swaps the ends of an interval
     """
 
-    effect: str = "the effect is {value} {unit}"
-    opposite: str = "the effect is {value} {unit}"
-    amount: str = "{value} {unit}"
-    at_least: str = "an average effect of at least {value} {unit}"
     larger: str = f"larger than {{value}}, {SMALLEST},"
     reverse: str = f"the other way by more than {{value}}, {SMALLEST},"
     within: str = f"smaller than {{value}}, {SMALLEST}, either way"
-    excluded: str = "an average effect of {value} {unit} is excluded"
+    effect: str = "the effect is {value} {unit}"
+    opposite: str = "the effect is {value} {unit}"
+    average: str = "an average effect of {value} {unit}"
+    at_least: str = "an average effect of at least {value} {unit}"
     heading: str = "{unit}"
     of: Callable[[float], float] | None = None
+
+    @property
+    def amount(self) -> str:
+        """The smallest effect that counts, as a noun."""
+        return re.sub("^an average (effect of |of )?", lambda found: "" if found[1] else "a ", self.average)
+
+    @property
+    def excluded(self) -> str:
+        """That an average effect of some size is ruled out."""
+        return f"{self.average} is excluded"
 
     def number(self, value: float | None, step: float, *, sign: bool = False) -> str:
         """One figure as it is shown; `step` is delta."""
@@ -74,80 +90,61 @@ class Display:
         return self.number(first, step), self.number(second, step)
 
 
-PLAIN_DISPLAY = "plain"
-DISPLAYS: Registry[Display] = Registry("display")
-DISPLAYS.add(PLAIN_DISPLAY, Display())
-
-BEYOND = f"beyond {{value}}, {SMALLEST},"
-SHARE = (BEYOND, BEYOND, f"less than a change to {{value}}, {SMALLEST}, either way")
-NEAR_1 = f"nearer to 1 than a factor of {{value}}, {SMALLEST}, either way"
-TIMES = (f"more than {{value}} times, {SMALLEST},", f"less than {{value}} times, {SMALLEST},", NEAR_1)
-FACTOR = (f"more than {{value}}, {SMALLEST},", f"less than {{value}}, {SMALLEST} the other way,", NEAR_1)
-
-
-def _as_ratio(
-    name: str,
-    of: Callable[[float], float],
-    bounds: tuple[str, str, str],
-    effect: str,
-    opposite: str,
-    average: str,
-    at_least: str,
-    heading: str,
-) -> None:
-    """Register a display of logarithms; `bounds`: larger, reverse, within; `average`: an average effect, as a noun."""
-    amount = average.replace("an average of ", "").replace("an average ", "a ")
-    DISPLAYS.add(name, Display(effect, opposite, amount, at_least, *bounds, f"{average} is excluded", heading, of))
-
-
-for what, name in (("norm", "share left"), ("gradient", "gradient left")):
-    _as_ratio(
-        name,
-        lambda effect: math.exp(-effect),
-        SHARE,
+def _left(what: str) -> Display:
+    """The display of a fall of the logarithm of `what`."""
+    fall = f"an average fall of the {what} to {{value}} of itself"
+    return Display(
+        *SHARE,
         effect=f"the {what} falls to {{value}} of itself",
         opposite=f"the {what} rises to {{value}} of itself",
-        average=f"an average fall of the {what} to {{value}} of itself",
-        at_least=f"an average fall of the {what} to {{value}} of itself or less",
+        average=fall,
+        at_least=f"{fall} or less",
         heading=f"{what} with the penalty / without",
+        of=lambda effect: math.exp(-effect),
     )
-_as_ratio(
-    "times the damage",
-    math.exp,
-    TIMES,
-    effect="the best penalty leaves {value} times the damage that Huber loss leaves",
-    opposite="the best penalty leaves {value} times the damage that Huber loss leaves",
-    average="an average of {value} times the damage",
-    at_least="an average of {value} times the damage or more",
-    heading="damage left: penalty / Huber loss",
-)
-_as_ratio(
-    "times the beta",
-    lambda effect: 10.0**effect,
-    TIMES,
-    effect="the best beta is {value} times the one for clean rows",
-    opposite="the best beta is {value} times the one for clean rows",
-    average="an average of {value} times the beta",
-    at_least="an average of {value} times the beta or more",
-    heading="best beta: outliers / clean",
-)
-_as_ratio(
-    "layers closer",
-    math.exp,
-    FACTOR,
-    effect="the norms of the layers come closer by a factor of {value}",
-    opposite="the norms of the layers come closer by a factor of {value}, which is further apart",
-    average="an average factor of {value} between the norms of the layers",
-    at_least="norms of the layers that come closer by an average factor of {value} or more",
-    heading="typical ratio of layer norms: without the penalty / with",
-)
-_as_ratio(
-    "tenfold weights",
-    lambda effect: 10.0**effect,
-    FACTOR,
-    effect="a weight ten times larger shrinks by a further factor of {value}",
-    opposite="a weight ten times larger shrinks by only {value} times the factor of the smaller one",
-    average="an average further factor of {value} for a weight ten times larger",
-    at_least="an average further factor of {value} or more for a weight ten times larger",
-    heading="shrinking factor: weight ten times larger / smaller",
-)
+
+
+PLAIN_DISPLAY = "plain"
+DISPLAYS: Registry[Display] = Registry("display")
+for name, display in {
+    PLAIN_DISPLAY: Display(),
+    "share left": _left("norm"),
+    "gradient left": _left("gradient"),
+    "times the damage": Display(
+        *TIMES,
+        effect="the best penalty leaves {value} times the damage that Huber loss leaves",
+        opposite="the best penalty leaves {value} times the damage that Huber loss leaves",
+        average="an average of {value} times the damage",
+        at_least="an average of {value} times the damage or more",
+        heading="damage left: penalty / Huber loss",
+        of=math.exp,
+    ),
+    "times the beta": Display(
+        *TIMES,
+        effect="the best beta is {value} times the one for clean rows",
+        opposite="the best beta is {value} times the one for clean rows",
+        average="an average of {value} times the beta",
+        at_least="an average of {value} times the beta or more",
+        heading="best beta: outliers / clean",
+        of=lambda effect: 10.0**effect,
+    ),
+    "layers closer": Display(
+        *FACTOR,
+        effect="the norms of the layers come closer by a factor of {value}",
+        opposite="the norms of the layers come closer by a factor of {value}, which is further apart",
+        average="an average factor of {value} between the norms of the layers",
+        at_least="norms of the layers that come closer by an average factor of {value} or more",
+        heading="typical ratio of layer norms: without the penalty / with",
+        of=math.exp,
+    ),
+    "tenfold weights": Display(
+        *FACTOR,
+        effect="a weight ten times larger shrinks by a further factor of {value}",
+        opposite="a weight ten times larger shrinks by only {value} times the factor of the smaller one",
+        average="an average further factor of {value} for a weight ten times larger",
+        at_least="an average further factor of {value} or more for a weight ten times larger",
+        heading="shrinking factor: weight ten times larger / smaller",
+        of=lambda effect: 10.0**effect,
+    ),
+}.items():
+    DISPLAYS.add(name, display)

@@ -20,7 +20,7 @@ SEVERAL_UNITS = Display(
     larger="larger than the smallest effect that counts",
     reverse="the other way by more than the smallest effect that counts",
     within="smaller than the smallest effect that counts either way",
-    excluded="an average effect as large as the smallest that counts is excluded",
+    average="an average effect as large as the smallest that counts",
 )
 
 
@@ -48,41 +48,37 @@ def multiple(value: float, low: float, high: float) -> str:
     return f"{number(value, 1, sign=True)} [{number(low, 1)}, {number(high, 1)}]"
 
 
-def units(part: Entry) -> list[tuple[str, Entry]]:
-    """(task, figures) of each task with datasets; tasks that share unit and delta are one, named ""."""
-    tasks = [(task, entry) for task, entry in sorted(part["tasks"].items()) if entry["n_datasets"]]
-    if len({(entry["unit"], entry["delta"]) for _, entry in tasks}) != 1:
-        return tasks
-    step = tasks[0][1]["delta"]
+def _display(part: Entry) -> tuple[Display, Entry]:
+    """The display of a part, and its figures where its tasks share unit and delta; else `SEVERAL_UNITS` and nothing."""
+    tasks = [entry for _, entry in sorted(part["tasks"].items()) if entry["n_datasets"]]
+    if len({(entry["unit"], entry["delta"]) for entry in tasks}) != 1:
+        return SEVERAL_UNITS, {}
+    one, step = tasks[0], tasks[0]["delta"]
     figures = {key: part[key] * step for key in ("ci_low", "ci_high", "prediction_low", "prediction_high")}
     counts = {key: part[key] for key in ("n_datasets", "n_clipped", "all_cut")}
-    return [("", {**tasks[0][1], **figures, **counts, "estimate": part["m"] * step})]
-
-
-def _display(part: Entry) -> tuple[Display, Entry]:
-    """The display of a part, and its figures where it has one unit; else `SEVERAL_UNITS` and nothing."""
-    found = units(part)
-    return (DISPLAYS[found[0][1]["display"]], found[0][1]) if len(found) == 1 else (SEVERAL_UNITS, {})
+    return DISPLAYS[one["display"]], {**one, **figures, **counts, "estimate": part["m"] * step}
 
 
 def mean_clause(part: Entry) -> str:
     """A clause: mean and interval of a part, in its unit if it has one, else as a multiple with each task's figures."""
     show, figures = _display(part)
     if figures:
-        clause = show.opposite if (figures["estimate"] or 0) < 0 else show.effect
-        return _with_interval(figures, clause)
-    each = "; ".join(f"{brief_figures(entry)} in {task}, where {_step(entry)} counts" for task, entry in units(part))
+        return _with_interval(figures, show.opposite if (figures["estimate"] or 0) < 0 else show.effect)
+    each = "; ".join(
+        f"{_brief(entry)} in {task}, where {_step(entry)} counts"
+        for task, entry in sorted(part["tasks"].items())
+        if entry["n_datasets"]
+    )
     return f"the effect is {_times(part, 'the smallest that counts')} ({each})"
 
 
 def brief(part: Entry) -> str:
     """As `mean_clause`, without the figures of each task."""
     _, figures = _display(part)
-    return brief_figures(figures) if figures else _times(part, "the smallest effect that counts")
+    return _brief(figures) if figures else _times(part, "the smallest effect that counts")
 
 
-def brief_figures(task: Entry) -> str:
-    """Mean, unit and interval of one task."""
+def _brief(task: Entry) -> str:
     return _with_interval(task, "{value} {unit}" if task["display"] == PLAIN_DISPLAY else "{value}")
 
 
@@ -97,9 +93,8 @@ def _with_interval(task: Entry, clause: str) -> str:
 
 
 def _times(part: Entry, what: str) -> str:
-    if part["all_cut"]:
-        return f"{number(part['m'], 1, sign=True)} times {what}{OR_BEYOND}"
-    return f"{multiple(part['m'], part['ci_low'], part['ci_high'])} times {what}"
+    cut = f"{number(part['m'], 1, sign=True)} times {what}{OR_BEYOND}"
+    return cut if part["all_cut"] else f"{multiple(part['m'], part['ci_low'], part['ci_high'])} times {what}"
 
 
 def _step(task: Entry, sign: int = 1) -> str:
@@ -110,10 +105,8 @@ def _step(task: Entry, sign: int = 1) -> str:
 def against_delta(part: Entry, relation: str) -> str:
     """How a part compares with the smallest effect that counts; `relation`: a field of `Display`."""
     show, figures = _display(part)
-    text: str = getattr(show, relation)
-    if not figures:
-        return text
-    return text.format(value=_step(figures, -1 if relation == "reverse" else 1), unit=figures["unit"])
+    value = _step(figures, -1 if relation == "reverse" else 1) if figures else ""
+    return str(getattr(show, relation)).format(value=value, unit=figures.get("unit"))
 
 
 def detectable(row: Entry, constants: Constants) -> str:
@@ -126,11 +119,11 @@ def detectable(row: Entry, constants: Constants) -> str:
         return f"At this spread even an average effect of {most} could have been missed."
     show, figures = _display(max(row["parts"], key=lambda one: one["mde"]))
     times = f"{number(mde, 1)} times the smallest that counts"
-    if not figures:
-        return f"This study could have found an average effect of at least {times} with 90 % power."
-    value = show.number(mde * figures["delta"], figures["delta"])
-    size = show.at_least.format(value=value, unit=figures["unit"])
-    return f"This study could have found {size} ({times}) with 90 % power."
+    size = f"an average effect of at least {times}"
+    if figures:
+        value = show.number(mde * figures["delta"], figures["delta"])
+        size = f"{show.at_least.format(value=value, unit=figures['unit'])} ({times})"
+    return f"This study could have found {size} with 90 % power."
 
 
 def outlook(part: Entry) -> str:
@@ -142,9 +135,8 @@ def outlook(part: Entry) -> str:
         return ""
     low, high = part["prediction_low"], part["prediction_high"]
     show, figures = _display(part)
+    text = f"{number(low, 1)} to {number(high, 1)} times the smallest effect that counts"
     if figures:
         text = " to ".join(show.ends(figures["prediction_low"], figures["prediction_high"], figures["delta"]))
-    else:
-        text = f"{number(low, 1)} to {number(high, 1)} times the smallest effect that counts"
     every = low > 1 if part["m"] > 0 else high < -1
     return f"A new dataset: {text}{'' if every else ', so not in every dataset'}."

@@ -1,18 +1,22 @@
-"""One sentence per verdict, in plain units and plain words.
+"""One sentence per verdict, in plain units and plain words, and one on whether the rule was there before the result.
 
 Sentences are made from the published entries alone, so a reader of verdicts.json can check each word against a number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from l2audit.config import claims
 from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS, KINDS
 from l2audit.wording.phrases import Entry, against_delta, brief, capital, mean_clause, outlook, plural, titled
+
+BEFORE, CHANGED, UNKNOWN = "before training", "changed after training", "unknown"
+SHOWN = 12
+"""Digits of a SHA-256 in a sentence; the entry holds all of them."""
 
 STRATA = {
     "all": "all together",
@@ -23,8 +27,6 @@ STRATA = {
     "cellwise": "cellwise outliers",
     "good-leverage": "good leverage (control)",
 }
-"""Strata in words; one that is not listed goes by its own name."""
-
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "huber": "Huber"}
 """Losses in words, where those differ from their names."""
 
@@ -46,8 +48,12 @@ LEANS = {
 }
 
 
-@dataclass(frozen=True)
-class Told:
+def stratum(name: str) -> str:
+    """A stratum in words; a name of the user's own stands as it is."""
+    return STRATA.get(name, name)
+
+
+class Told(NamedTuple):
     """What a sentence is made of: a row, the strata below it, the deciding part, its average, the correction."""
 
     row: Entry
@@ -56,14 +62,6 @@ class Told:
     part: Entry
     average: str
     corrected: str
-
-    def parts(self, lead: str) -> str:
-        """In a conjunction: `lead` with the number of parts, and which part the figures that follow belong to."""
-        n = len(self.row["parts"])
-        if n == 1:
-            return ""
-        which = titled(self.part["statement"])
-        return f"{lead} {'both' if n == 2 else f'all {n}'} parts, least clearly for {which}: "
 
 
 def _deciding(row: Entry) -> Entry:
@@ -75,14 +73,17 @@ def _average(part: Entry) -> str:
     return f"averaged over {plural(part['n_datasets'], 'dataset')}, {mean_clause(part)}"
 
 
-def _supported(told: Told) -> str:
-    body = capital(told.parts("it holds for") + told.average)
-    return f"{body}, {against_delta(told.part, 'larger')}{told.corrected}. {outlook(told.part)}"
-
-
-def _reversed(told: Told) -> str:
-    lead = capital(told.parts("the opposite holds for") or "the opposite holds: ")
-    return f"{lead}{told.average}, {against_delta(told.part, 'reverse')}{told.corrected}. {outlook(told.part)}"
+def _beyond(told: Told) -> str:
+    """Supported or reversed; of a conjunction with the part that the figures belong to."""
+    reverse = told.row["verdict"] == claims.REVERSED
+    side, relation = ("the opposite holds", "reverse") if reverse else ("it holds", "larger")
+    n = len(told.row["parts"])
+    lead = f"{side}: " if reverse else ""
+    if n > 1:
+        parts = "both" if n == 2 else f"all {n}"
+        lead = f"{side} for {parts} parts, least clearly for {titled(told.part['statement'])}: "
+    compared = f"{against_delta(told.part, relation)}{told.corrected}"
+    return f"{capital(lead + told.average)}, {compared}. {outlook(told.part)}"
 
 
 def _excluded(told: Told) -> str:
@@ -110,11 +111,8 @@ def _mixed(told: Told) -> str:
     if row["mixed_by"] == "kind":
         sides = []
         for reading, side in ((claims.SUPPORTED, "it holds for"), (claims.REVERSED, "the opposite holds for")):
-            kinds = (
-                f"{STRATA.get(entry['stratum'], entry['stratum'])} ({brief(_deciding(entry))})"
-                for entry in told.strata
-                if entry["reading"] == reading
-            )
+            own = [entry for entry in told.strata if entry["reading"] == reading]
+            kinds = [f"{stratum(entry['stratum'])} ({brief(_deciding(entry))})" for entry in own]
             sides.append(f"{side} {' and for '.join(kinds)}")
         return f"It depends on the kind of outlier: {'; '.join(sides)}."
     above, below = (
@@ -135,10 +133,9 @@ def _inconclusive(told: Told) -> str:
 
 
 def _inactive(told: Told) -> str:
-    return (
-        f"Not settled: the penalty hardly acted in more than half of the {plural(told.row['n_datasets'], 'dataset')}, "
-        "so an absent effect says nothing about it."
-    )
+    datasets = plural(told.row["n_datasets"], "dataset")
+    hardly = f"the penalty hardly acted in more than half of the {datasets}"
+    return f"Not settled: {hardly}, so an absent effect says nothing about it."
 
 
 def _too_few(told: Told) -> str:
@@ -149,8 +146,8 @@ def _too_few(told: Told) -> str:
 
 
 SENTENCES: dict[str, Callable[[Told], str]] = {
-    claims.SUPPORTED: _supported,
-    claims.REVERSED: _reversed,
+    claims.SUPPORTED: _beyond,
+    claims.REVERSED: _beyond,
     claims.EXCLUDED: _excluded,
     claims.NEGLIGIBLE: _negligible,
     claims.MIXED: _mixed,
@@ -216,6 +213,32 @@ def unplanned(row: Entry, claim: Claim) -> str:
     arms = f"both {own} and {rival}" if rival else own
     read = ((PRIMARY_LOSS[task], *estimand.losses) for task in part.delta)
     losses = " or ".join(" and ".join(LOSS_NAMES.get(loss, loss) for loss in some) for some in read)
-    kinds = part.parameters.get(KINDS) or [STRATA.get(name, name) for name in claim.strata]
+    kinds = part.parameters.get(KINDS) or list(map(stratum, claim.strata))
     outliers = f" on training rows with {' or '.join(kinds) or 'outliers'}" if estimand.levels == CONTAMINATED else ""
     return f"{lead}no {what}{whose} was planned for which it trains {arms} under {losses} loss{outliers}"
+
+
+def registration_status(present: str, shards: Mapping[str, int]) -> dict[str, Any]:
+    """status, sentence, the SHA-256 of the registration that judges (`present`), and the numbers of shards by theirs.
+
+    `shards`: SHA-256 (or "unknown", of shards that do not say) -> number of shards. A single shard that was trained
+    under another registration makes the status "changed after training": nobody can see from outside which lines were
+    changed in the light of a result.
+    """
+    others = {sha: n for sha, n in sorted(shards.items()) if sha not in (present, UNKNOWN)}
+    silent, total = shards.get(UNKNOWN, 0), sum(shards.values())
+    mute = f"{silent} of {total} shards of runs do not say under which registration they were trained"
+    if others:
+        status = CHANGED
+        trained = ", ".join(
+            f"{n} of {total} shards of runs were trained under {sha[:SHOWN]}" for sha, n in others.items()
+        )
+        sentence = f"The registration was changed after training: {trained}, and are judged here under"
+        sentence += f" {present[:SHOWN]}. {mute}." if silent else f" {present[:SHOWN]}."
+    elif silent or not total:
+        status = UNKNOWN
+        sentence = f"It is not known whether this registration is older than the results: {mute}."
+    else:
+        status = BEFORE
+        sentence = f"Registered before training: all {total} shards of runs carry this registration, {present[:SHOWN]}."
+    return {"status": status, "present": present, "shards": dict(sorted(shards.items())), "sentence": sentence}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from tabulate import tabulate
 
 from l2audit.wording.display import MINUS, number
 from l2audit.wording.phrases import Entry, multiple
-from l2audit.wording.registered import CHANGED
+from l2audit.wording.sentences import CHANGED
 
 HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
 FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
@@ -21,8 +22,7 @@ def text_table(rows: Sequence[Sequence[Any]], head: Sequence[str]) -> str:
     if not rows:  # which `disable_numparse` cannot take
         return "  ".join(head)
     style = {"tablefmt": "plain", "missingval": "-", "floatfmt": ".1f", "preserve_whitespace": True}
-    text: str = tabulate(rows, head, disable_numparse=[0], **style)
-    return text
+    return str(tabulate(rows, head, disable_numparse=[0], **style))
 
 
 def verdict_table(verdicts: Mapping[str, Any], width: int = 100) -> str:
@@ -51,26 +51,22 @@ def notice(verdicts: Mapping[str, Any]) -> str:
 
 def _section(entries: Sequence[Entry], width: int) -> Iterator[str]:
     """A line per claim and per stratum, the claim's sentence below; without columns where `width` is too narrow."""
-    rows = [[_cells(row) for row in (entry, *entry["strata"])] for entry in entries]
-    head, *lines = text_table([cells for own in rows for cells in own], HEADINGS).splitlines()
+    cells: list[list[str]] = []
+    for row in (row for entry in entries for row in (entry, *entry["strata"])):
+        low, mean, high, planned = (row[key] for key in ("ci_low", "estimate", "ci_high", "n_planned_datasets"))
+        value = "" if mean is None else number(mean, 1, sign=True) if low is None else multiple(mean, low, high)
+        name = row["id"] if "id" in row else f"  {row['stratum']}"
+        cells.append([name, row["verdict"], value, f"{row['n_datasets']} of {planned}" if planned else ""])
+    head, *lines = text_table(cells, HEADINGS).splitlines()
     wide = max(map(len, [head, *lines])) <= width
     if wide:
         yield from (head, "-" * len(head))
-    for entry, own in zip(entries, rows, strict=True):
-        for cells in own:
-            line = lines.pop(0)
-            yield from [line.rstrip()] if wide else textwrap.wrap(": ".join(cells[:2]), width)
-        controlled = (
-            f"control {entry['outcome']}: expected {' or '.join(entry['expects'])}" if "outcome" in entry else ""
-        )
-        for text in (entry["sentence"], controlled):
+    rows = zip(lines, cells, strict=True)
+    for entry in entries:
+        for line, own in itertools.islice(rows, 1 + len(entry["strata"])):
+            yield from [line.rstrip()] if wide else textwrap.wrap(": ".join(own[:2]), width)
+        expected = f"expected {' or '.join(entry['expects'])}" if "outcome" in entry else ""
+        for text in (entry["sentence"], f"control {entry['outcome']}: {expected}" if expected else ""):
             yield from textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
     if wide and any(entry["estimate"] is not None for entry in entries):
         yield from textwrap.wrap(FOOT, width)
-
-
-def _cells(row: Entry) -> tuple[str, ...]:
-    low, mean, high, planned = (row[key] for key in ("ci_low", "estimate", "ci_high", "n_planned_datasets"))
-    value = "" if mean is None else number(mean, 1, sign=True) if low is None else multiple(mean, low, high)
-    name = row["id"] if "id" in row else f"  {row['stratum']}"
-    return name, row["verdict"], value, f"{row['n_datasets']} of {planned}" if planned else ""
