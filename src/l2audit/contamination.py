@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from scipy.special import stdtrit
 
 from l2audit.data.split import MAD_TO_SD
@@ -126,21 +127,21 @@ class Draws:
 
 Twins = Callable[[Rows, Reference, float, Draws], tuple[Array, Target]]
 """(rows, reference, magnitude, draws) -> the contaminated twin of every row: X (n, p) and y (n,)."""
-Order = Callable[[Rows, Draws], NDArray[np.int64]]
-"""(rows, draws) -> the n rows, or the n * p cells row by row, by number: the first to be hit first."""
+Order = Callable[[Rows, Reference, Draws], NDArray[np.int64]]
+"""(rows, reference, draws) -> the n rows, or the n * p cells row by row, by number: the first to be hit first."""
 
 
-def random_rows(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+def random_rows(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
     """Every row as likely as any other."""
     return draws.rows.permutation(len(rows.y))
 
 
-def random_cells(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+def random_cells(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
     """Every cell of X as likely as any other, whatever its row."""
     return draws.rows.permutation(rows.X.size)
 
 
-def farthest_rows(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+def farthest_rows(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
     """By x.u, the greatest first, u random on the sphere, one direction a (dataset, seed); ties in random order."""
     direction = _oblique(rows, draws)
     shuffled = draws.rows.permutation(len(rows.y))
@@ -321,7 +322,7 @@ def contaminate(
         return Contaminated(rows.X, rows.y, none, none)
     own = generator("contamination", dataset, seed, kind, part)
     draws = Draws(own, shared=generator("contamination", dataset, seed, kind, "shared"))
-    order = KINDS[kind].order(rows, draws)
+    order = KINDS[kind].order(rows, reference, draws)
     chosen = order[: round(rate * order.size)]
     if chosen.size == 0:
         raise UserError(
