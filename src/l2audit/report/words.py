@@ -146,6 +146,7 @@ VERDICT_WORDS = {
 KINDS = {
     "sym": "flipped labels",
     "pair": "labels flipped to the next class",
+    "local": "labels flipped in neighbourhoods",
     "vert": "vertical outliers",
     "vert2": "vertical outliers, both ways",
     "shift": "systematic shift",

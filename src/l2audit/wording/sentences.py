@@ -17,6 +17,7 @@ from l2audit.wording.phrases import Entry, against_delta, brief, capital, mean_c
 STRATA = {
     "all": "all together",
     "label": "label noise",
+    "local-label": "local label noise",
     "target": "vertical outliers",
     "leverage-collinear": "bad leverage, collinear design",
     "leverage-other": "bad leverage, other designs",
