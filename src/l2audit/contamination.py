@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from scipy.special import stdtrit
 
 from l2audit.data.split import MAD_TO_SD
@@ -30,6 +31,7 @@ LEVERAGE = 3.0  # distance of a leverage cluster from the centre, in units of th
 JITTER = 0.1  # spread of a leverage cluster, in units of each feature's SD
 CELL = 10.0  # distance of a contaminated cell from its feature's mean, in SDs
 HEAVY = 0.3  # MAD of heavy-tailed noise, in robust SDs of the target
+NEIGHBOURHOOD = 0.05  # size of a neighbourhood of local label flips, as a share of the rows of the part
 CLEAN = "clean"
 
 # What a kind may change in a row that it hits.
@@ -126,25 +128,44 @@ class Draws:
 
 Twins = Callable[[Rows, Reference, float, Draws], tuple[Array, Target]]
 """(rows, reference, magnitude, draws) -> the contaminated twin of every row: X (n, p) and y (n,)."""
-Order = Callable[[Rows, Draws], NDArray[np.int64]]
-"""(rows, draws) -> the n rows, or the n * p cells row by row, by number: the first to be hit first."""
+Order = Callable[[Rows, Reference, Draws], NDArray[np.int64]]
+"""(rows, reference, draws) -> the n rows, or the n * p cells row by row, by number: the first to be hit first."""
 
 
-def random_rows(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+def random_rows(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
     """Every row as likely as any other."""
     return draws.rows.permutation(len(rows.y))
 
 
-def random_cells(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+def random_cells(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
     """Every cell of X as likely as any other, whatever its row."""
     return draws.rows.permutation(rows.X.size)
 
 
-def farthest_rows(rows: Rows, draws: Draws) -> NDArray[np.int64]:
+def farthest_rows(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
     """By x.u, the greatest first, u random on the sphere, one direction a (dataset, seed); ties in random order."""
     direction = _oblique(rows, draws)
     shuffled = draws.rows.permutation(len(rows.y))
     return np.asarray(shuffled[np.argsort(-(rows.X[shuffled] @ direction), kind="stable")])
+
+
+def neighbourhoods(rows: Rows, reference: Reference, draws: Draws) -> NDArray[np.int64]:
+    """Around random centres: each centre in turn takes the m nearest rows that no earlier centre took.
+
+    The centres are clean training rows in random order, the same order for all parts of a (dataset, seed). So training
+    and validation rows are hit in the same regions. m is 5 % of the rows of the part, at least 2. Distances are
+    Euclidean; ties go by row number. If the centres run out, their sequence starts again.
+    """
+    n = len(rows.y)
+    m = _neighbourhood_size(n)
+    centres = np.resize(draws.shared.permutation(len(reference.rows.y)), -(-n // m))
+    free = np.ones(n, dtype=bool)
+    order = []
+    for nearest in cdist(reference.rows.X[centres], rows.X).argsort(axis=1, kind="stable"):
+        taken = nearest[free[nearest]][:m]
+        free[taken] = False
+        order.append(taken)
+    return np.concatenate(order)
 
 
 @dataclass(frozen=True)
@@ -185,6 +206,37 @@ def pair_label_noise(rows: Rows, reference: Reference, magnitude: float, draws: 
     """
     assert rows.classes is not None
     return rows.X, (rows.y + 1) % rows.classes
+
+
+@kind("local", hits=LABELS, order=neighbourhoods)
+def local_label_noise(rows: Rows, reference: Reference, magnitude: float, draws: Draws) -> tuple[Array, Target]:
+    """Label -> the locally second class, in neighbourhoods of random centres (see `neighbourhoods`). No magnitude.
+
+    A row's own neighbourhood is the row and its m - 1 nearest rows of the same part. The new label is the most frequent
+    class there other than the row's own. Ties go to the class with the nearest row. If the neighbourhood holds no other
+    class, the nearest row of another class gives the label. With two classes, it differs from `sym` only in the rows
+    that it hits. UserError: all rows are of one class.
+
+    Concentrated label noise does more harm than the same share of scattered noise: Drory, Ratzon, Avidan & Giryes
+    (2020), BMVC, arXiv:1803.11410. The construction by centres is this project's.
+    """
+    assert rows.classes is not None
+    n = len(rows.y)
+    if (rows.y == rows.y[0]).all():
+        raise UserError(
+            f"local label flips need rows of two classes, and all {n} rows of this part are of class {rows.y[0]}",
+            key="contaminations",
+            fix="leave out the kind `local`, or use a dataset with more rows of each class",
+        )
+    distance = cdist(rows.X, rows.X)
+    np.fill_diagonal(distance, -1.0)  # a row comes first in its own neighbourhood, before equal rows
+    near = rows.y[distance.argsort(axis=1, kind="stable")]  # (n, n) classes, the nearest first
+    of_class = [near == k for k in range(rows.classes)]
+    count = np.column_stack([one[:, : _neighbourhood_size(n)].sum(axis=1) for one in of_class])
+    first = np.column_stack([np.where(one.any(axis=1), one.argmax(axis=1), n) for one in of_class])
+    rank = count * (n + 1) + (n - first)  # by count, then by the nearest row; 0: no row of this class
+    rank[np.arange(n), rows.y] = -1
+    return rows.X, rank.argmax(axis=1)
 
 
 @kind("vert", hits=TARGET)
@@ -280,6 +332,10 @@ def cellwise_outlier(rows: Rows, reference: Reference, magnitude: float, draws: 
     return np.broadcast_to(reference.centre + CELL * reference.spread, rows.X.shape), rows.y
 
 
+def _neighbourhood_size(n: int) -> int:
+    return max(2, round(NEIGHBOURHOOD * n))
+
+
 def _oblique(rows: Rows, draws: Draws) -> Array:
     return draws.shared.standard_normal(rows.X.shape[1:])
 
@@ -321,7 +377,7 @@ def contaminate(
         return Contaminated(rows.X, rows.y, none, none)
     own = generator("contamination", dataset, seed, kind, part)
     draws = Draws(own, shared=generator("contamination", dataset, seed, kind, "shared"))
-    order = KINDS[kind].order(rows, draws)
+    order = KINDS[kind].order(rows, reference, draws)
     chosen = order[: round(rate * order.size)]
     if chosen.size == 0:
         raise UserError(

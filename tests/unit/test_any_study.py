@@ -30,7 +30,7 @@ DATASETS = {
 }
 PLANTED = [f"planted_collinear_{number}" for number in range(1, 7)]
 LEVELS = {
-    "classification": [("sym", 0.2), ("pair", 0.2), ("badlev_class", 0.1), ("cell", 0.1, 5)],
+    "classification": [("sym", 0.2), ("pair", 0.2), ("local", 0.2), ("badlev_class", 0.1), ("cell", 0.1, 5)],
     "regression": [("vert", 0.1, 10), ("badlev", 0.1, 10), ("badlev", 0.1, 30), ("goodlev", 0.1), ("student", 1, 2)],
 }
 FURTHER = {
@@ -215,7 +215,7 @@ def registrations(draw: st.DrawFn) -> dict[str, Any]:
 def changes() -> st.SearchStrategy[dict[str, Any]]:
     """Keys of a measured claim: arms, strata and datasets that a study may or may not have."""
     names = [*ARCHITECTURES, *FURTHER, "not-there"]
-    strata = ["label", "target", "leverage-collinear", "leverage-other", "cellwise", "good-leverage"]
+    strata = ["label", "local-label", "target", "leverage-collinear", "leverage-other", "cellwise", "good-leverage"]
     return st.fixed_dictionaries(
         {},
         optional={

@@ -79,7 +79,7 @@ def test_an_edited_file_gives_other_raw_bytes(tmp_path: Path) -> None:
     ],
 )
 def test_target_transforms(tmp_path: Path, transform: str, expected: np.ndarray) -> None:
-    data, card = prepare(tmp_path, table(30, y=lambda i: i - 5), target_transform=transform)
+    data, card = prepare(tmp_path, table(30, a=lambda i: i * i, y=lambda i: i - 5), target_transform=transform)
     assert np.allclose(data.y, expected)
     assert ("left out" in card["notes"]) == (len(expected) < 30)
 
@@ -122,7 +122,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     (table(b=lambda i: "?" if i == 3 else i), {}, r"cells are missing in 1 of 24 rows: b \(1\)", "mine.missing"),
     (table(b=lambda i: "inf" if i == 3 else i), {}, "infinite values", "mine"),
     (table(y=lambda i: f"t{i % 2}"), {}, "the target 'y' holds text", "mine.task"),
-    (table(y=lambda i: f"t{i % 2}"), {"target_transform": "log1p"}, "the target 'y' holds text", "mine.target_transform"),
+    (table(y=lambda i: f"t{i % 2}"), {"target_transform": "log1p"}, "'y' holds text", "mine.target_transform"),
     (table(y=lambda i: 1), {}, "a single value", "mine.target"),
     (table(y=lambda i: 1), {"task": "classification"}, "1 class in the target", "mine.target"),
     (table(y=lambda i: i // 22), {"task": "classification"}, "the class '1' has 2 rows", "mine.target"),

@@ -74,7 +74,7 @@ def test_a_vertical_outlier_stands_above_the_place_that_it_had() -> None:
         assert y < before - 30  # SVG counts from the top
 
 
-@pytest.mark.parametrize("name", ["sym", "pair"])
+@pytest.mark.parametrize("name", ["sym", "pair", "local"])
 def test_flipped_labels_change_their_class_and_stay_in_their_place(name: str) -> None:
     colours = ("against", "agree", "mixed")
     clean, after = ({c: set(marks(cards()[name], c, panel)) for c in colours} for panel in (0, 1))

@@ -184,9 +184,7 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
     few = len(wrong) <= max(1, len(series) // 20)
     problem = f"{what} text ({', '.join(map(repr, wrong.unique()[:3]))})"
     if few:
-        problem = (
-            f"{what} numbers but for {len(wrong)} of {len(series)} cells: {wrong.iloc[0]!r}"
-        )
+        problem = f"{what} numbers but for {len(wrong)} of {len(series)} cells: {wrong.iloc[0]!r}"
         key, fix = "missing_values", f"correct it, or list it: `missing_values: [{wrong.iloc[0]!r}]`"
     for pattern, advice in _MEANT.items():
         if wrong.str.fullmatch(pattern).mean() > 0.9:
@@ -286,7 +284,8 @@ def _refuse_copies(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> None:
             values = features[column].to_numpy(float)
             copied = bool(np.ptp(values) > 0 and abs(np.corrcoef(values, y)[0, 1]) > 1 - _ROUNDING)
         if copied:
-            told = "its values are the classes under other names" if entry.task == "classification" else "in another unit"
+            named = "its values are the classes under other names"
+            told = named if entry.task == "classification" else "in another unit"
             problem = f"the feature '{column}' is the target: {told}"
             raise entry.fault(problem, key="drop", fix=f"say `drop: [{column}]`, or choose another target")
 

@@ -21,6 +21,7 @@ SHOWN = 12
 STRATA = {
     "all": "all together",
     "label": "label noise",
+    "local-label": "local label noise",
     "target": "vertical outliers",
     "leverage-collinear": "bad leverage, collinear design",
     "leverage-other": "bad leverage, other designs",
