@@ -33,6 +33,7 @@ examples:
   python -m l2audit check --study my_study.yaml   one study of your own, and the tables that it refers to
   python -m l2audit check --registration my_claims.yaml    claims of your own
   python -m l2audit plan smoke                    how many models, how many minutes, how small an effect it could find
+  python -m l2audit inspect my.csv                what a table holds, and a ready entry for config/datasets.yaml
   python -m l2audit datasets                      what can be put under `datasets:`
   python -m l2audit report default                the page again, from stored results
   python -m l2audit table default                 the verdicts in the terminal
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
             [registration],
             "count the models of a study, its minutes, and the smallest effects that it could show",
         ),
+        (_inspect, [], "say what a table of your own holds, and print an entry for it"),
         (_datasets, [], "list the datasets that a study can name"),
         (_report, [stored], "rebuild a page from stored results; trains nothing"),
         (_table, [stored], "print the verdicts of a study"),
@@ -89,6 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     of[_check].add_argument("--study", metavar="STUDY", help=f"{named} (default: all)")
     of[_plan].add_argument("study", metavar="STUDY", help=named)
     of[_plan].add_argument("--cores", type=int, default=2, help="jobs at once (default: 2)")
+    of[_inspect].add_argument("file", metavar="FILE", type=Path, help="CSV, Excel, Parquet, ARFF or IDX")
+    of[_inspect].add_argument("--target", metavar="COLUMN", help="what to predict (default: a guess, with a question)")
     of[_table].add_argument("--markdown", action="store_true", help="as a Markdown table, for a README")
     return parser
 
@@ -154,6 +158,12 @@ def _plan(options: argparse.Namespace) -> None:
     found = power.outlooks(effects, registration, spreads)
     where = "the published study" if source == options.root / PUBLISHED_FOLDER else f"results/{study.name}"
     print(f"\n{power.text(found, where if source else None, registration.constants)}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from l2audit.pipeline.inspect import inspect
+
+    print(inspect(options.file, options.target))
 
 
 def _datasets(options: argparse.Namespace) -> None:
