@@ -35,18 +35,23 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file: its `data` (mappings, lists and scalars), the name to print for it, the line of every key path."""
+    """A YAML file: its `data` (mappings, lists and scalars), the name to print for it, the line of every key path.
+
+    files: of a table whose entries may have files of their own, the first keys of these and their files' names.
+    """
 
     file: str
     data: Any
     lines: dict[Key, int]
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def fault(self, key: Key, problem: str, fix: str) -> Fault:
-        """A fault at `key`, with the line of the nearest enclosing key that has one."""
+        """A fault at `key`, with its file and the line of the nearest enclosing key that has one."""
         known = key
         while known and known not in self.lines:
             known = known[:-1]
-        return Fault(self.file, self.lines.get(known, 1), key_text(key), problem, fix)
+        file = self.files.get(str(key[0]), self.file) if key else self.file
+        return Fault(file, self.lines.get(known, 1), key_text(key), problem, fix)
 
     def unknown(self, key: Key, names: Iterable[str], known: Iterable[str], what: str) -> list[Fault]:
         """A fault for each of the list `names` at `key` that is not in `known`."""
