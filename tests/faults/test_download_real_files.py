@@ -36,6 +36,7 @@ from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.readers import read_raw
 from l2audit.data.sources import download_dataset
 from l2audit.errors import UserError
+from workshop import ENTRIES
 
 ROOT, MIRROR = loopback.ROOT, loopback.MIRROR
 # One's own dataset may be on another server than those that the mirror has copies of.

@@ -75,7 +75,7 @@ class Tables:
                 found = departures(document, name)
                 self.faults += [document.fault(*one) for one in found]
                 if broken:
-                    document = replace(document, data={**document.data, **dict.fromkeys(broken, {})})
+                    document = replace(document, data=document.data | {key: {} for key in broken})
                 faulty = {key[:1] for key, _, _ in found} | {(one,) for one in broken}
                 if not faulty:
                     self.documents[name] = document

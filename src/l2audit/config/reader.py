@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,22 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
         first: [(tag, form) for tag, form in resolvers if not tag.endswith((":timestamp", ":value"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+
+if yaml.__with_libyaml__:
+
+    class _Quick(yaml.composer.Composer, yaml.cyaml.CParser, yaml.resolver.Resolver):  # type: ignore[misc]
+        """As `_Loader`, three times as fast: libyaml reads, and Python makes the nodes.
+
+        Not libyaml's own nodes: lists within lists without end would end the process.
+        """
+
+        yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+        def __init__(self, stream: str) -> None:
+            yaml.cyaml.CParser.__init__(self, stream)
+            yaml.composer.Composer.__init__(self)
+            yaml.resolver.Resolver.__init__(self)
 
 
 @dataclass(frozen=True)
@@ -89,7 +106,7 @@ def read(path: Path) -> Document:
     except UnicodeDecodeError:
         raise ConfigError([Fault(file, 0, "", "is not UTF-8 text", "save it as UTF-8")]) from None
     try:
-        root = yaml.compose(text, Loader=_Loader)
+        root = _composed(text)
     except RecursionError:
         raise ConfigError([Fault(file, 0, "", *TOO_DEEP)]) from None
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two: an escape that is no character
@@ -105,6 +122,14 @@ def read(path: Path) -> Document:
     if reading.faults:
         raise ConfigError(reading.faults)
     return Document(file, data, reading.document.lines)
+
+
+def _composed(text: str) -> yaml.Node | None:
+    """The nodes of a document; the errors are those of PyYAML, with or without libyaml."""
+    if yaml.__with_libyaml__:
+        with contextlib.suppress(yaml.YAMLError, ValueError, OverflowError):
+            return yaml.compose(text, Loader=_Quick)
+    return yaml.compose(text, Loader=_Loader)
 
 
 @dataclass
