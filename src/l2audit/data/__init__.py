@@ -1,6 +1,7 @@
 """Datasets: where they come from, how they are fetched, cleaned, described and split.
 
-One entry of `config/datasets.yaml`, or one file of `config/datasets/`, is one dataset. Each step is a function with files in and files out:
+One entry of `config/datasets.yaml`, or one file of `config/datasets/`, is one dataset. Each step is a function with
+files in and files out:
 
 1. `sources.download_dataset` writes data/raw/<name>/manifest.json.
 2. `prepare.prepare_dataset` writes data/prepared/<name>.npz and <name>.json, the arrays and the data card.
