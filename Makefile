@@ -43,8 +43,13 @@ report: env ## Rebuild the page of STUDY from stored results, without training
 calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
 	$(PYTHON) -m l2audit.trial.calibration --studies 2000 --out results/calibration.json
 
+.PHONY: cards
+cards: env ## Download and prepare every dataset, and write data/cards.parquet (what cannot be had keeps its row)
+	-$(PYTHON) -m snakemake --cores $(CORES) prepared
+	$(PYTHON) tools/cards.py
+
 .PHONY: docs
-docs: env ## Write the tables in docs/ that follow from the code, the configuration and data/prepared
+docs: env ## Write the tables in docs/ that follow from the code, the configuration and the data cards
 	$(PYTHON) tools/tables.py
 
 .PHONY: bench

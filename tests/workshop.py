@@ -1,4 +1,4 @@
-"""Every dataset of config/datasets.yaml, and two of a user's own, downloaded from this machine and prepared."""
+"""Every dataset of config/, and two of a user's own, downloaded from this machine and prepared."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from l2audit.data.croissant import write_croissant
 from l2audit.data.prepare import Prepared, load_card, load_prepared, prepare_dataset
 from l2audit.data.sources import download_dataset
 
-ENTRIES: dict[str, dict[str, Any]] = yaml.safe_load(
-    (loopback.ROOT / "config/datasets.yaml").read_text(encoding="utf-8")
-)
+ENTRIES: dict[str, dict[str, Any]] = {
+    name: entry
+    for path in (loopback.ROOT / "config/datasets.yaml", *sorted((loopback.ROOT / "config/datasets").glob("*.yaml")))
+    for name, entry in yaml.safe_load(path.read_text(encoding="utf-8")).items()
+}
 WORDS = {"licence": "mine", "citation": "me", "description": "A table of one's own."}
 OWN: dict[str, dict[str, Any]] = {
     "own_csv": {"source": "file:own.csv", "task": "regression", "target": "y", "categorical": ["kind"], **WORDS},

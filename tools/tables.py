@@ -1,12 +1,11 @@
 """Write the tables in docs/ that follow from the code, the configuration and the data cards: `make docs`.
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; all else of a document is written by hand.
-A dataset is described by its card in data/prepared/; where there is none on this machine, its row stays as it is.
+A dataset is described by its card in data/prepared/ or by data/cards.parquet. Without both its row stays as it is.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from l2audit.contamination import KINDS
+from l2audit.data.cards import rows_of
 from l2audit.effects.estimands import ACROSS, BOTH, CLEAN_ROWS, CONTAMINATED, ESTIMANDS
 from l2audit.files import write_text
 from l2audit.registry import Registry
@@ -96,19 +96,15 @@ def kinds(root: Path, now: Rows) -> tuple[Sequence[str], Rows]:
 
 def _datasets(belongs: Callable[[Mapping[str, Any]], bool]) -> Make:
     def make(root: Path, now: Rows) -> tuple[Sequence[str], Rows]:
-        head = ("dataset", "rows", "columns", "classes", "condition number", "collinear", "licence")
-        known, rows = {row[0]: row for row in now}, []
-        for name, entry in _configured(root, "datasets").items():
-            card = root / "data" / "prepared" / f"{name}.json"
-            if not belongs(entry):
-                continue
-            if card.is_file():
-                rows.append(dataset_row(json.loads(card.read_text(encoding="utf-8"))))
-            elif name in known:
-                rows.append(known[name])
-        return head, rows
+        return _rows_of(root, now, [name for name, entry in _configured(root, "datasets").items() if belongs(entry)])
 
     return make
+
+
+def _rows_of(root: Path, now: Rows, names: Sequence[str]) -> tuple[Sequence[str], Rows]:
+    head = ("dataset", "rows", "columns", "classes", "condition number", "collinear", "licence")
+    rows = {row[0]: row for row in now} | {name: dataset_row(row) for name, row in rows_of(root, names).items()}
+    return head, [rows[name] for name in names if name in rows]
 
 
 def _is_here(entry: Mapping[str, Any]) -> bool:
@@ -120,6 +116,16 @@ TABLES.add("classification", _datasets(lambda entry: _is_here(entry) and entry["
 TABLES.add("regression", _datasets(lambda entry: _is_here(entry) and entry["task"] == "regression"))
 TABLES.add("controls", _datasets(lambda entry: entry.get("role") == "control"))
 TABLES.add("downloaded", _datasets(lambda entry: entry["source"].partition(":")[0] in ("https", "openml")))
+
+
+@TABLES.register("a hundred real tables")
+def hundred(root: Path, now: Rows) -> tuple[Sequence[str], Rows]:
+    """Every dataset that has a file of its own, by task and name."""
+    entries: dict[str, Any] = {}
+    for path in sorted((root / "config" / "datasets").glob("*.yaml")):
+        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    names = [name for name, entry in entries.items() if not entry["source"].startswith("file:")]
+    return _rows_of(root, now, sorted(names, key=lambda name: (entries[name]["task"], name)))
 
 
 def dataset_row(card: Mapping[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
@@ -26,6 +27,9 @@ from l2audit.pipeline.results import (
 )
 from l2audit.stored import read_json
 from l2audit.wording.tables import text_table
+
+if TYPE_CHECKING:
+    from l2audit.config.study import Config
 
 EPILOG = """\
 examples:
@@ -109,6 +113,20 @@ def _check(options: argparse.Namespace) -> None:
     for config in configs:
         for lack, claims in without_evidence(registration, config).items():
             print(f"warning: {config.file} gives nothing to judge {', '.join(claims)} by: it has {lack}")
+    _tell_doubts(options, configs)
+
+
+def _tell_doubts(options: argparse.Namespace, configs: Sequence[Config]) -> None:
+    """Of each dataset whose card warns what it says: of those of the study, if one is named, else of all."""
+    from l2audit.data.cards import doubtful
+
+    if not configs:
+        return
+    document = configs[0].documents["datasets"]
+    names = configs[0].study.all_datasets if options.study else document.data
+    for name, doubts in doubtful(options.root, names).items():
+        place = document.files.get(name) or f"{document.file}: {name}"
+        print(f"warning: {place}: {doubts}")
 
 
 def _plan(options: argparse.Namespace) -> None:

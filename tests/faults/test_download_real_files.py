@@ -36,9 +36,9 @@ from l2audit.data.prepare import load_card, load_prepared, prepare_dataset
 from l2audit.data.readers import read_raw
 from l2audit.data.sources import download_dataset
 from l2audit.errors import UserError
+from workshop import ENTRIES
 
 ROOT, MIRROR = loopback.ROOT, loopback.MIRROR
-ENTRIES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text(encoding="utf-8"))
 # One's own dataset may be on another server than those that the mirror has copies of.
 WEB = sorted(name for name, entry in ENTRIES.items() if entry["source"] == "https" and not loopback.unavailable(entry))
 YACHT = ENTRIES["yacht"]

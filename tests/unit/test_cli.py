@@ -160,8 +160,23 @@ def test_check_warns_of_claims_that_a_study_gives_nothing(capsys: pytest.Capture
     told = capsys.readouterr().out.splitlines()
     assert sum(line.startswith("ok  ") for line in told) == 5
     warnings = [line for line in told if line.startswith("warning: ")]
+    warnings = [line for line in warnings if "config/datasets" not in line]
     assert all("config/studies/smoke.yaml gives nothing to judge" in line for line in warnings)
     assert any("e, d3, A1, A1s, A6" in line and "no arm mlp-64-64" in line for line in warnings)
+
+
+def test_check_warns_of_datasets_whose_cards_warn(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for study in ([], ["--study", "default"]):
+        assert main(["--root", str(REPOSITORY), "check", *study]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        told[len(study)] = [line for line in lines if line.startswith("warning: ") and "config/datasets" in line]
+    charity = "config/datasets/charity_respond.yaml: 1484 of 4268 rows repeat another row; in the first split"
+    assert any(charity in line for line in told[0])
+    assert any("config/datasets.yaml: fair_affairs: " in line for line in told[2])
+    names = load_study(REPOSITORY, "default").study.all_datasets
+    assert told[2]
+    assert all(line.split(": ")[2] in names for line in told[2])
 
 
 def test_own_results_come_before_published_ones(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from judging import raw_registration
 from l2audit.config.faults import ConfigError
-from l2audit.config.load import load, studies
+from l2audit.config.load import load, studies, table
 from l2audit.config.reader import Document, read
 from l2audit.config.schema import schema_faults
 from l2audit.config.studies import betas_of, nearest_value, steps_of
 from l2audit.config.study import CLEAN, Contamination, Schedule
-from l2audit.pipeline.check import source_faults, training_faults
+from l2audit.pipeline.check import check, source_faults, training_faults
 from l2audit.plan import plan
 from l2audit.registry import nearest
 
@@ -651,3 +651,67 @@ def test_reading_agrees_with_yaml(tmp_path: Path) -> None:
 
 def test_nearest_lists_what_is_known_when_nothing_is_near() -> None:
     assert nearest("zzz", ["b", "a"]) == "use one of a, b"
+
+
+OWN = "mine:\n  source: bundled:sklearn/iris\n  task: classification\n" + "".join(
+    f"  {key}: words\n" for key in ("description", "licence", "citation")
+)
+FOLDER_CASES = [
+    (
+        OWN.replace("mine", "other"),
+        "datasets/mine.yaml:1: other: the file mine.yaml holds another entry than 'mine' (fix",
+    ),
+    (OWN + "other: {}\n", "datasets/mine.yaml:7: other: the file mine.yaml holds another entry than 'mine' (fix"),
+    (OWN + OWN, "datasets/mine.yaml:7: mine: is given twice (fix: keep one of them (the other is on line 1))"),
+    ("# empty\n", "datasets/mine.yaml: is empty"),
+    ("- mine\n", "datasets/mine.yaml:1: is no mapping (fix: write `mine:` and its keys below it)"),
+    ("mine:\n\tsource: x\n", "datasets/mine.yaml:2: is not valid YAML"),
+    (OWN.replace("task: c", "tusk: c"), "datasets/mine.yaml:3: mine.tusk: unknown key (fix: did you mean 'task'"),
+    (OWN.replace("sklearn/iris", "sklearn/irys"), "datasets/mine.yaml:2: mine.source: unknown bundled source"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), FOLDER_CASES)
+def test_a_fault_of_an_entry_in_a_file_of_its_own_is_told_there(root: Path, text: str, message: str) -> None:
+    (root / "config/datasets").mkdir()
+    write(root, text, "datasets/mine")
+    write(root, STUDY.replace("[digits, diabetes]", "[digits, diabetes, mine]"))
+    with pytest.raises(ConfigError) as caught:
+        check(root, "mine", root / "config/claims.yaml")
+    told = [str(fault) for fault in caught.value.faults]
+    assert any(message in one for one in told), told
+    assert all("datasets/mine.yaml" in one for one in told), told
+
+
+def test_an_entry_stands_in_one_file_alone(root: Path) -> None:
+    (root / "config/datasets").mkdir()
+    write(root, OWN.replace("mine", "iris"), "datasets/iris")
+    lines = (root / "config/datasets.yaml").read_text(encoding="utf-8").splitlines()
+    (fault,) = faults(root)
+    other = f"keep one of them (the other is on line {lines.index('iris:') + 1} of {root}/config/datasets.yaml)"
+    assert f"config/datasets/iris.yaml:1: iris: is given twice (fix: {other}" in fault
+
+
+def test_an_entry_in_a_file_of_its_own_is_one_of_the_table(root: Path) -> None:
+    before = table(root, "datasets")
+    (root / "config/datasets").mkdir()
+    write(root, OWN, "datasets/mine")
+    assert table(root, "datasets") == {**before, "mine": yaml.safe_load(OWN)["mine"]}
+    write(root, STUDY.replace("[digits, diabetes]", "[digits, diabetes, mine]"))
+    assert "mine" in load(root, "mine").study.datasets
+
+
+def test_libyaml_reads_as_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = sorted((REPOSITORY / "config").rglob("*.yaml"))
+    assert len(paths) > 100
+    quick = [read(path) for path in paths]
+    monkeypatch.setattr(yaml, "__with_libyaml__", False)
+    assert [read(path) for path in paths] == quick
+
+
+@pytest.mark.parametrize("part", ["[", "- ", "{a: ", "? "])
+def test_no_depth_ends_the_process(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "deep.yaml"
+    path.write_text(part * 100_000, encoding="utf-8")
+    with pytest.raises(ConfigError, match="is nested deeper than 50 levels"):
+        read(path)

@@ -20,6 +20,7 @@ from l2audit.pipeline.results import (
     calibration_file,
     check_settled,
     on_nothing_to_do,
+    show_doubts,
     show_verdicts,
     tell,
 )

@@ -1,4 +1,4 @@
-# Data are shared by all studies: one entry of config/datasets.yaml at a time, so that editing one redoes that one only.
+# Data are shared by all studies: one entry of the table of datasets at a time, so that editing one redoes that one only.
 # Retries and mirrors are in l2audit.data.raw: a fault that trying again does not cure is told once.
 
 
@@ -36,3 +36,16 @@ rule prepare:
         code=CODE["prepare"],
     script:
         "../../scripts/prepare.py"
+
+
+# Every dataset that is declared, of whatever study: `make cards` asks for it. The table of a person's own disk is left out.
+rule prepared:
+    input:
+        expand(
+            "data/prepared/{name}.json",
+            name=[
+                name
+                for name, entry in CONFIG.datasets.items()
+                if not entry["source"].startswith("file:")
+            ],
+        ),

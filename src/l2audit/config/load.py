@@ -13,6 +13,7 @@ from l2audit.config.reader import Document, read, shown
 from l2audit.config.schema import departures
 from l2audit.config.studies import study_faults, study_of
 from l2audit.config.study import Config
+from l2audit.data.entries import FOLDER
 from l2audit.registry import nearest
 
 TABLES = ("datasets", "architectures", "contaminations", "claims")
@@ -67,9 +68,15 @@ class Tables:
             chosen = registration if name == "claims" else None
             with gathered(self.faults):
                 document = read(chosen or root / "config" / f"{name}.yaml")
+                broken: set[str] = set()
+                if name == "datasets" and isinstance(document.data, dict):
+                    document, broken, faults = with_folder(document, root / FOLDER)
+                    self.faults += faults
                 found = departures(document, name)
                 self.faults += [document.fault(*one) for one in found]
-                faulty = {key[:1] for key, _, _ in found}
+                if broken:
+                    document = replace(document, data=document.data | {key: {} for key in broken})
+                faulty = {key[:1] for key, _, _ in found} | {(one,) for one in broken}
                 if not faulty:
                     self.documents[name] = document
                 elif () not in faulty and name != "claims":
@@ -133,6 +140,35 @@ class Tables:
         return [
             document.fault(key, problem.format(name), nearest(name, known)) for key, name in named if name not in known
         ]
+
+
+def with_folder(document: Document, folder: Path) -> tuple[Document, set[str], list[Fault]]:
+    """A table and the entries that stand in files of their own, `folder`/NAME.yaml, each the mapping `NAME: {...}`.
+
+    Also the names of the files that cannot be used, which have no entry, and what is wrong with them.
+    """
+    data, lines, files = dict(document.data), dict(document.lines), dict[str, str]()
+    broken, faults = set[str](), list[Fault]()
+    for path in sorted(folder.glob("*.yaml")):
+        name, before = path.stem, len(faults)
+        with gathered(faults):
+            own = read(path)
+            if not isinstance(own.data, dict):
+                raise ConfigError([own.fault((), "is no mapping", f"write `{name}:` and its keys below it")])
+            for key in own.data:
+                if key != name:
+                    fix = f"write `{name}:`, or move the entry to a file of its own, {key}.yaml"
+                    faults.append(own.fault((key,), f"the file {path.name} holds another entry than '{name}'", fix))
+                elif key in document.data:
+                    there = f"the other is on line {document.lines[(key,)]} of {document.file}"
+                    faults.append(own.fault((key,), "is given twice", f"keep one of them ({there})"))
+            if len(faults) == before:
+                data |= own.data
+                lines |= {key: line for key, line in own.lines.items() if key}
+                files[name] = own.file
+        if len(faults) > before and name not in data:
+            broken.add(name)
+    return replace(document, data=data, lines=lines, files=files), broken, faults
 
 
 def _arms_in(study: Document | None) -> set[str]:

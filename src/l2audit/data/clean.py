@@ -348,9 +348,8 @@ def doubts(features: pd.DataFrame, y: np.ndarray, class_names: list[str] | None,
 
 def _repeats(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> Iterator[str]:
     """How many rows repeat another, and how many test rows of the first split have their twin among training rows."""
-    whole = features.assign(**{"\0target": y}).astype(
-        {c: str for c in features.select_dtypes(exclude=["number", "bool"])}
-    )
+    text = {c: str for c in features.select_dtypes(exclude=["number", "bool"])}
+    whole = features.copy().assign(**{"\0target": y}).astype(text)  # a copy is in one piece, else pandas complains
     group = whole.groupby(list(whole.columns), sort=False).ngroup().to_numpy()
     repeats = len(group) - len(set(group))
     if repeats > RARE * len(group):

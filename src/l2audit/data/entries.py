@@ -1,4 +1,4 @@
-"""One entry of `config/datasets.yaml` as a typed value.
+"""One entry of `config/datasets.yaml` or `config/datasets/` as a typed value.
 
 Whether an entry's keys and values are allowed is the schema's business (`schemas/datasets.schema.yaml`): the
 configuration is held against it before anything runs. Here is what a schema cannot say.

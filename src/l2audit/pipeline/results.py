@@ -6,7 +6,7 @@ import contextlib
 import logging
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from l2audit.errors import UserError
@@ -78,6 +78,15 @@ def verdict_text(source: Path) -> str:
 def show_verdicts(study: str, root: Path = Path()) -> None:
     """Print the verdict table of a study that has just ended, and where its page is."""
     print(f"\n{verdict_text(root / 'results' / study)}\nThe page: {root / 'report' / study}.html", flush=True)
+
+
+def show_doubts(study: str, datasets: Iterable[str], root: Path = Path()) -> None:
+    """Print which of the `datasets` of a study have data cards that warn, if any have, and what tells the warnings."""
+    from l2audit.data.cards import doubtful
+
+    if found := doubtful(root, datasets):
+        tells = f"python -m l2audit check --study {study}"
+        print(f"Data cards that warn: {', '.join(found)} ({tells} says of what)", flush=True)
 
 
 def check_settled(study: str, declared: str, root: Path = Path()) -> None:
