@@ -43,7 +43,7 @@ CARD_KEYS = {
     *("name", "role", "task", "description", "source", "parameters", "urls", "licence", "citation", "rows", "columns"),
     *("feature_names", "target", "target_transform", "target_mean", "target_sd", "classes", "class_names"),
     *("class_counts", "image", "condition_number", "collinear", "missing", "notes", "raw_sha256", "prepared_sha256"),
-    "shares_table_with",
+    *("shares_table_with", "warnings"),
 }
 
 

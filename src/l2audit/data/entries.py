@@ -169,6 +169,8 @@ def _entry(name: str, declared: Mapping[str, Any]) -> Entry:
     for key in ("members", "categorical", "drop", "image", "scale", "missing_values", "shares_table_with"):
         if key in values:
             values[key] = tuple(values[key])
+    if "missing_values" in values:
+        values["missing_values"] = tuple(map(str, values["missing_values"]))
     if "header" in values:
         values["header"] = tuple(column for word in values["header"] for column in _expanded(word))
     values["files"] = tuple(

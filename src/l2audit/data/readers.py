@@ -325,8 +325,8 @@ def _cells(series: pd.Series, entry: Entry) -> tuple[pd.Series, str, frozenset[s
     if series.dtype == object and len(known) and known.map(lambda cell: isinstance(cell, Decimal)).all():
         series = series.astype(float)
     if not (is_string_dtype(series.dtype) or series.dtype == object):
-        numbers = [float(mark) for mark in marks if _as_float(mark) is not None]
-        gone = series.isin(numbers) if series.dtype.kind in "iuf" and numbers else series.isna()
+        numbered = [number for number in map(_as_float, marks) if number is not None]
+        gone = series.isin(numbered) | series.isna() if series.dtype.kind in "iuf" else series.isna()
         return series.astype(float).where(~gone) if gone.any() else series, "", nothing
     if not known.map(is_hashable).all():
         problem, fix = f"the column '{series.name}' holds lists", f"say `drop: [{series.name}]`"
@@ -467,8 +467,8 @@ def _parsed(text: str, names: list[str], lines: list[int], entry: Entry, part: P
     says: dict[str, Any] = {"sep": _UNIT, "header": None, "names": range(len(names)), "index_col": False}
     says |= {"keep_default_na": False, "skip_blank_lines": False, "low_memory": False}
     marks = ["", *(MISSING if entry.missing_values is None else entry.missing_values)]
-    numbers = {"na_values": marks, "decimal": entry.decimal, "thousands": entry.thousands}
-    table = pd.read_csv(io.StringIO(text), **says, **numbers) if lines else pd.DataFrame(columns=range(len(names)))
+    numbers = says | {"na_values": marks, "decimal": entry.decimal, "thousands": entry.thousands}
+    table = pd.read_csv(io.StringIO(text), **numbers) if lines else pd.DataFrame(columns=range(len(names)))
     codes: dict[str, frozenset[str]] = {}
     for k, name in enumerate(names):
         is_text, missing = is_string_dtype(table[k]), table[k].isna()
@@ -525,20 +525,24 @@ def _misfit(
 
 
 def _rows(text: str, separator: str, entry: Entry, part: Part) -> Iterator[tuple[int, list[str]]]:
-    """The lines with cells, that of names too: the number of each in the file, and its cells."""
+    """The lines with cells, that of names too: the number of each in the file, and its cells.
+
+    Lines of separators alone are rows without a value, but for those above the first row and below the last.
+    """
     csv.field_size_limit(2**31 - 1)
     lines: Iterable[str] = itertools.islice(io.StringIO(text, newline=""), entry.skip_lines, None)
     if entry.comment:
         lines = (_without_comment(line, entry.comment) for line in lines)
     if separator == r"\s+":
         lines, separator = (" ".join(line.split()) + "\n" for line in lines), " "
+    rows: Iterator[tuple[int, list[str]]]
     if len(separator) > 1:
         expression = re.escape(separator) if separator in text else separator
         rows = enumerate((re.split(expression, line.strip("\r\n")) for line in lines), start=1)
     else:
         reader = csv.reader(itertools.chain(lines, ["\n", _LAST]), delimiter=separator, skipinitialspace=True)
         rows = ((reader.line_num, row) for row in reader)
-    before = entry.skip_lines
+    before, blank, begun = entry.skip_lines, list[tuple[int, list[str]]](), False
     for number, row in rows:
         line = number + entry.skip_lines
         if row and row[-1].endswith(_LAST):
@@ -548,7 +552,11 @@ def _rows(text: str, separator: str, entry: Entry, part: Part) -> Iterator[tuple
                 raise UserError(problem, file=part.name, key=f"{entry.name}.source", fix=fix)
             return
         if any(cell.strip() for cell in row):
+            yield from blank
             yield line, row
+            blank, begun = [], True
+        elif begun and len(row) > 1:
+            blank.append((line, row))
         before = line
 
 
