@@ -233,7 +233,7 @@ def joined(read: ReadOne, format_: str, fix: str) -> Read:
                 ) from error
         for part, one in zip(parts[1:], found[1:], strict=True):
             if set(one.table) != set(found[0].table):
-                odd = sorted(set(one.table) ^ set(found[0].table))
+                odd = sorted(map(str, set(one.table) ^ set(found[0].table)))
                 raise UserError(
                     f"its columns are not those of {Path(parts[0].name).name}: {', '.join(map(repr, odd[:_SHOWN]))}",
                     file=part.name,
@@ -270,7 +270,8 @@ def _tidied(raw: Raw, entry: Entry, part: Part) -> Raw:
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         places = [str(k + 1) for k, name in enumerate(names) if name == repeated[0]]
         others = ", ".join(name if number == 0 else f"{name} {number + 1}" for name, number in _counted(names))
-        lines = "" if part.content.startswith(b"PAR1") else f" with `skip_lines: {entry.skip_lines + 1}`"
+        named = entry.header is None and not part.content.startswith(b"PAR1")
+        lines = f" with `skip_lines: {entry.skip_lines + 1}`" if named else ""
         raise UserError(
             f"two columns are called '{repeated[0]}' (columns {' and '.join(places)})",
             file=part.name,
