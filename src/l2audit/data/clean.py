@@ -173,7 +173,7 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
     """A column as float64; UserError for the first cell that is no number, with its line and what may be meant."""
     target = series.name == entry.target
     if is_numeric_dtype(series) or is_bool_dtype(series):
-        if series.dtype.kind in "iu" and len(series) and max(series.max(), -series.min()) > _EXACT:
+        if series.dtype.kind in "iu" and len(series) and max(int(series.max()), -int(series.min())) > _EXACT:
             fix = "choose another target" if target else f"say `drop: [{series.name}]` if it is an identifier"
             problem = f"the column '{series.name}' holds whole numbers above 2^53, which lose digits"
             raise entry.fault(problem, key="target" if target else "drop", fix=fix)
@@ -233,7 +233,10 @@ def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
         )
     least, most = X.to_numpy().min(initial=darkest), X.to_numpy().max(initial=brightest)
     if least < darkest or most > brightest or np.isnan(least + most):
-        problem, fix = f"pixels lie outside {darkest:g}..{brightest:g}", f"say `scale: [{least:g}, {most:g}]`"
+        usual = ((0, 1), (-1, 1), (0, 16), (0, 255), (-128, 127), (0, 65535))
+        low, high = next((one for one in usual if one[0] <= least and most <= one[1]), (least, most))
+        problem = f"pixels lie outside {darkest:g}..{brightest:g}, from {X.to_numpy().min():g} to {X.to_numpy().max():g}"
+        fix = f"say `scale: [{low:g}, {high:g}]`"
         raise entry.fault(problem, key="scale", fix=fix)
     scaled = (X - darkest) / (brightest - darkest)
     if by == 1:

@@ -137,9 +137,8 @@ def entry_faults(name: str, declared: Mapping[str, Any]) -> Iterator[UserError]:
     if "" in names or len(set(names)) < len(names):
         fix = "each url must end in a file name of its own"
         yield entry.fault("two files would have one name, or none", key="files", fix=fix)
-    if entry.decimal in (entry.thousands, entry.separator):
-        fix = 'give each a sign of its own; a file with decimal commas has `separator: ";"` or a tab'
-        yield entry.fault("the decimal sign is that of thousands or of the separator", key="decimal", fix=fix)
+    if entry.decimal == entry.thousands:
+        yield entry.fault("the decimal sign is that of thousands", key="decimal", fix="give each a sign of its own")
     if entry.image is not None and any(size % entry.shrink for size in entry.image):
         fix = "use a divisor of its height and of its width"
         yield entry.fault(f"{entry.shrink} does not divide the image", key="shrink", fix=fix)

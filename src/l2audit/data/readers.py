@@ -27,7 +27,6 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 from pandas.api.types import is_hashable, is_numeric_dtype, is_string_dtype
-from scipy.io import arff
 
 from l2audit.data.entries import Entry
 from l2audit.errors import UserError, one_line
@@ -422,6 +421,9 @@ def separated(separator: str | None) -> ReadOne:
 
     def read(part: Part, entry: Entry) -> Raw:
         mark = separator or entry.separator
+        if mark == entry.decimal:
+            fix = 'a file with decimal commas has `separator: ";"` or a tab'
+            raise entry.fault("the decimal sign is that of the separator", key="separator", fix=fix)
         rows = _rows(decoded(part, entry), mark, entry, part)
         first = next(rows, None)
         if first is None:
@@ -626,9 +628,10 @@ def read_excel(part: Part, entry: Entry) -> Raw:
 
 def _sheet_with(book: pd.ExcelFile, entry: Entry) -> str:
     """The first sheet in whose first rows the target is named."""
-    for name in book.sheet_names:
+    number = book.sheet_names.index(entry.sheet) if isinstance(entry.sheet, str) else entry.sheet - 1
+    for name in [*book.sheet_names[:number], *book.sheet_names[number + 1 :]]:
         rows = pd.read_excel(book, sheet_name=name, header=None, nrows=20, dtype=object)
-        if rows.map(lambda cell: str(cell).strip() == entry.target).to_numpy().any() and name != entry.sheet:
+        if rows.map(lambda cell: str(cell).strip() == entry.target).to_numpy().any():
             return str(name)
     return ""
 
@@ -641,14 +644,39 @@ def read_parquet(part: Part, entry: Entry) -> Raw:
 
 
 def read_arff(part: Part, entry: Entry) -> Raw:
-    """A file in Weka's attribute-relation format; `?` is missing. The names are the file's own."""
-    data, meta = arff.loadarff(io.StringIO(decoded(part, entry)))
-    table = pd.DataFrame(data)
-    for name in table:
-        if meta[name][0] == "nominal":
-            words = table[name].str.decode("utf-8")
-            table[name] = words.where(words != "?")
-    return Raw(_renamed(table, entry), ((part.name, len(table), lambda row: f"row {row + 1}"),))
+    """A file in Weka's attribute-relation format; `?` is missing. The names are the file's own.
+
+    UserError: a line with more or fewer cells than there are attributes, or with a value that its attribute lacks.
+    """
+    names, allowed, text, lines, begun = list[str](), list[set[str]](), io.StringIO(), list[int](), False
+    writer = csv.writer(text, delimiter=_UNIT, lineterminator="\n")
+    for number, line in enumerate(io.StringIO(decoded(part, entry)), start=1):
+        words = line.strip()
+        attribute = None if begun else re.match(r"(?i)@attribute\s+('[^']*'|\"[^\"]*\"|\S+?)\s*([{].*|\s\S+)", words)
+        if attribute:
+            names.append(attribute[1].strip("'\""))
+            allowed.append(set(_arff_cells(attribute[2].strip("{} \t"))) if attribute[2].startswith("{") else set())
+        begun = begun or words.lower().startswith("@data")
+        if not begun or not words or words[0] in "%@":
+            continue
+        cells = [] if words.startswith("{") else ["" if cell == "?" else cell for cell in _arff_cells(words)]
+        odd = [cell for cell, values in zip(cells, allowed, strict=False) if cell and values and cell not in values]
+        if len(cells) != len(names) or odd:
+            told = f"has {len(cells)} cells and there are {len(names)} attributes"
+            told = "is sparse" if not cells else f"holds '{odd[0]}', which its attribute does not list" if odd else told
+            fix = "correct the line, or write the table as CSV"
+            raise UserError(f"line {number} {told}", file=part.name, key=f"{entry.name}.source", fix=fix)
+        writer.writerow(cells)
+        lines.append(number)
+    raw = _parsed(text.getvalue(), names, lines, entry, part)
+    return Raw(_renamed(raw.table, entry), raw.places, codes=raw.codes if entry.header is None else {})
+
+
+def _arff_cells(line: str) -> list[str]:
+    """The cells of a line: between commas, in single or double quotes or none."""
+    cells = re.findall(r"\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^,]*)\s*(?:,|$)", line)
+    cells = cells if line.rstrip().endswith(",") else cells[:-1] or cells
+    return [re.sub(r"\\(.)", r"\1", cell[1:-1]) if cell[:1] in ("'", '"') else cell.strip() for cell in cells]
 
 
 def _renamed(table: pd.DataFrame, entry: Entry) -> pd.DataFrame:
