@@ -17,7 +17,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 
 from l2audit.data.entries import Entry
-from l2audit.data.readers import Raw
+from l2audit.data.readers import EXACT, Raw, plain_number
 from l2audit.data.split import Sizes, split
 from l2audit.registry import Registry
 
@@ -173,14 +173,15 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
     """A column as float64; UserError for the first cell that is no number, with its line and what may be meant."""
     target = series.name == entry.target
     if is_numeric_dtype(series) or is_bool_dtype(series):
-        if series.dtype.kind in "iu" and len(series) and max(int(series.max()), -int(series.min())) > _EXACT:
+        if series.dtype.kind in "iu" and len(series) and max(int(series.max()), -int(series.min())) > EXACT:
             fix = "choose another target" if target else f"say `drop: [{series.name}]` if it is an identifier"
             problem = f"the column '{series.name}' holds whole numbers above 2^53, which lose digits"
             raise entry.fault(problem, key="target" if target else "drop", fix=fix)
         return series.astype(float)
     what = f"the {'target' if target else 'column'} '{series.name}' holds"
     text = series.astype(str)
-    wrong = text[pd.to_numeric(text, errors="coerce").isna()]
+    numbers = pd.to_numeric(series.map(lambda cell: plain_number(cell, entry)), errors="coerce")
+    wrong = text[numbers.isna()]
     row, cell = int(wrong.index[0]), str(wrong.iloc[0])
     problem = f"{what} text ({', '.join(map(repr, wrong.unique()[:3]))})"
     if len(wrong) <= max(1, len(series) // 20):
@@ -196,6 +197,8 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
             else:
                 key, fix = meant, advice.format(column=series.name)
             break
+    if key == "decimal" and entry.decimal == ",":
+        key, fix = "thousands", 'say `thousands: "."`, or write decimals with a comma'
     if key == "thousands" and (entry.separator != "," or entry.reader == "whitespace") and "," in cell:
         fix = f"{_MEANT[_COMMAS][1]} if the comma is before decimals; if between thousands {fix}"
     raise entry.fault(f"{problem}, in {raw.place(row)}", key=key, fix=fix)
@@ -206,11 +209,10 @@ def _with(entry: Entry, mark: str) -> str:
     return f"[{', '.join(repr(one) for one in dict.fromkeys((*(entry.missing_values or ()), mark)))}]"
 
 
-_EXACT = 2**53
 _COMMAS = r"[-+]?\d*,\d+([eE][-+]?\d+)?"
 _MEANT = {
     r"[#%] .*": ("comment", 'say `comment: "#"` if these are remarks, or correct them'),
-    r"[-+]?\d{20,}": ("drop", "these digits are more than a number can hold: say `drop: [{column}]`"),
+    r"[-+]?\d{16,}": ("drop", "these digits are more than a number can hold: say `drop: [{column}]`"),
     r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?": ("thousands", 'say `thousands: ","`'),
     r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?": ("decimal", 'say `decimal: ","` and `thousands: "."`'),
     r"[-+]?\d{1,3}( \d{3})+(\.\d+)?": ("thousands", 'say `thousands: " "`'),
@@ -235,7 +237,9 @@ def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
     if least < darkest or most > brightest or np.isnan(least + most):
         usual = ((0, 1), (-1, 1), (0, 16), (0, 255), (-128, 127), (0, 65535))
         low, high = next((one for one in usual if one[0] <= least and most <= one[1]), (least, most))
-        problem = f"pixels lie outside {darkest:g}..{brightest:g}, from {X.to_numpy().min():g} to {X.to_numpy().max():g}"
+        problem = (
+            f"pixels lie outside {darkest:g}..{brightest:g}, from {X.to_numpy().min():g} to {X.to_numpy().max():g}"
+        )
         fix = f"say `scale: [{low:g}, {high:g}]`"
         raise entry.fault(problem, key="scale", fix=fix)
     scaled = (X - darkest) / (brightest - darkest)
@@ -272,7 +276,7 @@ def _labels(y: pd.Series, entry: Entry, notes: list[str], warnings: list[str]) -
         fix = "merge rare classes, or choose another target"
         if isinstance(classes[rare], str):
             lines = f"`missing_values: {_with(entry, classes[rare])}` and `missing: drop_rows`"
-            fix = f"merge rare classes in the file, or leave that one out with {lines}"
+            fix = f"say {lines} to leave that class out, or merge rare classes in the file"
         elif len(classes) > len(y) / MINIMUM_CLASS_ROWS:
             fix = "say `task: regression` if the target is an amount"
         told = f"the class '{classes[rare]}' has {counts[rare]} row{'s' * int(counts[rare] != 1)}"
@@ -355,7 +359,7 @@ def _odd_numbers(name: str, values: np.ndarray) -> Iterator[str]:
     different = np.unique(values)
     if len(different) == len(values) and (np.diff(different) == 1).all():
         yield f"{name} holds the numbers from {different[0]:g} to {different[-1]:g}, each once: a row number?"
-    if len(different) == len(values) and (different == np.round(different)).all() and different[0] > _EXACT:
+    if len(different) == len(values) and (different == np.round(different)).all() and different[0] > EXACT:
         yield f"{name} holds whole numbers above 2^53, each once: an identifier?"
     for mark in dict.fromkeys((different[0], different[-1])):
         others = different[different != mark]

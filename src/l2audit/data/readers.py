@@ -344,7 +344,7 @@ def _cells(series: pd.Series, entry: Entry) -> tuple[pd.Series, str, frozenset[s
     if len(left) and truth.map(lambda cell: isinstance(cell, (bool, np.bool_))).all():
         truth = truth.astype(bool)
         return truth if len(left) == len(series) else truth.astype(object).reindex(series.index), told, nothing
-    numbers = pd.to_numeric(left.map(lambda cell: _plain_number(cell, entry)), errors="coerce")
+    numbers = pd.to_numeric(left.map(lambda cell: plain_number(cell, entry)), errors="coerce")
     if len(left) and numbers.notna().all():
         return numbers.reindex(series.index), "", nothing
     return series, told, frozenset(words[gone & (words != "")])
@@ -360,17 +360,22 @@ def _as_float(mark: str) -> float | None:
         return None
 
 
-def _plain_number(cell: object, entry: Entry) -> object:
-    """A cell of text as Python writes numbers; None where it is no number that a float holds to its last digit."""
+def plain_number(cell: object, entry: Entry) -> object:
+    """A cell of text as Python writes numbers; None: whole, and too large for a float to hold its last digit."""
     if not isinstance(cell, str):
-        return cell
+        return None if isinstance(cell, (int, np.integer)) and abs(int(cell)) > EXACT else cell
     if entry.thousands and entry.thousands in cell:
         if not _grouped(entry).fullmatch(cell):
             return None
         cell = cell.replace(entry.thousands, "")
     if entry.decimal != ".":
         cell = cell.replace(".", "x").replace(entry.decimal, ".")
-    return None if re.fullmatch(r"[-+]?\d{20,}|(?i:true|false)", cell) else cell
+    digits = re.fullmatch(r"[-+]?\d{16,400}", cell) is not None and abs(int(cell)) > EXACT
+    return None if digits or cell.casefold() in _TRUTH else cell
+
+
+EXACT = 2**53
+"""Above it a float64 cannot tell a whole number from the next."""
 
 
 def _grouped(entry: Entry) -> re.Pattern[str]:
@@ -475,11 +480,15 @@ def _parsed(text: str, names: list[str], lines: list[int], entry: Entry, part: P
     codes: dict[str, frozenset[str]] = {}
     for k, name in enumerate(names):
         is_text, missing = is_string_dtype(table[k]), table[k].isna()
-        if not ((is_text and missing.any()) or (entry.thousands and is_numeric_dtype(table[k]))):
+        large = table[k].dtype.kind == "f" and bool((table[k].abs() > EXACT).any())
+        if not ((is_text and missing.any()) or (entry.thousands and is_numeric_dtype(table[k])) or large):
             continue
         cells = pd.read_csv(io.StringIO(text), **says, dtype=str, na_values=[], usecols=[k])[k].str.strip()
-        if is_text:
+        if large and cells[~missing].map(lambda cell: plain_number(cell, entry) is None).any():
+            table[k] = cells.where(~missing)  # digits that a float would lose
+        elif is_text:
             codes[name] = codes.get(name, frozenset()) | frozenset(cells[missing].dropna()) - {""}
+        if is_text or not entry.thousands:
             continue
         signed = cells[cells.str.contains(str(entry.thousands), regex=False, na=False) & ~missing]
         odd = signed[~signed.str.fullmatch(_grouped(entry).pattern)]
@@ -638,7 +647,7 @@ def _sheet_with(book: pd.ExcelFile, entry: Entry) -> str:
 
 def read_parquet(part: Part, entry: Entry) -> Raw:
     """A Parquet file; its columns have names and types of their own. An index that pandas stored is one without."""
-    table = pq.read_table(io.BytesIO(part.content)).to_pandas(ignore_metadata=True)
+    table = pq.ParquetFile(io.BytesIO(part.content)).read().to_pandas(ignore_metadata=True)
     table.columns = _names(["" if name.startswith("__index_level_") else name for name in table.columns])
     return Raw(_renamed(table, entry), ((part.name, len(table), lambda row: f"row {row + 1}"),))
 
