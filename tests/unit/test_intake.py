@@ -33,8 +33,8 @@ from l2audit.models.penalties import Penalty
 from l2audit.models.problem import Problem
 
 BASICS = {"licence": "mine", "citation": "me", "description": "A test.", "task": "regression", "target": "y"}
-CLASSES = {"task": "classification"}
-DROP = {"missing": "drop_rows"}
+CLASSES: dict[str, Any] = {"task": "classification"}
+DROP: dict[str, Any] = {"missing": "drop_rows"}
 N = 24
 X = [round(float(x), 4) for x in np.random.default_rng(0).normal(size=N)]
 """A feature that tells nothing of the row number."""
@@ -64,7 +64,9 @@ def refused(folder: Path, content: str | bytes, told: str, key: str, name: str =
     return caught.value
 
 
-def cured(folder: Path, content: str | bytes, told: str, key: str, steps: int = 1, **more: Any) -> tuple[Clean, dict]:
+def cured(
+    folder: Path, content: str | bytes, told: str, key: str, steps: int = 1, **more: Any
+) -> tuple[Clean, dict[str, Any]]:
     """The table after the fixes that the faults name were put into the entry, and what they were."""
     fault = refused(folder, content, told, key, **more)
     changes: dict[str, Any] = {}
@@ -847,9 +849,19 @@ def test_a_key_that_the_reader_does_not_heed_is_told(tmp_path: Path) -> None:
     refused(tmp_path, TABLE, "the reader `csv` does not heed this key, which is for excel", "sheet", sheet=2)
 
 
+@pytest.mark.parametrize("name", ["2020", "yes", "a: b", "a,b", "it's", "[x]", "é", "- a"])
+def test_a_fix_writes_names_as_yaml_reads_them(tmp_path: Path, name: str) -> None:
+    text = csv(**{f'"{name}"': ["p%", "3 %"] * 12}, x=X, y=Y)
+    refused(tmp_path, text, "holds text", "categorical")
+    text = csv(**{f'"{name}"': ["1%", "3 %"] * 12}, x=X, y=Y)
+    clean, changes = cured(tmp_path, text, "holds text", "drop")
+    assert changes == {"drop": [name]}
+    assert is_table(clean)
+
+
 # ---- images
 
-IMAGE = {"image": [4, 4], "scale": [0, 255], "target": "target", "task": "classification"}
+IMAGE: dict[str, Any] = {"image": [4, 4], "scale": [0, 255], "target": "target", "task": "classification"}
 FILES = {f"kinds/{name}.bin": bytes((k * 80 + i * 3) % 256 for i in range(16 * 10)) for k, name in enumerate("pqr")}
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 
-from l2audit.data.entries import Entry
+from l2audit.data.entries import Entry, as_yaml
 from l2audit.data.readers import EXACT, Raw, plain_number
 from l2audit.data.split import Sizes, split
 from l2audit.registry import Registry
@@ -174,7 +174,11 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
     target = series.name == entry.target
     if is_numeric_dtype(series) or is_bool_dtype(series):
         if series.dtype.kind in "iu" and len(series) and max(int(series.max()), -int(series.min())) > EXACT:
-            fix = "choose another target" if target else f"say `drop: [{series.name}]` if it is an identifier"
+            fix = (
+                "choose another target"
+                if target
+                else f"say `drop: [{as_yaml(str(series.name))}]` if it is an identifier"
+            )
             problem = f"the column '{series.name}' holds whole numbers above 2^53, which lose digits"
             raise entry.fault(problem, key="target" if target else "drop", fix=fix)
         return series.astype(float)
@@ -195,7 +199,7 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
             if meant == "drop" and target:
                 key, fix = "target", "choose another target, or write it in numbers"
             else:
-                key, fix = meant, advice.format(column=series.name)
+                key, fix = meant, advice.format(column=as_yaml(str(series.name)))
             break
     if key == "decimal" and entry.decimal == ",":
         key, fix = "thousands", 'say `thousands: "."`, or write decimals with a comma'
@@ -206,7 +210,7 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
 
 def _with(entry: Entry, mark: str) -> str:
     """The marks of a missing cell that the entry lists and one more, as YAML."""
-    return f"[{', '.join(repr(one) for one in dict.fromkeys((*(entry.missing_values or ()), mark)))}]"
+    return as_yaml(dict.fromkeys((*(entry.missing_values or ()), mark)))
 
 
 _COMMAS = r"[-+]?\d*,\d+([eE][-+]?\d+)?"
@@ -318,7 +322,9 @@ def _refuse_copies(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> None:
         if copied:
             told = "under other names" if recoded else "in another unit"
             problem = f"the feature '{column}' is the target: {told}"
-            raise entry.fault(problem, key="drop", fix=f"say `drop: [{column}]`, or choose another target")
+            raise entry.fault(
+                problem, key="drop", fix=f"say `drop: [{as_yaml(str(column))}]`, or choose another target"
+            )
 
 
 _ROUNDING = 1e-13
@@ -381,8 +387,10 @@ def _nearly_copies(values: pd.Series, y: np.ndarray, classes: bool) -> Iterator[
         elif 1 < len(levels) <= len(y) // 2 and len(set(zip(codes, y, strict=True))) == len(levels):
             yield f"each value of '{values.name}' goes with one value of the target: {told}"
         return
-    most, trivial = int(pd.crosstab(codes, y).to_numpy().max(axis=1).sum()), np.bincount(y).max()
-    if len(levels) <= len(y) // 10 and (len(y) - most) < 0.01 * (len(y) - trivial):
+    most = 0
+    if len(levels) <= len(y) // 10:
+        most = int(pd.crosstab(codes, y).to_numpy().max(axis=1).sum())
+    if (len(y) - most) < 0.01 * (len(y) - np.bincount(y).max()):
         yield f"'{values.name}' alone tells the class of {most} of {len(y)} rows: {told}"
     elif number and len(levels) > 2:
         ranges = sorted((part.min(), part.max()) for _, part in values.groupby(y))

@@ -7,11 +7,13 @@ configuration is held against it before anything runs. Here is what a schema can
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+import yaml
 
 from l2audit.errors import UserError
 from l2audit.registry import Registry, UnknownName, near
@@ -28,6 +30,13 @@ def public(address: str) -> str:
     """`address` as messages, results and the page show it: without a user's name and password."""
     parts = urlsplit(address)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def as_yaml(value: str | Iterable[str]) -> str:
+    """A name or a list of names on one line, as an entry would have it."""
+    listed = [value] if isinstance(value, str) else list(value)
+    text: str = yaml.safe_dump(listed, default_flow_style=True, allow_unicode=True, width=10**9).strip()
+    return text[1:-1] if isinstance(value, str) else text
 
 
 @dataclass(frozen=True)

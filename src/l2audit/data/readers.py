@@ -28,7 +28,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pandas.api.types import is_hashable, is_numeric_dtype, is_string_dtype
 
-from l2audit.data.entries import Entry
+from l2audit.data.entries import Entry, as_yaml
 from l2audit.errors import UserError, one_line
 from l2audit.registry import Registry, near
 
@@ -268,14 +268,14 @@ def _tidied(raw: Raw, entry: Entry, part: Part) -> Raw:
     table.columns = names
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         places = [str(k + 1) for k, name in enumerate(names) if name == repeated[0]]
-        others = ", ".join(name if number == 0 else f"{name} {number + 1}" for name, number in _counted(names))
+        others = as_yaml(name if number == 0 else f"{name} {number + 1}" for name, number in _counted(names))
         named = entry.header is None and not part.content.startswith(b"PAR1")
         lines = f" with `skip_lines: {entry.skip_lines + 1}`" if named else ""
         raise UserError(
             f"two columns are called '{repeated[0]}' (columns {' and '.join(places)})",
             file=part.name,
             key=f"{entry.name}.header",
-            fix=f"give each column a name of its own: `header: [{others}]`{lines}",
+            fix=f"give each column a name of its own: `header: {others}`{lines}",
         )
     pieces = []
     for number, name in enumerate(names):
@@ -297,7 +297,7 @@ def _tidied(raw: Raw, entry: Entry, part: Part) -> Raw:
                 f"column {number + 1} has no name (it begins {', '.join(map(repr, series.head(3).tolist()))})",
                 file=part.name,
                 key=f"{entry.name}.drop",
-                fix=f"say `drop: [{name}]`, or name it in the file",
+                fix=f"say `drop: [{as_yaml(name)}]`, or name it in the file",
             )
         pieces.append(series)
     table = pd.concat(pieces, axis=1) if pieces else table.iloc[:, :0]
@@ -329,7 +329,7 @@ def _cells(series: pd.Series, entry: Entry) -> tuple[pd.Series, str, frozenset[s
         gone = series.isin(numbered) | series.isna() if series.dtype.kind in "iuf" else series.isna()
         return series.astype(float).where(~gone) if gone.any() else series, "", nothing
     if not known.map(is_hashable).all():
-        problem, fix = f"the column '{series.name}' holds lists", f"say `drop: [{series.name}]`"
+        problem, fix = f"the column '{series.name}' holds lists", f"say `drop: [{as_yaml(str(series.name))}]`"
         raise entry.fault(problem, key="drop", fix=fix)
     is_text = series.map(lambda cell: isinstance(cell, str)).astype(bool)
     words = series[is_text].str.strip()
@@ -524,8 +524,8 @@ def _misfit(
     elif narrow and begin[0][1] and len(begin[0][1]) == usual and not any(map(_is_number, begin[0][1])):
         key, fix = "skip_lines", f"say `skip_lines: {begin[0][0] - 1}` if the names stand in line {begin[0][0]}"
     elif narrow and usual == len(names) + 1:
-        given = ", ".join(["row", *names])
-        fix = f"if the first cell names the row say `header: [{given}]`, `skip_lines: {first[0]}` and `drop: [row]`"
+        given = as_yaml(["row", *names])
+        fix = f"if the first cell names the row say `header: {given}`, `skip_lines: {first[0]}` and `drop: [row]`"
     elif entry.header is None:
         key = "separator"
     return UserError(
@@ -614,7 +614,7 @@ def read_excel(part: Part, entry: Entry) -> Raw:
         names = _names(["" if pd.isna(cell) else cell for cell in first])
         if entry.target not in names and (other := _sheet_with(book, entry)):
             problem = f"the sheet {sheets[entry.sheet]!r} has no column '{entry.target}'"
-            raise entry.fault(problem, key="sheet", fix=f"say `sheet: {other}`")
+            raise entry.fault(problem, key="sheet", fix=f"say `sheet: {as_yaml(other)}`")
         if first.isna().sum() >= len(first) / 2:
             raise UserError(
                 f"row {rows[0]} names {int(first.notna().sum())} of {len(first)} columns: is it a title?",
