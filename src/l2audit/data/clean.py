@@ -311,11 +311,12 @@ def _amounts(y: pd.Series, raw: Raw, entry: Entry, notes: list[str]) -> np.ndarr
 
 def _refuse_copies(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> None:
     """UserError for a feature that is the target, in another unit or under other codes."""
+    different = len(np.unique(y))
     for column in features if entry.image is None else ():
         recoded = entry.task == "classification" or column in entry.categorical or is_bool_dtype(features[column])
         if recoded:
             codes, levels = pd.factorize(features[column])
-            copied = len(set(zip(codes, y, strict=True))) == len(levels) == len(set(y)) > 1
+            copied = len(levels) == different and len(set(zip(codes, y, strict=True))) == different
         else:
             values = features[column].to_numpy(float)
             copied = bool(np.ptp(values) > 0 and abs(np.corrcoef(values, y)[0, 1]) > 1 - _ROUNDING)
@@ -415,9 +416,8 @@ def _odd_classes(y: np.ndarray, class_names: list[str]) -> Iterator[str]:
 
 def _repeats(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> Iterator[str]:
     """How many rows repeat another, and how many test rows of the first split have their twin among training rows."""
-    whole = features.assign(**{"\0target": y}).astype(
-        {c: str for c in features.select_dtypes(exclude=["number", "bool"])}
-    )
+    text = {column: str for column in features.select_dtypes(exclude=["number", "bool"])}
+    whole = pd.concat([features.astype(text), pd.Series(y, features.index, name="\0target")], axis=1)
     group = whole.groupby(list(whole.columns), sort=False).ngroup().to_numpy()
     repeats = len(group) - len(set(group))
     if repeats > RARE * len(group):

@@ -445,7 +445,11 @@ def separated(separator: str | None) -> ReadOne:
                 odd = line, cells
             if len(begin) < 3:
                 begin.append((line, cells))
-            writer.writerow(cells[: len(names)])
+            joined = _UNIT.join(cells)
+            if joined.count(_UNIT) == len(cells) - 1 and not any(sign in joined for sign in '"\r\n'):
+                text.write(f"{joined}\n")
+            else:
+                writer.writerow(cells[: len(names)])
             lines.append(line)
             widths[len(cells)] += 1
         named = max((k + 1 for k, name in enumerate(names) if name != UNNAMED.format(k + 1)), default=0)
