@@ -6,6 +6,7 @@ A refusal is tested by its cure: what its fix says in backticks is put into the 
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from decimal import Decimal
@@ -22,6 +23,7 @@ from l2audit.config.reader import read
 from l2audit.config.schema import schema_faults
 from l2audit.contamination import Reference, Rows, contaminate
 from l2audit.data.clean import Clean, clean_table
+from l2audit.data.croissant import write_croissant
 from l2audit.data.entries import read_entry
 from l2audit.data.prepare import load_card, prepare_dataset
 from l2audit.data.readers import read_raw
@@ -857,6 +859,32 @@ def test_a_fix_writes_names_as_yaml_reads_them(tmp_path: Path, name: str) -> Non
     clean, changes = cured(tmp_path, text, "holds text", "drop")
     assert changes == {"drop": [name]}
     assert is_table(clean)
+
+
+ODD_FILES = {
+    "plain": (TABLE, True),
+    "byte-order mark": (TABLE.encode("utf-8-sig"), True),
+    "blank after names": (TABLE.replace("x,y", "x ,y "), True),
+    "row numbers": (pd.DataFrame({"x": X, "y": Y}).to_csv(), True),
+    "another encoding": (TABLE.encode("utf-16"), False),
+    "separators behind rows": ("x,y\n" + ",\n".join(TABLE.splitlines()[1:]) + ",\n", False),
+    "single quotes": (TABLE.replace("x,y", "'x','y'"), False),
+    "Parquet": (parquet(x=X, y=Y), False),
+    "a workbook": (workbook(s=ROWS), False),
+}
+
+
+@pytest.mark.parametrize("kind", ODD_FILES)
+def test_a_file_that_is_read_here_is_described_for_other_loaders(tmp_path: Path, kind: str) -> None:
+    """The Croissant card names the columns where a plain loader finds them, and never stops a table that was read."""
+    content, described = ODD_FILES[kind]
+    assert is_table(load(tmp_path, content))
+    declared = BASICS | {"source": f"file:{tmp_path}/my.csv"}
+    manifest = download_dataset("mine", declared, tmp_path / "raw")
+    prepare_dataset("mine", declared, manifest, tmp_path / "d.npz", tmp_path / "d.json")
+    write_croissant("mine", declared, manifest, load_card(tmp_path / "d.json"), tmp_path / "c.json")
+    card = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    assert ("recordSet" in card) == described
 
 
 # ---- images
