@@ -116,5 +116,5 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     parts = ["a,b,y", *(f"{i},{i % 7},{i * i}" for i in range(30))]
     (tmp_path / "own.csv").write_text("\n".join(parts[1:]), encoding="utf-8")
     entry = {"source": f"file:{tmp_path}/own.csv", "header": ["a", "a", "y"], "target": "y", "task": "regression"}
-    with pytest.raises(UserError, match="Duplicate names are not allowed"):
+    with pytest.raises(UserError, match="two columns are called 'a'"):
         make("own", tmp_path, entry | WORDS)

@@ -70,7 +70,7 @@ def test_published_means_of_single_columns(made: Workshop) -> None:
 def raw_table(name: str, made: Workshop) -> pd.DataFrame:
     return read_raw(
         [made.folder / "raw" / name / file for file in made[name][1]["raw_sha256"]], read_entry(name, made.entry(name))
-    )
+    ).table
 
 
 def test_published_summaries_of_downloaded_tables(made: Workshop) -> None:

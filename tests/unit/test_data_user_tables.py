@@ -120,7 +120,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     (table(), {"categorical": ["y"]}, "'y' is no feature", "mine.categorical"),
     (table(b=lambda i: f"t{i % 2}"), {}, r"the column 'b' holds text \('t0', 't1'\)", "mine.categorical"),
     (table(b=lambda i: "?" if i == 3 else i), {}, r"cells are missing in 1 of 24 rows: b \(1\)", "mine.missing"),
-    (table(b=lambda i: "inf" if i == 3 else i), {}, "infinite values", "mine"),
+    (table(b=lambda i: "inf" if i == 3 else i), {}, "infinite values", "mine.missing_values"),
     (table(y=lambda i: f"t{i % 2}"), {}, "the target 'y' holds text", "mine.task"),
     (table(y=lambda i: f"t{i % 2}"), {"target_transform": "log1p"}, "'y' holds text", "mine.target_transform"),
     (table(y=lambda i: 1), {}, "a single value", "mine.target"),
@@ -152,7 +152,7 @@ def test_a_wrong_table_is_told_with_its_key(
 
 SHA = "0" * 64
 BAD_ENTRIES: list[tuple[str, dict[str, Any], str]] = [
-    ("Bad-Name", {}, "is not of the right form (fix: this key is: A dataset's name, of small letters"),
+    ("Bad Name", {}, "is not of the right form (fix: A dataset's name, of small letters"),
     ("mine", {"sorce": "x"}, "sorce: unknown key (fix: did you mean 'source'?"),
     ("mine", {"licence": ""}, "licence: is empty"),
     ("mine", {"task": "ranking"}, "task: unknown value 'ranking'"),

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache
@@ -110,11 +111,9 @@ def _translate(error: ValidationError) -> Iterator[Translated]:
                 if name in known or any(re.search(pattern, name) for pattern in patterns):
                     continue
                 if patterns and not known:
-                    yield (
-                        (*key, name),
-                        "this name is not allowed",
-                        "use lower case letters, digits and the usual joiner",
-                    )
+                    joiner = "-" if any("-]" in pattern for pattern in patterns) else "_"
+                    fix = f"use small letters, digits and `{joiner}`, for example `{well_formed(name, joiner)}`"
+                    yield (*key, name), "this name is not allowed", fix
                 else:
                     yield (*key, name), "unknown key", nearest(name, known)
         case "required":
@@ -141,12 +140,21 @@ def _translate(error: ValidationError) -> Iterator[Translated]:
         case "minItems" | "minProperties" | "minLength":
             least = "one entry" if wanted == 1 else f"{wanted} entries"
             yield key, "has too few entries" if value else "is empty", f"list at least {least}"
+        case "pattern" if "propertyNames" in error.absolute_schema_path:
+            fix = f"{_described(error).removeprefix('this key is: ')} For example `{well_formed(value, '_')}`"
+            yield (*key, value), f"{_short(value)} is not of the right form", fix
         case "pattern":
             yield key, f"{_short(value)} is not of the right form", _described(error)
         case "not":
             yield key, f"this key {_description(error.schema)}", "remove this key"
         case _:
             yield key, error.message, _described(error)
+
+
+def well_formed(name: str, joiner: str) -> str:
+    """The name that is nearest to `name` of small letters, digits, `_`, `-` and, in place of all else, `joiner`."""
+    words = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9_-]+", joiner, words).strip("_-").lstrip("0123456789_-") or "mine"
 
 
 def _description(schema: Any) -> str:

@@ -6,6 +6,7 @@ the split is made.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,8 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from scipy.stats import rankdata
 
-from l2audit.data.entries import Entry
-from l2audit.data.readers import Raw
+from l2audit.data.entries import Entry, as_yaml
+from l2audit.data.readers import EXACT, Raw, plain_number
 from l2audit.data.split import Sizes, split
 from l2audit.registry import Registry
 
@@ -91,17 +92,17 @@ def clean_table(raw: Raw, entry: Entry) -> Clean:
     if not np.isfinite(values).all():
         row, column = np.argwhere(~np.isfinite(values))[0]
         where = f"{raw.place(X.index[row])}, column '{X.columns[column]}'"
-        raise entry.fault(
-            f"the table holds infinite values: {where}",
-            fix="remove or correct those rows, or list the mark under `missing_values`",
-        )
+        fix = f"say `missing_values: {_with(entry, f'{values[row, column]:g}')}` and `missing: drop_rows`"
+        fix += ", or correct those rows"
+        raise entry.fault(f"the table holds infinite values, the first in {where}", key="missing_values", fix=fix)
     names = [str(column) for column in X]
+    warnings = list(raw.warnings)
     if entry.task == "classification":
-        target, class_names = _labels(y, entry, notes)
+        target, class_names = _labels(y, entry, notes, warnings)
     else:
         target, class_names = _amounts(y, raw, entry, notes), None
     _refuse_copies(features, target, entry)
-    warnings = list(doubts(features, target, class_names, entry))
+    warnings += doubts(features, target, class_names, entry)
     warnings += [f"missing cells: {missing}"] if missing != "none" and _much(missing) else []
     return Clean(values, target, names, class_names, missing, notes, warnings)
 
@@ -123,7 +124,7 @@ def _without_missing(table: pd.DataFrame, raw: Raw, entry: Entry) -> tuple[pd.Da
     if entry.missing == "refuse":
         first = raw.place(int(table.index[gaps.any(axis=1)][0]))
         fix = "say `missing: drop_rows` to leave those rows out, or name the columns under `drop`"
-        fix += "; where the mark is a value say `missing_values: []`" if marks else ""
+        fix = f"if the mark is a value say `missing_values: []`; if not, {fix}" if marks else fix
         raise entry.fault(
             f"cells are missing in {rows} of {len(table)} rows: {', '.join(columns[:_SHOWN])}; the first is in {first}"
             f"{told}",
@@ -170,38 +171,58 @@ def _plain(label: Any) -> Any:
 
 def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> pd.Series:
     """A column as float64; UserError for the first cell that is no number, with its line and what may be meant."""
+    target = series.name == entry.target
     if is_numeric_dtype(series) or is_bool_dtype(series):
-        if series.dtype.kind in "iu" and len(series) and series.abs().max() > _EXACT:
-            fix = f"name '{series.name}' under `drop` if it is an identifier"
-            raise entry.fault(
-                f"the column '{series.name}' holds whole numbers above 2^53, which lose digits", key="drop", fix=fix
+        if series.dtype.kind in "iu" and len(series) and max(int(series.max()), -int(series.min())) > EXACT:
+            fix = (
+                "choose another target"
+                if target
+                else f"say `drop: [{as_yaml(str(series.name))}]` if it is an identifier"
             )
+            problem = f"the column '{series.name}' holds whole numbers above 2^53, which lose digits"
+            raise entry.fault(problem, key="target" if target else "drop", fix=fix)
         return series.astype(float)
-    what = f"the {'target' if series.name == entry.target else 'column'} '{series.name}' holds"
+    what = f"the {'target' if target else 'column'} '{series.name}' holds"
     text = series.astype(str)
-    wrong = text[pd.to_numeric(text, errors="coerce").isna()]
-    row = int(wrong.index[0])
-    few = len(wrong) <= max(1, len(series) // 20)
+    numbers = pd.to_numeric(series.map(lambda cell: plain_number(cell, entry)), errors="coerce")
+    wrong = text[numbers.isna()]
+    row, cell = int(wrong.index[0]), str(wrong.iloc[0])
     problem = f"{what} text ({', '.join(map(repr, wrong.unique()[:3]))})"
-    if few:
-        problem = f"{what} numbers but for {len(wrong)} of {len(series)} cells: {wrong.iloc[0]!r}"
-        key, fix = "missing_values", f"correct it, or list it: `missing_values: [{wrong.iloc[0]!r}]`"
-    for pattern, advice in _MEANT.items():
+    if len(wrong) <= max(1, len(series) // 20):
+        problem = f"{what} numbers but for {len(wrong)} of {len(series)} cells: {cell!r}"
+        key, fix = "missing_values", f"say `missing_values: {_with(entry, cell)}` if it is a mark, or correct it"
+        if row == 0 and entry.header is not None:
+            key = "skip_lines"
+            fix = f"say `skip_lines: {entry.skip_lines + 1}` if that line holds names, or correct it"
+    for pattern, (meant, advice) in _MEANT.items():
         if wrong.str.fullmatch(pattern).mean() > 0.9:
-            key, fix = advice
-            fix = fix.format(column=series.name)
+            if meant == "drop" and target:
+                key, fix = "target", "choose another target, or write it in numbers"
+            else:
+                key, fix = meant, advice.format(column=as_yaml(str(series.name)))
             break
+    if key == "decimal" and entry.decimal == ",":
+        key, fix = "thousands", 'say `thousands: "."`, or write decimals with a comma'
+    if key == "thousands" and (entry.separator != "," or entry.reader == "whitespace") and "," in cell:
+        fix = f"{_MEANT[_COMMAS][1]} if the comma is before decimals; if between thousands {fix}"
     raise entry.fault(f"{problem}, in {raw.place(row)}", key=key, fix=fix)
 
 
-_EXACT = 2**53
+def _with(entry: Entry, mark: str) -> str:
+    """The marks of a missing cell that the entry lists and one more, as YAML."""
+    return as_yaml(dict.fromkeys((*(entry.missing_values or ()), mark)))
+
+
+_COMMAS = r"[-+]?\d*,\d+([eE][-+]?\d+)?"
 _MEANT = {
-    r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?": ("thousands", 'say `thousands: ","`'),
-    r"[-+]?\d{1,3}(\.\d{3})+,\d+": ("decimal", 'say `decimal: ","` and `thousands: "."`'),
+    r"[#%] .*": ("comment", 'say `comment: "#"` if these are remarks, or correct them'),
+    r"[-+]?\d{16,}": ("drop", "these digits are more than a number can hold: say `drop: [{column}]`"),
+    r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?": ("thousands", 'say `thousands: ","`'),
+    r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?": ("decimal", 'say `decimal: ","` and `thousands: "."`'),
     r"[-+]?\d{1,3}( \d{3})+(\.\d+)?": ("thousands", 'say `thousands: " "`'),
-    r"[-+]?\d*,\d+([eE][-+]?\d+)?": ("decimal", 'say `decimal: ","`'),
-    r"[-+]?[\d.,]+ ?%": ("drop", "write the numbers of '{column}' without %, or name it under `drop`"),
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?": ("drop", "these are dates: name '{column}' under `drop`"),
+    _COMMAS: ("decimal", 'say `decimal: ","`'),
+    r"[-+]?[\d.,]+ ?%": ("drop", "say `drop: [{column}]`, or write its numbers without %"),
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?": ("drop", "these are dates: say `drop: [{column}]`"),
 }
 """What text in a column of numbers may mean -> key and fix; the first that nine in ten of the cells match."""
 
@@ -218,7 +239,12 @@ def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
         )
     least, most = X.to_numpy().min(initial=darkest), X.to_numpy().max(initial=brightest)
     if least < darkest or most > brightest or np.isnan(least + most):
-        problem, fix = f"pixels lie outside {darkest:g}..{brightest:g}", f"say `scale: [{least:g}, {most:g}]`"
+        usual = ((0, 1), (-1, 1), (0, 16), (0, 255), (-128, 127), (0, 65535))
+        low, high = next((one for one in usual if one[0] <= least and most <= one[1]), (least, most))
+        problem = (
+            f"pixels lie outside {darkest:g}..{brightest:g}, from {X.to_numpy().min():g} to {X.to_numpy().max():g}"
+        )
+        fix = f"say `scale: [{low:g}, {high:g}]`"
         raise entry.fault(problem, key="scale", fix=fix)
     scaled = (X - darkest) / (brightest - darkest)
     if by == 1:
@@ -228,32 +254,43 @@ def _pixels(X: pd.DataFrame, entry: Entry) -> pd.DataFrame:
     return pd.DataFrame(blocks.reshape(len(X), -1), columns=names, index=X.index)
 
 
-def _labels(y: pd.Series, entry: Entry, notes: list[str]) -> tuple[np.ndarray, list[str]]:
-    """Classes numbered 0..K-1 in ascending order of their labels; `a.` beside `a` is the same label."""
+def _labels(y: pd.Series, entry: Entry, notes: list[str], warnings: list[str]) -> tuple[np.ndarray, list[str]]:
+    """Classes numbered 0..K-1 in ascending order of their labels; `a.` or `'a'` beside `a` is the same label."""
     y = y.map(_plain)
     if y.map(type).nunique() > 1:
         y = y.astype(str)
     if y.map(lambda label: isinstance(label, str)).all():
-        dotted = {label: label.rstrip(". ") for label in set(y) if label.rstrip(". ") in set(y) - {label}}
-        notes += [f"the labels '{one}' and '{other}' are taken for one" for one, other in sorted(dotted.items())]
-        y = y.replace(dotted)
+        known = set(y)
+        bare = {label: label.strip("'\" ").rstrip(". ") for label in known}
+        same = {label: plain for label, plain in bare.items() if plain in known - {label}}
+        notes += [f"the labels '{one}' and '{other}' are taken for one" for one, other in sorted(same.items())]
+        y = y.replace(same)
+        words = [label for label in set(y) if pd.isna(pd.to_numeric(label, errors="coerce"))]
+        if 0 < len(words) < y.nunique() - len(words):
+            told = ", ".join(map(repr, sorted(words)[:_SHOWN]))
+            warnings.append(f"the class {told} is text and the others are numbers: a mark of a missing value?")
     labels, classes = pd.factorize(y, sort=True)
     counts = np.bincount(labels)
-    if len(classes) < 2 or counts.min() < MINIMUM_CLASS_ROWS:
+    need = f"a task needs 2 classes or more, each of {MINIMUM_CLASS_ROWS} rows or more"
+    if len(classes) < 2:
+        fix = "choose another target, or look whether `missing` or `drop` left out the other classes"
+        raise entry.fault(f"1 class in the target, '{classes[0]}'; {need}", key="target", fix=fix)
+    if counts.min() < MINIMUM_CLASS_ROWS:
         rare = int(np.argmax(counts < MINIMUM_CLASS_ROWS))
-        few = f"the class '{classes[rare]}' has {counts[rare]} rows"
-        seen = few if counts.min() < MINIMUM_CLASS_ROWS else f"{len(classes)} class in the target"
-        raise entry.fault(
-            f"{seen}; a task needs 2 classes or more, each of {MINIMUM_CLASS_ROWS} rows or more",
-            key="target",
-            fix="say `task: regression` if the target is an amount, or merge or remove rare classes",
-        )
+        fix = "merge rare classes, or choose another target"
+        if isinstance(classes[rare], str):
+            lines = f"`missing_values: {_with(entry, classes[rare])}` and `missing: drop_rows`"
+            fix = f"say {lines} to leave that class out, or merge rare classes in the file"
+        elif len(classes) > len(y) / MINIMUM_CLASS_ROWS:
+            fix = "say `task: regression` if the target is an amount"
+        told = f"the class '{classes[rare]}' has {counts[rare]} row{'s' * int(counts[rare] != 1)}"
+        raise entry.fault(f"{told}; {need}", key="target", fix=fix)
     return labels.astype(np.int64), [str(one) for one in classes]
 
 
 def _amounts(y: pd.Series, raw: Raw, entry: Entry, notes: list[str]) -> np.ndarray:
     if is_bool_dtype(y):
-        fix = "say `task: classification`"
+        fix = "say `task: classification`, or choose an amount"
         raise entry.fault(f"the target '{entry.target}' holds True and False, no amounts", key="task", fix=fix)
     values = _numeric(y, raw, entry, "task", "say `task: classification`, or choose a number").to_numpy(np.float64)
     if not np.isfinite(values).all() or np.ptp(values) == 0:
@@ -262,11 +299,11 @@ def _amounts(y: pd.Series, raw: Raw, entry: Entry, notes: list[str]) -> np.ndarr
             if np.isfinite(values).all()
             else f"infinite values, the first in {raw.place(int(y.index[~np.isfinite(values)][0]))}"
         )
-        raise entry.fault(
-            f"the target '{entry.target}' holds {told}",
-            key="target",
-            fix="remove or correct those rows, or choose another target",
-        )
+        fix = "remove or correct those rows, or choose another target"
+        if not np.isfinite(values).all():
+            mark = f"{values[~np.isfinite(values)][0]:g}"
+            fix = f"say `missing_values: {_with(entry, mark)}` and `missing: drop_rows`, or correct those rows"
+        raise entry.fault(f"the target '{entry.target}' holds {told}", key="target", fix=fix)
     if np.median(np.abs(values - np.median(values))) == 0:
         notes.append("more than half of the targets are equal, so their median absolute deviation is 0")
     return values
@@ -274,20 +311,21 @@ def _amounts(y: pd.Series, raw: Raw, entry: Entry, notes: list[str]) -> np.ndarr
 
 def _refuse_copies(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> None:
     """UserError for a feature that is the target, in another unit or under other codes."""
+    different = len(np.unique(y))
     for column in features if entry.image is None else ():
-        if entry.task == "classification":
+        recoded = entry.task == "classification" or column in entry.categorical or is_bool_dtype(features[column])
+        if recoded:
             codes, levels = pd.factorize(features[column])
-            copied = len(set(zip(codes, y, strict=True))) == len(levels) == len(set(y))
-        elif column in entry.categorical or is_bool_dtype(features[column]):
-            continue
+            copied = len(levels) == different and len(set(zip(codes, y, strict=True))) == different
         else:
             values = features[column].to_numpy(float)
             copied = bool(np.ptp(values) > 0 and abs(np.corrcoef(values, y)[0, 1]) > 1 - _ROUNDING)
         if copied:
-            named = "its values are the classes under other names"
-            told = named if entry.task == "classification" else "in another unit"
+            told = "under other names" if recoded else "in another unit"
             problem = f"the feature '{column}' is the target: {told}"
-            raise entry.fault(problem, key="drop", fix=f"say `drop: [{column}]`, or choose another target")
+            raise entry.fault(
+                problem, key="drop", fix=f"say `drop: [{as_yaml(str(column))}]`, or choose another target"
+            )
 
 
 _ROUNDING = 1e-13
@@ -300,56 +338,86 @@ RARE = 0.05
 def doubts(features: pd.DataFrame, y: np.ndarray, class_names: list[str] | None, entry: Entry) -> Iterator[str]:
     """What a person should look at, a sentence each.
 
-    Columns like row numbers, marks of missing numbers, near copies of the target (rank correlation, or classes that
-    single values tell), rows that repeat one another and stand in two parts, rare classes, few rows of a class, class
-    codes as amounts.
+    Columns like row numbers or identifiers, marks of missing numbers, columns that hardly vary, near copies of the
+    target, rows that repeat one another and stand in two parts, rare classes, class codes as amounts.
     """
-    numbers = features.select_dtypes(["number"]) if entry.image is None else features.iloc[:, :0]
-    ranks_of_y = rankdata(y)
-    for column in numbers:
-        values = numbers[column].to_numpy(float)
-        different = np.unique(values)
-        if len(different) == len(values) and (np.diff(different) == 1).all():
-            yield f"'{column}' holds the numbers from {different[0]:g} to {different[-1]:g}, each once: a row number?"
-        for mark in (different[0], different[-1]):
-            others = different[different != mark]
-            if mark in SENTINELS and len(others) > 1 and np.abs(others - mark).min() > np.ptp(others):
-                count = int((values == mark).sum())
-                yield f"'{column}' is {mark:g} in {count} rows, far from all else: a mark of a missing value?"
-        if class_names is None and len(different) > 2:
-            rho = abs(float(np.corrcoef(rankdata(values), ranks_of_y)[0, 1]))
-            if rho > NEAR_COPY:
-                told = f"(rank correlation {rho:.3f}): is it known before the target?"
-                yield f"'{column}' puts the rows in nearly the order of the target {told}"
-    if class_names is not None and entry.image is None:
-        for column in features:
-            codes, levels = pd.factorize(features[column])
-            sizes = np.bincount(codes)
-            most = pd.crosstab(codes, y).to_numpy().max(axis=1).sum()
-            trivial = np.bincount(y).max()
-            if len(levels) <= len(y) // 10 and (len(y) - most) < 0.01 * (len(y) - trivial) and sizes.min() > 0:
-                yield f"'{column}' alone tells the class of {most} of {len(y)} rows: is it known before the target?"
+    for column in features if entry.image is None else ():
+        values = features[column]
+        if is_numeric_dtype(values) and not is_bool_dtype(values) and column not in entry.categorical:
+            yield from _odd_numbers(f"'{column}'", values.to_numpy(float))
+        counts = values.value_counts()
+        if 0 < len(values) - counts.iloc[0] < MINIMUM_CLASS_ROWS:
+            others = f"all but {len(values) - counts.iloc[0]} of {len(values)} rows"
+            yield f"'{column}' is {counts.index[0]} in {others}: a part of the data may hold none of them"
+        if column in entry.categorical and len(counts) > len(values) / 2:
+            yield f"the category '{column}' has {len(counts)} levels in {len(values)} rows: an identifier?"
+        yield from _nearly_copies(values, y, class_names is not None)
     yield from _repeats(features, y, entry)
     if class_names is not None:
-        counts = np.bincount(y)
-        least = int(counts.argmin())
-        if counts.min() < FEW_OF_CLASS:
-            yield f"the class '{class_names[least]}' has {counts.min()} rows: a part of the data may hold one or two"
-        if counts.min() < RARE * len(y) and len(counts) <= 1 / RARE / 2:
-            share = f"{100 * counts.min() / len(y):.1f} % of the rows"
-            yield f"the class '{class_names[least]}' has {share}: a model that never predicts it looks good"
-        folded = pd.Series(class_names).str.casefold()
-        for name in folded[folded.duplicated()].unique():
-            same = [one for one in class_names if one.casefold() == name]
-            yield f"the classes {' and '.join(map(repr, same))} differ in case alone"
-    elif len(np.unique(y)) <= 10 and (y == np.round(y)).all():
+        yield from _odd_classes(y, class_names)
+        return
+    if len(np.unique(y)) <= 10 and (y == np.round(y)).all():
         yield f"the target has {len(np.unique(y))} whole values: codes of classes? then say `task: classification`"
+    yield from _odd_numbers(f"the target '{entry.target}'", y)
+
+
+def _odd_numbers(name: str, values: np.ndarray) -> Iterator[str]:
+    """Row numbers, identifiers and marks of missing values in a column of numbers."""
+    different = np.unique(values)
+    if len(different) == len(values) and (np.diff(different) == 1).all():
+        yield f"{name} holds the numbers from {different[0]:g} to {different[-1]:g}, each once: a row number?"
+    if len(different) == len(values) and (different == np.round(different)).all() and different[0] > EXACT:
+        yield f"{name} holds whole numbers above 2^53, each once: an identifier?"
+    for mark in dict.fromkeys((different[0], different[-1])):
+        others = different[different != mark]
+        if mark in SENTINELS and len(others) > 1 and np.abs(others - mark).min() > np.ptp(others):
+            told = f"a mark of a missing value? then say `missing_values: [{mark:g}]`"
+            yield f"{name} is {mark:g} in {int((values == mark).sum())} rows, far from all else: {told}"
+
+
+def _nearly_copies(values: pd.Series, y: np.ndarray, classes: bool) -> Iterator[str]:
+    """Whether a feature puts the rows in the order of the target, or its values tell the target."""
+    codes, levels = pd.factorize(values)
+    told = "is it known before the target?"
+    number = is_numeric_dtype(values) and not is_bool_dtype(values)
+    if not classes:
+        rho = abs(float(np.corrcoef(rankdata(values), rankdata(y))[0, 1])) if number and len(levels) > 2 else 0.0
+        if rho > NEAR_COPY:
+            near = f"nearly the order of the target (rank correlation {rho:.3f})"
+            yield f"'{values.name}' puts the rows in {near}: {told}"
+        elif 1 < len(levels) <= len(y) // 2 and len(set(zip(codes, y, strict=True))) == len(levels):
+            yield f"each value of '{values.name}' goes with one value of the target: {told}"
+        return
+    most = 0
+    if len(levels) <= len(y) // 10:
+        most = int(pd.crosstab(codes, y).to_numpy().max(axis=1).sum())
+    if (len(y) - most) < 0.01 * (len(y) - np.bincount(y).max()):
+        yield f"'{values.name}' alone tells the class of {most} of {len(y)} rows: {told}"
+    elif number and len(levels) > 2:
+        ranges = sorted((part.min(), part.max()) for _, part in values.groupby(y))
+        if all(one[1] < other[0] for one, other in itertools.pairwise(ranges)):
+            yield f"limits of '{values.name}' tell the class of all {len(y)} rows: {told}"
+
+
+def _odd_classes(y: np.ndarray, class_names: list[str]) -> Iterator[str]:
+    """Classes of few rows, or of a small share of the rows; names that differ in case alone."""
+    counts = np.bincount(y)
+    least = int(counts.argmin())
+    if counts.min() < FEW_OF_CLASS:
+        yield f"the class '{class_names[least]}' has {counts.min()} rows: a part of the data may hold one or two"
+    if counts.min() < RARE * len(y) and len(counts) <= 1 / RARE / 2:
+        share = f"{100 * counts.min() / len(y):.1f} % of the rows"
+        yield f"the class '{class_names[least]}' has {share}: a model that never predicts it looks good"
+    folded = pd.Series(class_names).str.casefold()
+    for name in folded[folded.duplicated()].unique():
+        same = [one for one in class_names if one.casefold() == name]
+        yield f"the classes {' and '.join(map(repr, same))} differ in case alone"
 
 
 def _repeats(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> Iterator[str]:
     """How many rows repeat another, and how many test rows of the first split have their twin among training rows."""
-    text = {c: str for c in features.select_dtypes(exclude=["number", "bool"])}
-    whole = features.copy().assign(**{"\0target": y}).astype(text)  # a copy is in one piece, else pandas complains
+    text = {column: str for column in features.select_dtypes(exclude=["number", "bool"])}
+    whole = pd.concat([features.astype(text), pd.Series(y, features.index, name="\0target")], axis=1)
     group = whole.groupby(list(whole.columns), sort=False).ngroup().to_numpy()
     repeats = len(group) - len(set(group))
     if repeats > RARE * len(group):

@@ -21,7 +21,7 @@ from pandas.api.types import is_numeric_dtype
 
 from l2audit.data.entries import Entry, read_entry
 from l2audit.data.raw import listed_files
-from l2audit.data.readers import parts_of
+from l2audit.data.readers import parts_of, reader_of
 from l2audit.files import write_text
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.0"
@@ -99,7 +99,7 @@ def write_croissant(
     plain = not any(told) and entry.separator == "," and entry.decimal == "." and len(files) == 1
     path = Path(manifest).parent / files[0]["name"]
     if plain and path.suffix in (".csv", ".parquet") and entry.reader in (None, path.suffix[1:]):
-        described["recordSet"] = [_records(entry, card, path, ids[files[0]["name"]])]
+        described["recordSet"] = _records(entry, card, path, ids[files[0]["name"]])
     described = {key: value for key, value in described.items() if value}
     write_text(out, json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -120,20 +120,31 @@ def unique_ids(names: Iterable[str]) -> dict[str, str]:
     return ids
 
 
-def _records(entry: Entry, card: Mapping[str, Any], path: Path, file: str) -> dict[str, Any]:
+def _records(entry: Entry, card: Mapping[str, Any], path: Path, file: str) -> list[dict[str, Any]]:
     """Where each feature and the target are found in the file at `path`, whose id is `file`.
+
+    Nothing, where its bytes are of another format than its name says, or a loader would find other columns in it.
 
     A loader takes the names and types of columns as they stand. Our reader drops the blanks before a name of a CSV
     file, and knows more signs of a missing cell.
     """
     (part,) = parts_of([path], entry)
+    if reader_of(part) != path.suffix[1:]:
+        return []
     if path.suffix == ".parquet":
         table = pd.read_parquet(io.BytesIO(part.content))
         ours = list(table.columns)
     else:
-        table = pd.read_csv(io.BytesIO(part.content), low_memory=False)
+        try:
+            table = pd.read_csv(io.BytesIO(part.content), low_memory=False)
+        except ValueError:  # another encoding, or lines that a loader cannot take apart
+            return []
+        if not isinstance(table.index, pd.RangeIndex):  # lines that end in a separator shift the columns
+            return []
         ours = list(pd.read_csv(io.BytesIO(part.content), nrows=0).columns.str.strip())
     columns = {str(name): table[column] for name, column in zip(ours, table.columns, strict=True)}
+    if entry.target not in columns or not set(entry.categorical) <= set(columns):
+        return []
     numbers = [name for name in card["feature_names"] if name in columns]  # the others are indicators of categories
     amount = entry.task == "regression" or entry.target_transform != "identity"
     types = {
@@ -142,18 +153,14 @@ def _records(entry: Entry, card: Mapping[str, Any], path: Path, file: str) -> di
         entry.target: "sc:Float" if amount and is_numeric_dtype(columns[entry.target]) else "sc:Text",
     }
     ids = unique_ids(types)
-    return {
-        "@type": "cr:RecordSet",
-        "@id": "rows",
-        "name": "rows",
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"rows/{ids[column]}",
-                "name": column,
-                "dataType": type_,
-                "source": {"fileObject": {"@id": file}, "extract": {"column": str(columns[column].name)}},
-            }
-            for column, type_ in types.items()
-        ],
-    }
+    fields = [
+        {
+            "@type": "cr:Field",
+            "@id": f"rows/{ids[column]}",
+            "name": column,
+            "dataType": type_,
+            "source": {"fileObject": {"@id": file}, "extract": {"column": str(columns[column].name)}},
+        }
+        for column, type_ in types.items()
+    ]
+    return [{"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields}]

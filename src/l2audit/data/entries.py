@@ -7,11 +7,13 @@ configuration is held against it before anything runs. Here is what a schema can
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+import yaml
 
 from l2audit.errors import UserError
 from l2audit.registry import Registry, UnknownName, near
@@ -28,6 +30,13 @@ def public(address: str) -> str:
     """`address` as messages, results and the page show it: without a user's name and password."""
     parts = urlsplit(address)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def as_yaml(value: str | Iterable[str]) -> str:
+    """A name or a list of names on one line, as an entry would have it."""
+    listed = [value] if isinstance(value, str) else list(value)
+    text: str = yaml.safe_dump(listed, default_flow_style=True, allow_unicode=True, width=10**9).strip()
+    return text[1:-1] if isinstance(value, str) else text
 
 
 @dataclass(frozen=True)
@@ -137,9 +146,8 @@ def entry_faults(name: str, declared: Mapping[str, Any]) -> Iterator[UserError]:
     if "" in names or len(set(names)) < len(names):
         fix = "each url must end in a file name of its own"
         yield entry.fault("two files would have one name, or none", key="files", fix=fix)
-    if entry.decimal in (entry.thousands, entry.separator):
-        fix = 'give each a sign of its own; a file with decimal commas has `separator: ";"` or a tab'
-        yield entry.fault("the decimal sign is that of thousands or of the separator", key="decimal", fix=fix)
+    if entry.decimal == entry.thousands:
+        yield entry.fault("the decimal sign is that of thousands", key="decimal", fix="give each a sign of its own")
     if entry.image is not None and any(size % entry.shrink for size in entry.image):
         fix = "use a divisor of its height and of its width"
         yield entry.fault(f"{entry.shrink} does not divide the image", key="shrink", fix=fix)
@@ -169,6 +177,8 @@ def _entry(name: str, declared: Mapping[str, Any]) -> Entry:
     for key in ("members", "categorical", "drop", "image", "scale", "missing_values", "shares_table_with"):
         if key in values:
             values[key] = tuple(values[key])
+    if "missing_values" in values:
+        values["missing_values"] = tuple(map(str, values["missing_values"]))
     if "header" in values:
         values["header"] = tuple(column for word in values["header"] for column in _expanded(word))
     values["files"] = tuple(
