@@ -27,7 +27,7 @@ PLAIN = pd.DataFrame(
         "a": [i * 0.5 for i in ROWS],
         "b": [(i * 7) % 60 / 4 for i in ROWS],
         "region": [("EU", "AS", "US")[i % 3] for i in ROWS],
-        "price": [(i * 13) % 60 + 0.25 for i in ROWS],
+        "price": [(i * 13) % 60 * 1.5 + 0.25 for i in ROWS],
     }
 )
 
@@ -97,7 +97,8 @@ def test_the_entry_for_a_file_is_valid_and_reads_the_table(tmp_path: Path, how: 
     prepare_dataset(dataset, declared, manifest, tmp_path / "d.npz", tmp_path / "d.json")
     card = load_card(tmp_path / "d.json")
     assert (card["rows"], card["columns"]) == (60, 3 if how == "Excel" else 4), text
-    assert not card["warnings"], text
+    numbered = ["column 1 has no name and numbers the rows: left out"]
+    assert card["warnings"] == (numbered if how == "row numbers" else []), text
     assert f"With it: 60 rows, {card['columns']} features." in text
 
 
