@@ -9,6 +9,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
+from l2audit.data.fetch import is_fetched, is_prepared
 from l2audit.plan import jobs_of, stored_plan
 from l2audit.files import sha256_of
 from l2audit.pipeline.fingerprints import LOCK, code_hash, digest
@@ -50,6 +51,7 @@ CODE = {name: code_hash(ROOT, name) for name in SCRIPTS}
 RESULTS = f"results/{STUDY.name}"
 PAGE = f"report/{STUDY.name}.html"
 TRAINED = [f"{RESULTS}/trained/{name}.parquet" for name in JOBS]
+WEB = {name for name, entry in CONFIG.datasets.items() if entry["source"] == "https"}
 CARDS = [f"data/prepared/{name}.json" for name in STUDY.all_datasets]
 # One run at a time in a folder: its studies share data/.
 TURN = Turn(".snakemake/l2audit.lock", STUDY.name)
@@ -86,6 +88,20 @@ def origin_of_dataset(name):
 
 def origin_of(wildcards):
     return origin_of_dataset(wildcards.dataset)
+
+
+def prepared_files(name):
+    """What the rule `prepare` makes of a dataset, and which of it is the card."""
+    return [
+        f"data/prepared/{name}.{kind}" for kind in ("npz", "json", "croissant.json")
+    ], f"data/prepared/{name}.json"
+
+
+def to_fetch(name):
+    """(entry, origin, time of the manifest that is there), for the time that Snakemake sees that it is not the right one."""
+    manifest = Path("data/raw") / name / "manifest.json"
+    changed = manifest.stat().st_mtime_ns if manifest.exists() else None
+    return canonical(CONFIG.datasets[name]), origin_of_dataset(name), changed
 
 
 def prepared_of(wildcards):

@@ -27,6 +27,7 @@ from l2audit.data.entries import Entry, RemoteFile, local_file, read_entry
 from l2audit.data.raw import (
     PAUSE,
     ROUNDS,
+    Traffic,
     download,
     exclusive,
     is_whole,
@@ -47,10 +48,14 @@ _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True)
 class Network:
-    """How the network may be used: https://HOST/PATH is asked at `mirror`/HOST/PATH; `offline`, nothing is asked."""
+    """How the network may be used: https://HOST/PATH is asked at `mirror`/HOST/PATH; `offline`, nothing is asked.
+
+    `traffic`: what downloads side by side share.
+    """
 
     mirror: str | None = None
     offline: bool = False
+    traffic: Traffic | None = None
 
 
 @dataclass(frozen=True)
@@ -67,18 +72,24 @@ sources: Registry[Obtain] = Registry("kind of source")
 
 
 def download_dataset(
-    name: str, declared: Mapping[str, Any], directory: str | Path, mirror: str | None = None, offline: bool = False
+    name: str,
+    declared: Mapping[str, Any],
+    directory: str | Path,
+    mirror: str | None = None,
+    offline: bool = False,
+    traffic: Traffic | None = None,
 ) -> Path:
     """Put the raw files of dataset `name` into `directory` and return the path of its manifest.
 
     `declared`: the dataset's entry in `config/datasets.yaml`. `mirror`: a base address that https://HOST/PATH is
-    rewritten to, BASE/HOST/PATH. `offline`: use the network for nothing. Files that are there with the right bytes are
-    not fetched again. UserError for whatever the user can mend.
+    rewritten to, BASE/HOST/PATH. `offline`: use the network for nothing. `traffic`: what other downloads beside this
+    one share with it. Files that are there with the right bytes are not fetched again. UserError for whatever the user
+    can mend.
     """
     entry = read_entry(name, declared)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    obtained = sources[entry.kind](entry, folder, Network(mirror, offline))
+    obtained = sources[entry.kind](entry, folder, Network(mirror, offline, traffic))
     return write_manifest(folder, entry, obtained.files, obtained.origin, obtained.package)
 
 
@@ -108,7 +119,7 @@ def _from_disk(entry: Entry, folder: Path, network: Network) -> Obtained:
 def _from_web(entry: Entry, folder: Path, network: Network) -> Obtained:
     if network.offline:
         require_files(entry.files, folder)
-    files = [download(file, folder, entry.name, network.mirror) for file in entry.files]
+    files = [download(file, folder, entry.name, network.mirror, network.traffic) for file in entry.files]
     return Obtained(files, {file.name: file.public_url for file in entry.files})
 
 
