@@ -12,8 +12,8 @@ with job(snakemake.log[0], show_progress=True):
 
     mirror, offline = network_settings(os.environ)
     asked = snakemake.params.datasets
-    entries = {name: json.loads(entry) for name, (entry, _, _) in asked.items()}
-    result = fetch(entries, {name: origin for name, (_, origin, _) in asked.items()}, "data/raw", mirror, offline)
+    entries = {name: json.loads(entry) for name, (entry, _) in asked.items()}
+    result = fetch(entries, {name: origin for name, (_, origin) in asked.items()}, "data/raw", mirror, offline)
     if result.offline and not result.got:
         raise result.offline
     for line in (f"error: {result.offline}" if result.offline else "", f"data: {result.summary(snakemake.log[0])}"):

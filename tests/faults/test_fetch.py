@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from faults.fault_server import Behaviour, FaultServer, cut, html, silent, status, wait_until, whole
 from l2audit.data import fetch as fetch_module
@@ -19,6 +20,23 @@ from l2audit.data import raw as raw_module
 from l2audit.data.fetch import Fetched, fetch, is_fetched
 from repository_copy import Copy, Outcome
 
+STUDY = """\
+name: {study}
+title: A study for tests
+verdicts: false
+datasets: [{names}]
+architectures:
+  linear:
+    betas: [0, 0.01]
+    losses: {{classification: [cross_entropy]}}
+contaminations:
+  classification: [{{kind: sym, rate: 0.2}}]
+seeds: 2
+penalty: l2
+optimizer: adam
+rows: {{train: 50, validation: 30, test: 40}}
+training: {{learning_rate: 0.01, steps: 20, batch: 16}}
+"""
 Entries = dict[str, dict[str, Any]]
 
 
@@ -88,7 +106,7 @@ def test_hosts_are_asked_side_by_side_and_each_one_thing_at_a_time(
     assert max(seen) == 2
     assert result.failed == {}
     for name in entries:
-        assert is_fetched(tmp_path / name, name, "origin", prepared=False)
+        assert is_fetched(tmp_path / name, name, "origin")
         assert (tmp_path / name / entries[name]["files"][0]["url"].rpartition("/")[2]).read_bytes() == table(name)
     size = sum(len(table(name)) for name in entries)
     hosts = f"16 from {second.base.partition('://')[2]}, 12 from {first.base.partition('://')[2]}"
@@ -125,7 +143,7 @@ def test_what_fails_stops_nothing_and_is_told_in_one_line_and_a_second_fetch_ask
     result = get(entries, tmp_path)
     assert sorted(result.got) == ["one", "two"]
     assert result.failed["bad"] == f"{server.base}/bad.csv: answered 404"
-    begins = 'sent an HTML page (it begins "<!DOCTYPE html> <html><head><title>Moved</title></head></html…") and not'
+    begins = 'sent an HTML page (it begins "<!DOCTYPE html> <html><head><title>Moved</title></head></htm…") and not'
     assert begins in result.failed["page"]
     summary = result.summary("the.log")
     assert "\n" not in summary
@@ -190,7 +208,7 @@ def test_one_bar_for_all_on_a_terminal_and_nothing_elsewhere(
         entries = serve(servers[0], *(f"a{i}" for i in range(5)), behaviours=(cut, pause))
         get(entries, tmp_path / kind.__name__)
         shown = screen.getvalue()
-        assert ("data: 100%" in shown) == (kind is Terminal), shown
+        assert ("7.01k [" in shown) == (kind is Terminal), shown
         assert "a0.csv" not in shown
 
 
@@ -198,17 +216,11 @@ def test_one_bar_for_all_on_a_terminal_and_nothing_elsewhere(
 
 
 def study(copy: Copy, *names: str, study: str = "tiny") -> None:
-    text = copy.read("config/studies/tiny.yaml")
-    start, end = text.index("datasets: ["), text.index("]", text.index("datasets: [")) + 1
-    text = (text[:start] + f"datasets: [{', '.join(names)}]" + text[end:]).replace("name: tiny", f"name: {study}")
-    copy.write(f"config/studies/{study}.yaml", text)
+    copy.write(f"config/studies/{study}.yaml", STUDY.format(study=study, names=", ".join(names)))
 
 
 def declare(copy: Copy, entries: Entries) -> None:
-    import yaml
-
-    for name, declared in entries.items():
-        copy.write(f"config/datasets/{name}.yaml", yaml.safe_dump({name: declared}))
+    copy.add("config/datasets.yaml", *(yaml.safe_dump({name: declared}) for name, declared in entries.items()))
 
 
 def prepare(copy: Copy, *names: str, study: str = "tiny") -> Outcome:
@@ -258,7 +270,7 @@ def test_another_study_or_an_edited_entry_redoes_nothing_else(
     assert planned(copy, "two", "four", study="second") == {}
     assert planned(copy, "four", study="first") == {}  # not of this study, and there
 
-    copy.edit("config/datasets/one.yaml", "The table one.", "Another word.")
+    copy.edit("config/datasets.yaml", "The table one.", "Another word.")
     assert planned(copy, "two", "four", study="second") == {}
     assert planned(copy, "one", "two", "three", study="first") == {"fetch": 1, "prepare": 1}
     outcome = prepare(copy, "one", "two", "three", study="first")
@@ -267,8 +279,7 @@ def test_another_study_or_an_edited_entry_redoes_nothing_else(
     assert len(server.requests) == 4  # the bytes are the same
     assert planned(copy, "one", "two", "three", study="first") == {}
 
-    copy.edit("config/datasets/two.yaml", "The table two.", "Another word.")
-    (copy.root / "config/datasets/two.yaml").touch()
+    copy.edit("config/datasets.yaml", "The table two.", "Another word.")
     assert planned(copy, "two", "four", study="second") == {"fetch": 1, "prepare": 1}
     assert prepare(copy, "two", "four", study="second").status == 0
     assert planned(copy, "one", "two", "three", study="first") == {}

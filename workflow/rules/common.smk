@@ -90,18 +90,25 @@ def origin_of(wildcards):
     return origin_of_dataset(wildcards.dataset)
 
 
-def prepared_files(name):
-    """What the rule `prepare` makes of a dataset, and which of it is the card."""
-    return [
-        f"data/prepared/{name}.{kind}" for kind in ("npz", "json", "croissant.json")
-    ], f"data/prepared/{name}.json"
+def is_there(name):
+    """Whether a dataset from the web needs no fetch: its raw files are there, or it is prepared, whatever became of them."""
+    made, origin = [
+        f"data/prepared/{name}.{kind}" for kind in ("json", "npz", "croissant.json")
+    ], origin_of_dataset(name)
+    return is_prepared(made, made[0], origin) or is_fetched(
+        f"data/raw/{name}", name, origin
+    )
 
 
-def to_fetch(name):
-    """(entry, origin, time of the manifest that is there), for the time that Snakemake sees that it is not the right one."""
-    manifest = Path("data/raw") / name / "manifest.json"
-    changed = manifest.stat().st_mtime_ns if manifest.exists() else None
-    return canonical(CONFIG.datasets[name]), origin_of_dataset(name), changed
+def force_stale(wildcards):
+    """No input; but what is to be fetched is fetched although a manifest is there, as that is not the right one.
+
+    Snakemake's own triggers compare with what made the file before, and that may have been the same.
+    """
+    workflow.dag.forcefiles.update(
+        f"data/raw/{name}/manifest.json" for name in TO_FETCH
+    )
+    return []
 
 
 def prepared_of(wildcards):

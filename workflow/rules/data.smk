@@ -2,21 +2,17 @@
 # Retries and mirrors are in l2audit.data.raw: a fault that trying again does not cure is told once.
 #
 # One job fetches all that the study lacks from the web. What it makes is settled when the workflow is read: what is not
-# there, or is of another entry. What is there has no rule, so neither another study nor another entry can make Snakemake
-# fetch or prepare it again. If the job is killed, Snakemake removes its manifests; the raw files stay and are not asked for
-# again. A dataset that is prepared and has lost its manifest is left to the rule `download`, as nothing may need it.
-ORIGINS = {name: origin_of_dataset(name) for name in WEB}
-MADE = {name for name in WEB if is_prepared(*prepared_files(name), ORIGINS[name])}
-FETCHED = {
-    name
-    for name in WEB
-    if is_fetched(f"data/raw/{name}", name, ORIGINS[name], name in MADE)
-}
-TO_FETCH = [name for name in STUDY.all_datasets if name in WEB - FETCHED - MADE]
-ONE_BY_ONE = [name for name in CONFIG.datasets if name not in {*FETCHED, *TO_FETCH}]
+# there, or is of another entry. So neither another study nor another entry can make Snakemake fetch or prepare the rest
+# again. All else is left to the rule `download`, one dataset a job: other sources, and what nothing may need, as it is
+# prepared. Which of the two made a file must not count as a change: their parameters are derived, but for `changed`.
+# If a job is killed, Snakemake removes its manifests; the raw files stay, and are not asked for again.
+THERE = {name for name in WEB if is_there(name)}
+TO_FETCH = [name for name in STUDY.all_datasets if name in WEB - THERE]
 
 
 rule fetch:
+    input:
+        force_stale,
     output:
         [f"data/raw/{name}/manifest.json" for name in TO_FETCH],
     log:
@@ -25,8 +21,12 @@ rule fetch:
         "data/logs/fetch.tsv"
     localrule: True
     params:
-        datasets=lambda wildcards: {name: to_fetch(name) for name in TO_FETCH},
-        go_on=lambda wildcards: not any(
+        changed=None,
+        datasets=lambda wildcards, resources: {
+            name: [canonical(CONFIG.datasets[name]), origin_of_dataset(name)]
+            for name in TO_FETCH
+        },
+        go_on=lambda wildcards, resources: not any(
             target.startswith("data/raw/") for target in workflow.dag_settings.targets
         ),
     script:
@@ -42,14 +42,17 @@ rule download:
         "data/logs/download/{dataset}.log",
     benchmark:
         "data/logs/download/{dataset}.tsv"
-    wildcard_constraints:
-        dataset="|".join(ONE_BY_ONE) or "-",
     params:
-        entry=entry_of,
-        origin=origin_of,
-        code=CODE["download"],
+        changed=lambda wildcards: (
+            None if wildcards.dataset in WEB else origin_of(wildcards)
+        ),
+        entry=lambda wildcards, resources: entry_of(wildcards),
+        origin=lambda wildcards, resources: origin_of(wildcards),
     script:
         "../../scripts/download.py"
+
+
+ruleorder: fetch > download
 
 
 rule prepare:

@@ -92,16 +92,17 @@ def is_prepared(made: Sequence[str | Path], card: str | Path, origin: str) -> bo
         return False
 
 
-def is_fetched(folder: str | Path, dataset: str, origin: str, prepared: bool) -> bool:
+def is_fetched(folder: str | Path, dataset: str, origin: str) -> bool:
     """Whether `folder` has the manifest of the entry and code of the hash `origin`, and the files that it lists.
 
-    A dataset that is `prepared` does without the files. They count by their sizes: who reads them hashes them.
+    The files count by their sizes: who reads them hashes them.
     """
     manifest = Path(folder) / MANIFEST
     try:
         sizes = {manifest.parent / one["name"]: one["bytes"] for one in listed_files(manifest, dataset)}
-        whole = prepared or all(path.stat().st_size == size for path, size in sizes.items())
-        return bool(whole and read_json(manifest).get(ORIGIN) == origin)
+        return read_json(manifest).get(ORIGIN) == origin and all(
+            path.stat().st_size == size for path, size in sizes.items()
+        )
     except (OSError, UserError):
         return False
 

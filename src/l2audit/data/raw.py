@@ -83,6 +83,7 @@ class _Part:
     def update(self, count: int) -> None:
         if self.traffic.stopped.is_set():
             raise Stopped
+        count = min(count, self.total - self.seen)  # pooch counts whole blocks, also where the file is shorter
         self.seen += count
         with self.traffic.bar.get_lock():
             self.traffic.bar.update(count)
@@ -212,8 +213,9 @@ def _receive(address: str, file: RemoteFile, temporary: Path, dataset: str, traf
     finally:
         if not traffic.stopped.is_set():
             part.reset()
-    part.update(temporary.stat().st_size)
-    traffic.sent.append((dataset, host, temporary.stat().st_size))
+    part.total = temporary.stat().st_size
+    part.update(part.total)
+    traffic.sent.append((dataset, host, part.total))
 
 
 def _get(address: str, file: RemoteFile, temporary: Path, part: _Part | None) -> None:
