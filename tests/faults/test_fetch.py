@@ -369,7 +369,7 @@ def test_what_is_whole_is_kept_when_the_run_is_ended(
     running.wait(timeout=60)
     assert running.returncode != 0
     if sent == signal.SIGINT:
-        assert "stopped before 2 of them; run the same command again" in copy.read("started.log")
+        assert "stopped before 3 of them; run the same command again" in copy.read("started.log")
     assert "Traceback" not in copy.read("started.log")
     outcome = prepare(copy, *entries)
     assert outcome.status == 0, outcome.text

@@ -11,13 +11,19 @@ pinned, and kept, is the CSV form of the table in them.
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import shutil
 import socket
+import time
+import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPException
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -141,6 +147,8 @@ Load = Callable[[], "pd.DataFrame"]
 loaders: Registry[Load] = Registry("bundled source")
 SILENCE = 30.0
 """Seconds that OpenML may stay silent."""
+# URLError and time-outs are OSErrors, OpenMLError and what pyarrow says of a damaged file ValueErrors.
+_OPENML_FAULTS = (OSError, ValueError, KeyError, TypeError, StopIteration)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
 
 
@@ -246,14 +254,95 @@ def _ask(entry: Entry, page: str, cache: Path, mirror: str | None) -> Any:
                 n_retries=ROUNDS - 1,
                 delay=PAUSE,
             ).frame
-    except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors, OpenMLError a ValueError
+    except _OPENML_FAULTS as error:
+        try:
+            with _opener(mirror):
+                return _from_parquet(entry.locator, mirror)
+        except _OPENML_FAULTS as second:
+            also = f"; nor as Parquet: {second or type(second).__name__}"
         raise UserError(
-            f"dataset {entry.locator} cannot be had from OpenML: {error}",
+            f"dataset {entry.locator} cannot be had from OpenML: {error}{also}",
             file=page,
             key=f"{entry.name}.source",
             fix="check the number and the network and run the same command again, or set L2AUDIT_MIRROR to a server"
             " that holds HOST/PATH",
         ) from error
+
+
+def _from_parquet(number: str, mirror: str | None) -> pd.DataFrame:
+    """The table from OpenML's Parquet file, as scikit-learn would have read it from the ARFF file.
+
+    OpenML's features say which columns count, in which order and as what: nominal ones become the text of the declared
+    category, whatever Parquet holds them as (booleans, numbers), and numeric ones float64.
+    """
+    import pandas as pd
+
+    described = _openml_json(f"data/{number}")["data_set_description"]
+    features = _openml_json(f"data/features/{number}")["data_features"]["feature"]
+    address = str(described["parquet_url"])
+    if mirror:  # only addresses of that kind go to the mirror, and some are written as http://
+        address = address.replace("http://", "https://", 1)
+    raw = pd.read_parquet(io.BytesIO(_read(address, ROUNDS)))
+    table = {}
+    for feature in sorted(features, key=lambda one: int(one["index"])):
+        marked = "true" in (feature["is_ignore"], feature["is_row_identifier"])
+        if marked and feature["is_target"] != "true":
+            continue
+        column, kind = raw[feature["name"]], feature["data_type"].lower()
+        if kind == "nominal":
+            column = column.astype(object).map(_categories(feature["nominal_value"]), na_action="ignore")
+        elif kind == "integer":
+            column = column.astype("float64").astype("Int64")
+        elif kind in ("numeric", "real"):
+            column = column.astype("float64")
+        table[feature["name"]] = column
+    return pd.DataFrame(table)
+
+
+def _categories(declared: str | Sequence[str]) -> Callable[[object], str]:
+    """How a value that Parquet holds was written in the ARFF file: as one of the `declared` categories."""
+    categories = [declared] if isinstance(declared, str) else list(declared)
+    folded = {category.casefold(): category for category in reversed(categories)}
+
+    def as_declared(value: object) -> str:
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        if text in categories:
+            return text
+        if text.casefold() in folded:
+            return folded[text.casefold()]
+        number = float(text)
+        return next(category for category in categories if _is_number(category, number))
+
+    return as_declared
+
+
+def _is_number(text: str, number: float) -> bool:
+    try:
+        return float(text) == number
+    except ValueError:
+        return False
+
+
+def _openml_json(path: str) -> Any:
+    """OpenML's answer at `path`, from the second host of its interface where the first does not give it."""
+    first, second = (f"https://{host}.openml.org/api/v1/json/{path}" for host in ("www", "api"))
+    try:
+        return json.loads(_read(first))
+    except (OSError, ValueError):
+        return json.loads(_read(second))
+
+
+def _read(address: str, tries: int = 1) -> bytes:
+    for left in reversed(range(tries)):
+        try:
+            with urllib.request.urlopen(address) as answer:
+                return bytes(answer.read())
+        except (OSError, HTTPException) as error:
+            lasting = isinstance(error, urllib.error.HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+            if lasting or not left:
+                raise OSError(f"{address}: {error}") from error
+        time.sleep(PAUSE)
+    raise AssertionError("unreachable")
 
 
 @contextlib.contextmanager
