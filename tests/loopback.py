@@ -87,7 +87,7 @@ def openml_parquet(number: str) -> bytes:
     for name, kind in parsed["attributes"]:
         column = frame[name]
         if isinstance(kind, list):
-            is_boolean = {one.casefold() for one in kind} == {"true", "false"} and column.notna().all()
+            is_boolean = {str(one).casefold() for one in kind} == {"true", "false"} and column.notna().all()
             frame[name] = column.str.casefold().eq("true") if is_boolean else column.astype("category")
         elif column.dtype == "float64" and column.notna().all() and (column % 1 == 0).all():
             frame[name] = column.astype("int64")

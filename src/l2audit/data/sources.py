@@ -148,7 +148,7 @@ loaders: Registry[Load] = Registry("bundled source")
 SILENCE = 30.0
 """Seconds that OpenML may stay silent."""
 # URLError and time-outs are OSErrors, OpenMLError and what pyarrow says of a damaged file ValueErrors.
-_OPENML_FAULTS = (OSError, ValueError, KeyError, TypeError, StopIteration)
+_OPENML_FAULTS = (OSError, ValueError, KeyError, TypeError)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
 
 
@@ -290,7 +290,7 @@ def _from_parquet(number: str, mirror: str | None) -> pd.DataFrame:
             continue
         column, kind = raw[feature["name"]], feature["data_type"].lower()
         if kind == "nominal":
-            column = column.astype(object).map(_categories(feature["nominal_value"]), na_action="ignore")
+            column = column.astype(object).map(_as_declared(feature.get("nominal_value", [])), na_action="ignore")
         elif kind == "integer":
             column = column.astype("float64").astype("Int64")
         elif kind in ("numeric", "real"):
@@ -299,28 +299,26 @@ def _from_parquet(number: str, mirror: str | None) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _categories(declared: str | Sequence[str]) -> Callable[[object], str]:
-    """How a value that Parquet holds was written in the ARFF file: as one of the `declared` categories."""
+def _as_declared(declared: str | Sequence[str]) -> Callable[[object], str]:
+    """How a value that Parquet holds was written in the ARFF file: as one of the `declared` categories, if any are."""
     categories = [declared] if isinstance(declared, str) else list(declared)
-    folded = {category.casefold(): category for category in reversed(categories)}
+    written: dict[str | float, str] = {}
+    for category in categories:
+        with contextlib.suppress(ValueError):
+            written.setdefault(float(category), category)
+        written.setdefault(category.casefold(), category)
+    written |= {category: category for category in categories}
 
     def as_declared(value: object) -> str:
-        text = value.decode() if isinstance(value, bytes) else str(value)
-        if text in categories:
-            return text
-        if text.casefold() in folded:
-            return folded[text.casefold()]
-        number = float(text)
-        return next(category for category in categories if _is_number(category, number))
+        text = str(value)
+        if not categories:
+            return text.lower() if isinstance(value, bool) else text
+        for key in (text, text.casefold()):
+            if key in written:
+                return written[key]
+        return written[float(text)]
 
     return as_declared
-
-
-def _is_number(text: str, number: float) -> bool:
-    try:
-        return float(text) == number
-    except ValueError:
-        return False
 
 
 def _openml_json(path: str) -> Any:
