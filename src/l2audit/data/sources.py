@@ -290,7 +290,7 @@ def _from_parquet(number: str, mirror: str | None) -> pd.DataFrame:
             continue
         column, kind = raw[feature["name"]], feature["data_type"].lower()
         if kind == "nominal":
-            column = column.astype(object).map(_as_declared(feature.get("nominal_value", [])), na_action="ignore")
+            column = column.astype(object).map(_as_declared(_categories(feature)), na_action="ignore")
         elif kind == "integer":
             column = column.astype("float64").astype("Int64")
         elif kind in ("numeric", "real"):
@@ -299,9 +299,14 @@ def _from_parquet(number: str, mirror: str | None) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def _as_declared(declared: str | Sequence[str]) -> Callable[[object], str]:
-    """How a value that Parquet holds was written in the ARFF file: as one of the `declared` categories, if any are."""
-    categories = [declared] if isinstance(declared, str) else list(declared)
+def _categories(feature: Mapping[str, Any]) -> list[str]:
+    """The categories of a nominal feature; [] where OpenML does not tell them, as of old tables. Some stand in JSON."""
+    told = feature.get("nominal_value") or json.loads(feature.get("nominal_values") or "[]")
+    return [told] if isinstance(told, str) else list(told)
+
+
+def _as_declared(categories: Sequence[str]) -> Callable[[object], str]:
+    """How a value that Parquet holds was written in the ARFF file: as one of the categories, if they are known."""
     written: dict[str | float, str] = {}
     for category in categories:
         with contextlib.suppress(ValueError):
