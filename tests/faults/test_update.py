@@ -40,7 +40,7 @@ ROUNDS = (
 )
 RULES = {rule for rules in ROUNDS for rule in rules}
 HOOK = """
-    rule = _name(Path(log))[0]
+    rule = Path(log).with_suffix("").parts[Path(log).parts.index("logs") + 1]
     while Path(f"hold-{rule}").exists():
         Path("held").touch()
         time.sleep(0.1)
