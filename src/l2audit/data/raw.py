@@ -1,8 +1,8 @@
 """The raw files of a dataset: the manifest that lists them, what their bytes must be, and how they are downloaded.
 
 A file gets its name only once its SHA-256 is right. A download that fails or is killed leaves nothing that counts.
-The manifest is written last: it is what the workflow's download rule makes. Its bytes depend on the entry and the data
-alone. It names neither the server that answered nor the folder that a file lay in.
+The manifest is written last: it is what the workflow's rules `fetch` and `download` make. Its bytes depend on the
+entry and the data alone. It names neither the server that answered nor the folder that a file lay in.
 
 Known limit: a server that sends one byte now and then is never given up. The time-out counts silence, not slowness.
 """
