@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from faults.fault_server import Behaviour, FaultServer
 
@@ -68,6 +71,44 @@ def openml_answers(number: str) -> dict[str, bytes]:
     table = json.loads(answers[ANSWERS["jd"].format(number)])["data_set_description"]["url"]
     (data,) = folder.glob("data-v1-dl-*.arff.gz")
     return answers | {table.partition("openml.org/")[2]: _unzipped(data)}
+
+
+def openml_parquet(number: str) -> bytes:
+    """The Parquet file that OpenML would have of the dataset's ARFF file, with all columns.
+
+    As OpenML's are: categories that are `true` and `false` are booleans, whole numbers are integers.
+    """
+    from sklearn.externals import _arff
+
+    answers = openml_answers(number)
+    (data,) = (content for path, content in answers.items() if not path.startswith("api/"))
+    parsed = _arff.load(data.decode())
+    frame = pd.DataFrame(parsed["data"], columns=[name for name, _ in parsed["attributes"]])
+    for name, kind in parsed["attributes"]:
+        column = frame[name]
+        if isinstance(kind, list):
+            is_boolean = {str(one).casefold() for one in kind} == {"true", "false"} and column.notna().all()
+            frame[name] = column.str.casefold().eq("true") if is_boolean else column.astype("category")
+        elif column.dtype == "float64" and column.notna().all() and (column % 1 == 0).all():
+            frame[name] = column.astype("int64")
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def serve_parquet(server: FaultServer, number: str, *behaviours: Behaviour, broken: Behaviour) -> str:
+    """Serve a dataset whose ARFF file is `broken`, and its Parquet file by `behaviours`, whose path is returned."""
+    address = f"https://data.openml.org/datasets/0000/{int(number):04}/dataset_{number}.pq"
+    for path, content in openml_answers(number).items():
+        if path == ANSWERS["jd"].format(number):
+            described = json.loads(content)
+            described["data_set_description"]["parquet_url"] = address
+            server.serve(f"/www.openml.org/{path}", json.dumps(described).encode())
+        else:
+            server.serve(f"/www.openml.org/{path}", content, *([] if path.startswith("api/") else [broken]))
+    path = f"/{address.partition('://')[2]}"
+    server.serve(path, openml_parquet(number), *behaviours)
+    return path
 
 
 def _unzipped(path: Path) -> bytes:

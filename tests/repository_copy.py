@@ -146,9 +146,9 @@ class Copy:
                 preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 - sets one signal and takes no lock
             )
 
-    def jobs(self, *options: str) -> dict[str, int]:
+    def jobs(self, *options: str, study: str = "tiny") -> dict[str, int]:
         """How many jobs of each rule Snakemake would run now, `all` left out; {} if nothing is to be done."""
-        outcome = self.snakemake("--dry-run", *options)
+        outcome = self.snakemake("--dry-run", *options, study=study)
         assert outcome.status == 0, outcome.text
         if "Nothing to be done" in outcome.text:
             return {}

@@ -52,6 +52,11 @@ def longer(handler: Handler, content: bytes) -> None:
     handler.wfile.write(content + b"<html>")
 
 
+def html(handler: Handler, content: bytes) -> None:
+    """A page for people, as if it were the file."""
+    whole(handler, b"\n<!DOCTYPE html>\n<html><head><title>Moved</title></head></html>")
+
+
 def silent(handler: Handler, content: bytes) -> None:
     """Accepts the request and never answers."""
     handler.server.stopping.wait(20)
@@ -90,7 +95,17 @@ class Handler(BaseHTTPRequestHandler):
     server: FaultServer
 
     def do_GET(self) -> None:
-        self.server.requests.append(self.path)
+        with self.server.counting:
+            self.server.requests.append(self.path)
+            self.server.open += 1
+            self.server.most_at_once = max(self.server.most_at_once, self.server.open)
+        try:
+            self.answer()
+        finally:
+            with self.server.counting:
+                self.server.open -= 1
+
+    def answer(self) -> None:
         resource = self.server.resources.get(self.path)
         if resource is None:
             return self.begin(404, {"Content-Length": "0"})
@@ -119,6 +134,9 @@ class FaultServer(ThreadingHTTPServer):
 
     resources: dict[str, Resource] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    open: int = 0
+    most_at_once: int = 0
+    counting: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -117,3 +117,56 @@ def test_urllib_is_left_as_it_was_found(server: FaultServer, tmp_path: Path) -> 
     assert socket.getdefaulttimeout() is None
     with urllib.request.urlopen(server.serve("/plain", b"as it is")) as answer:
         assert answer.read() == b"as it is"
+
+
+# ------------------------------------------------------------------------------- where only Parquet is served
+
+
+@pytest.mark.parametrize(
+    "number", ["2", "61", "62", "561", "1119", "1590", "40589", "40675", "40945", "40966", "42585"]
+)
+def test_parquet_gives_the_bytes_that_arff_gives(server: FaultServer, tmp_path: Path, number: str) -> None:
+    """Tables with categories that are booleans or numbers, missing cells, texts, and columns that are marked."""
+    entry = ZOO | {"source": f"openml:{number}"}
+    loopback.serve(server, entry)
+    expected = told_sha256(entry, tmp_path, server)
+    path = loopback.serve_parquet(server, number, broken=status(404))
+    assert told_sha256(entry, tmp_path, server) == expected
+    assert server.requests[-1] == path
+
+
+def told_sha256(entry: dict[str, Any], folder: Path, server: FaultServer) -> str:
+    """The SHA-256 of the table that comes."""
+    with pytest.raises(UserError, match="has the SHA-256") as refused:
+        download_dataset("any", entry | {"sha256": "0" * 64}, folder, server.base)
+    return str(refused.value).partition("has the SHA-256 ")[2].partition(",")[0]
+
+
+@pytest.mark.parametrize("broken", [status(404), status(503), wrong, cut, silent])
+def test_where_arff_is_broken_the_parquet_file_is_taken(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: Behaviour
+) -> None:
+    monkeypatch.setattr(sources, "PAUSE", 0.01)
+    loopback.serve_parquet(server, "62", status(503), cut, whole, broken=broken)
+    download_dataset("zoo", ZOO, tmp_path, server.base)
+    assert sha256_of(tmp_path / "table.csv") == ZOO["sha256"]
+    assert visible(tmp_path) == ["manifest.json", "table.csv"]
+
+
+@pytest.mark.parametrize("parquet", [status(404), status(503), wrong])
+def test_where_neither_comes_both_faults_are_told(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parquet: Behaviour
+) -> None:
+    monkeypatch.setattr(sources, "PAUSE", 0.01)
+    loopback.serve_parquet(server, "62", parquet, broken=status(404))
+    with pytest.raises(UserError, match="HTTP Error 404: Not Found; nor as Parquet: "):
+        download_dataset("zoo", ZOO, tmp_path, server.base)
+    assert visible(tmp_path) == []
+
+
+def test_the_second_host_of_the_interface_is_asked(server: FaultServer, tmp_path: Path) -> None:
+    loopback.serve_parquet(server, "62", broken=status(404))
+    for path in [one for one in server.resources if one.startswith("/www.openml.org/api/")]:
+        server.resources[path.replace("www.", "api.")] = server.resources.pop(path)
+    download_dataset("zoo", ZOO, tmp_path, server.base)
+    assert sha256_of(tmp_path / "table.csv") == ZOO["sha256"]

@@ -9,6 +9,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from l2audit.config.folder import command_line, folder_of
 from l2audit.config.load import load
+from l2audit.data.fetch import is_fetched, is_prepared
 from l2audit.plan import jobs_of, stored_plan
 from l2audit.files import sha256_of
 from l2audit.pipeline.fingerprints import LOCK, code_hash, digest
@@ -51,6 +52,7 @@ CODE = {name: code_hash(ROOT, name) for name in SCRIPTS}
 RESULTS = f"results/{STUDY.name}"
 PAGE = f"report/{STUDY.name}.html"
 TRAINED = [f"{RESULTS}/trained/{name}.parquet" for name in JOBS]
+WEB = {name for name, entry in CONFIG.datasets.items() if entry["source"] == "https"}
 CARDS = [f"data/prepared/{name}.json" for name in STUDY.all_datasets]
 # One run at a time in a folder: its studies share data/.
 TURN = Turn(".snakemake/l2audit.lock", STUDY.name)
@@ -87,6 +89,27 @@ def origin_of_dataset(name):
 
 def origin_of(wildcards):
     return origin_of_dataset(wildcards.dataset)
+
+
+def is_there(name):
+    """Whether a dataset from the web needs no fetch: its raw files are there, or it is prepared, whatever became of them."""
+    made, origin = [
+        f"data/prepared/{name}.{kind}" for kind in ("json", "npz", "croissant.json")
+    ], origin_of_dataset(name)
+    return is_prepared(made, made[0], origin) or is_fetched(
+        f"data/raw/{name}", name, origin
+    )
+
+
+def force_stale(wildcards):
+    """No input; but what is to be fetched is fetched although a manifest is there, as that is not the right one.
+
+    Snakemake's own triggers compare with what made the file before, and that may have been the same.
+    """
+    workflow.dag.forcefiles.update(
+        f"data/raw/{name}/manifest.json" for name in TO_FETCH
+    )
+    return []
 
 
 def prepared_of(wildcards):

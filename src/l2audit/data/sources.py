@@ -11,13 +11,19 @@ pinned, and kept, is the CSV form of the table in them.
 from __future__ import annotations
 
 import contextlib
+import io
+import json
 import shutil
 import socket
+import time
+import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPException
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +33,7 @@ from l2audit.data.entries import Entry, RemoteFile, local_file, read_entry
 from l2audit.data.raw import (
     PAUSE,
     ROUNDS,
+    Traffic,
     download,
     exclusive,
     is_whole,
@@ -47,10 +54,14 @@ _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True)
 class Network:
-    """How the network may be used: https://HOST/PATH is asked at `mirror`/HOST/PATH; `offline`, nothing is asked."""
+    """How the network may be used: https://HOST/PATH is asked at `mirror`/HOST/PATH; `offline`, nothing is asked.
+
+    `traffic`: what downloads side by side share.
+    """
 
     mirror: str | None = None
     offline: bool = False
+    traffic: Traffic | None = None
 
 
 @dataclass(frozen=True)
@@ -67,18 +78,24 @@ sources: Registry[Obtain] = Registry("kind of source")
 
 
 def download_dataset(
-    name: str, declared: Mapping[str, Any], directory: str | Path, mirror: str | None = None, offline: bool = False
+    name: str,
+    declared: Mapping[str, Any],
+    directory: str | Path,
+    mirror: str | None = None,
+    offline: bool = False,
+    traffic: Traffic | None = None,
 ) -> Path:
     """Put the raw files of dataset `name` into `directory` and return the path of its manifest.
 
     `declared`: the dataset's entry in `config/datasets.yaml`. `mirror`: a base address that https://HOST/PATH is
-    rewritten to, BASE/HOST/PATH. `offline`: use the network for nothing. Files that are there with the right bytes are
-    not fetched again. UserError for whatever the user can mend.
+    rewritten to, BASE/HOST/PATH. `offline`: use the network for nothing. `traffic`: what other downloads beside this
+    one share with it. Files that are there with the right bytes are not fetched again. UserError for whatever the user
+    can mend.
     """
     entry = read_entry(name, declared)
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    obtained = sources[entry.kind](entry, folder, Network(mirror, offline))
+    obtained = sources[entry.kind](entry, folder, Network(mirror, offline, traffic))
     return write_manifest(folder, entry, obtained.files, obtained.origin, obtained.package)
 
 
@@ -108,7 +125,7 @@ def _from_disk(entry: Entry, folder: Path, network: Network) -> Obtained:
 def _from_web(entry: Entry, folder: Path, network: Network) -> Obtained:
     if network.offline:
         require_files(entry.files, folder)
-    files = [download(file, folder, entry.name, network.mirror) for file in entry.files]
+    files = [download(file, folder, entry.name, network.mirror, network.traffic) for file in entry.files]
     return Obtained(files, {file.name: file.public_url for file in entry.files})
 
 
@@ -130,6 +147,8 @@ Load = Callable[[], "pd.DataFrame"]
 loaders: Registry[Load] = Registry("bundled source")
 SILENCE = 30.0
 """Seconds that OpenML may stay silent."""
+# URLError and time-outs are OSErrors, OpenMLError and what pyarrow says of a damaged file ValueErrors.
+_OPENML_FAULTS = (OSError, ValueError, KeyError, TypeError)
 _DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # packages that are installed under another name
 
 
@@ -235,14 +254,98 @@ def _ask(entry: Entry, page: str, cache: Path, mirror: str | None) -> Any:
                 n_retries=ROUNDS - 1,
                 delay=PAUSE,
             ).frame
-    except (OSError, ValueError, KeyError) as error:  # URLError and time-outs are OSErrors, OpenMLError a ValueError
+    except _OPENML_FAULTS as error:
+        try:
+            with _opener(mirror):
+                return _from_parquet(entry.locator, mirror)
+        except _OPENML_FAULTS as second:
+            also = f"; nor as Parquet: {second or type(second).__name__}"
         raise UserError(
-            f"dataset {entry.locator} cannot be had from OpenML: {error}",
+            f"dataset {entry.locator} cannot be had from OpenML: {error}{also}",
             file=page,
             key=f"{entry.name}.source",
             fix="check the number and the network and run the same command again, or set L2AUDIT_MIRROR to a server"
             " that holds HOST/PATH",
         ) from error
+
+
+def _from_parquet(number: str, mirror: str | None) -> pd.DataFrame:
+    """The table from OpenML's Parquet file, as scikit-learn would have read it from the ARFF file.
+
+    OpenML's features say which columns count, in which order and as what: nominal ones become the text of the declared
+    category, whatever Parquet holds them as (booleans, numbers), and numeric ones float64.
+    """
+    import pandas as pd
+
+    described = _openml_json(f"data/{number}")["data_set_description"]
+    features = _openml_json(f"data/features/{number}")["data_features"]["feature"]
+    address = str(described["parquet_url"])
+    if mirror:  # only addresses of that kind go to the mirror, and some are written as http://
+        address = address.replace("http://", "https://", 1)
+    raw = pd.read_parquet(io.BytesIO(_read(address, ROUNDS)))
+    table = {}
+    for feature in sorted(features, key=lambda one: int(one["index"])):
+        marked = "true" in (feature["is_ignore"], feature["is_row_identifier"])
+        if marked and feature["is_target"] != "true":
+            continue
+        column, kind = raw[feature["name"]], feature["data_type"].lower()
+        if kind == "nominal":
+            column = column.astype(object).map(_as_declared(_categories(feature)), na_action="ignore")
+        elif kind == "integer":
+            column = column.astype("float64").astype("Int64")
+        elif kind in ("numeric", "real"):
+            column = column.astype("float64")
+        table[feature["name"]] = column
+    return pd.DataFrame(table)
+
+
+def _categories(feature: Mapping[str, Any]) -> list[str]:
+    """The categories of a nominal feature; [] where OpenML does not tell them, as of old tables. Some stand in JSON."""
+    told = feature.get("nominal_value") or json.loads(feature.get("nominal_values") or "[]")
+    return [told] if isinstance(told, str) else list(told)
+
+
+def _as_declared(categories: Sequence[str]) -> Callable[[object], str]:
+    """How a value that Parquet holds was written in the ARFF file: as one of the categories, if they are known."""
+    written: dict[str | float, str] = {}
+    for category in categories:
+        with contextlib.suppress(ValueError):
+            written.setdefault(float(category), category)
+        written.setdefault(category.casefold(), category)
+    written |= {category: category for category in categories}
+
+    def as_declared(value: object) -> str:
+        text = str(value)
+        if not categories:
+            return text.lower() if isinstance(value, bool) else text
+        for key in (text, text.casefold()):
+            if key in written:
+                return written[key]
+        return written[float(text)]
+
+    return as_declared
+
+
+def _openml_json(path: str) -> Any:
+    """OpenML's answer at `path`, from the second host of its interface where the first does not give it."""
+    first, second = (f"https://{host}.openml.org/api/v1/json/{path}" for host in ("www", "api"))
+    try:
+        return json.loads(_read(first))
+    except (OSError, ValueError):
+        return json.loads(_read(second))
+
+
+def _read(address: str, tries: int = 1) -> bytes:
+    for left in reversed(range(tries)):
+        try:
+            with urllib.request.urlopen(address) as answer:
+                return bytes(answer.read())
+        except (OSError, HTTPException) as error:
+            lasting = isinstance(error, urllib.error.HTTPError) and error.code < HTTPStatus.INTERNAL_SERVER_ERROR
+            if lasting or not left:
+                raise OSError(f"{address}: {error}") from error
+        time.sleep(PAUSE)
+    raise AssertionError("unreachable")
 
 
 @contextlib.contextmanager
