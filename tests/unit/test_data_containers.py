@@ -118,7 +118,7 @@ ZIPPED, TARRED = archive("zip", {"t": CSV}), archive("w:gz", {"t": CSV})
         (CSV, {"reader": "excel"}, "cannot be read as an Excel workbook"),
         (CSV, {"reader": "parquet"}, "cannot be read as Parquet"),
         (parquet(ROWS)[:-9], {"reader": "parquet"}, "cannot be read as Parquet"),
-        (parquet(ROWS), {"reader": "csv"}, r"mine.encoding: line 1 is not UTF-8 text|mine.reader: line 1 holds zero"),
+        (parquet(ROWS), {"reader": "csv"}, r"mine.reader: its bytes are no text\n  fix: say `reader: parquet`"),
         (b"a,b,y\n1,2,3,4\n1,2,3\n", {}, r"mine.separator: line 2 has 4 cells and there are 3 names: 1,2,3,4\n"),
     ],
 )

@@ -59,7 +59,7 @@ def refused(folder: Path, content: str | bytes, told: str, key: str, name: str =
     with pytest.raises(UserError, match=told) as caught:
         load(folder, content, name, **entry)
     message = str(caught.value)
-    assert f"mine.{key}: " in message, message
+    assert re.search(rf"mine\.{key}: ", message), message
     assert re.match(rf"config/datasets\.yaml: |{re.escape(str(folder))}/", message), message
     assert message.count("\n") == 1
     assert "\n  fix: " in message
@@ -350,6 +350,11 @@ def test_two_rows_thirty_times_are_no_table(tmp_path: Path) -> None:
         load(tmp_path, "x,y\n" + 30 * "1,2\n3,5\n")
 
 
+def test_levels_that_differ_in_case_alone_warn(tmp_path: Path) -> None:
+    clean = load(tmp_path, csv(t=["p", "P", "q"] * 8, x=X, y=Y), categorical=["t"])
+    assert "the levels of 't' 'P' and 'p' differ in case alone" in clean.warnings
+
+
 def test_rows_that_stand_in_two_parts_warn(tmp_path: Path) -> None:
     clean = load(tmp_path, TABLE + TABLE.partition("\n")[2])
     (told,) = (one for one in clean.warnings if "repeat another row" in one)
@@ -500,6 +505,14 @@ def test_a_category_of_number_codes_with_a_gap(tmp_path: Path, kind: str) -> Non
     assert clean.X[:, 0].tolist() == [float(code == 1) for i, code in enumerate(codes) if i != 3]
 
 
+def test_a_column_with_few_values_under_drop_rows(tmp_path: Path) -> None:
+    text = csv(x=X, few=["" if i % 2 else "p" for i in range(N)], other=["p" if i % 2 else "" for i in range(N)], y=Y)
+    told = r"no row is left of 24: 24 of 24 rows left out; missing cells by column: few \(12\), other \(12\)"
+    refused(tmp_path, text, told, "missing", **DROP)
+    clean = load(tmp_path, csv(x=X + X, few=["p", ""] * N, y=Y + [y + 1 for y in Y]), categorical=["few"], **DROP)
+    assert any(one.startswith("missing cells: 24 of 48 rows left out") for one in clean.warnings)
+
+
 # ---- how numbers are written
 
 COMMAS = [f"{x:.3f}".replace(".", ",") for x in X]
@@ -564,6 +577,15 @@ def test_a_sheet_of_numbers_heeds_thousands_in_text_alone(tmp_path: Path) -> Non
     assert clean.y.tolist() == Y
 
 
+@pytest.mark.parametrize("sign", [" ", "'", "\u00a0", "’"])
+def test_other_signs_between_thousands(tmp_path: Path, sign: str) -> None:
+    amounts = [1000 + i * i for i in range(N)]
+    text = csv(x=[f"{a:,}".replace(",", sign) for a in amounts], b=X, y=Y)
+    clean, changes = cured(tmp_path, text, "the column 'x' holds text", "thousands")
+    assert changes == {"thousands": sign}
+    assert clean.X[:, 0].tolist() == amounts
+
+
 def test_percent_signs(tmp_path: Path) -> None:
     text = csv(share=[f"{i % 9}.5%" for i in range(N)], x=X, y=Y)
     clean, changes = cured(tmp_path, text, "'share' holds text .'0.5%', '1.5%', '2.5%'., in line 2", "drop")
@@ -616,6 +638,11 @@ def test_utf_16_without_a_mark(tmp_path: Path, encoding: str) -> None:
     clean, changes = cured(tmp_path, TABLE.encode(encoding), "line 1 holds zero bytes", "encoding")
     assert changes == {"encoding": encoding}
     assert is_table(clean)
+
+
+@pytest.mark.parametrize("content", [b"\x80\x04\x95abc", b"\x93NUMPY\x01\x00v\x00{}", b"\0\1\2"])
+def test_bytes_that_are_no_text(tmp_path: Path, content: bytes) -> None:
+    refused(tmp_path, content, "its bytes are no text|holds zero bytes", "(reader|encoding)")
 
 
 def test_an_encoding_that_nobody_knows(tmp_path: Path) -> None:
@@ -742,6 +769,8 @@ def test_a_quote_that_does_not_end(tmp_path: Path) -> None:
 
 def test_names_that_end_in_a_blank(tmp_path: Path) -> None:
     assert is_table(load(tmp_path, TABLE.replace("x,y", "x ,y ")))
+    _, changes = cured(tmp_path, TABLE.replace("x,y", "x ,Y "), "has no column 'y'", "target")
+    assert changes == {"target": "Y"}
     refused(tmp_path, TABLE.replace("x,y", "x ,z "), "has no column 'y'\n  fix: .*'x', 'z'", "target")
 
 
@@ -933,6 +962,11 @@ def test_images_from_minus_one_to_one(tmp_path: Path) -> None:
 
 
 # ---- tables that are too small
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "x,y\n"])
+def test_no_rows_at_all(tmp_path: Path, text: str) -> None:
+    refused(tmp_path, text, "there is no line with cells" if "x" not in text else "no row is left of 0", ".*")
 
 
 def test_a_dozen_rows(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ the split is made.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,9 @@ def clean_table(raw: Raw, entry: Entry) -> Clean:
                 fix = f"its columns are {', '.join(map(repr, raw.table.columns[:40]))}"
                 raise entry.fault(f"'{column}' is no feature of the table", key=key, fix=fix)
     table, missing = _without_missing(raw.table.drop(columns=list(entry.drop)), raw, entry)
+    if table.empty:
+        told = f"no row is left of {len(raw.table)}" + f": {missing}" * (missing != "none")
+        raise entry.fault(told, key="missing", fix="name columns with few values under `drop`, or use a larger table")
     y = _transformed(table[entry.target], raw, entry)
     if y.isna().any():
         notes.append(f"{int(y.isna().sum())} rows left out where {entry.target_transform} of the target is undefined")
@@ -81,7 +84,7 @@ def clean_table(raw: Raw, entry: Entry) -> Clean:
             notes.append(f"constant columns removed: {', '.join(map(str, constant))}")
     else:
         X = _pixels(X, entry)
-    different = int((~pd.concat([X, y], axis=1).duplicated()).sum()) if len(X) else 0
+    different = int((~pd.concat([X, y], axis=1).duplicated()).sum())
     if X.shape[1] == 0 or different < MINIMUM_ROWS:
         rows = f"{len(X)} rows" if different == len(X) else f"{len(X)} rows, of which {different} differ,"
         raise entry.fault(
@@ -194,12 +197,13 @@ def _numeric(series: pd.Series, raw: Raw, entry: Entry, key: str, fix: str) -> p
         if row == 0 and entry.header is not None:
             key = "skip_lines"
             fix = f"say `skip_lines: {entry.skip_lines + 1}` if that line holds names, or correct it"
+    sign = next((one for one in cell if not (one.isdigit() or one in "-+")), " ")
     for pattern, (meant, advice) in _MEANT.items():
         if wrong.str.fullmatch(pattern).mean() > 0.9:
             if meant == "drop" and target:
                 key, fix = "target", "choose another target, or write it in numbers"
             else:
-                key, fix = meant, advice.format(column=as_yaml(str(series.name)))
+                key, fix = meant, advice.format(column=as_yaml(str(series.name)), sign=as_yaml(sign))
             break
     if key == "decimal" and entry.decimal == ",":
         key, fix = "thousands", 'say `thousands: "."`, or write decimals with a comma'
@@ -219,7 +223,7 @@ _MEANT = {
     r"[-+]?\d{16,}": ("drop", "these digits are more than a number can hold: say `drop: [{column}]`"),
     r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?": ("thousands", 'say `thousands: ","`'),
     r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?": ("decimal", 'say `decimal: ","` and `thousands: "."`'),
-    r"[-+]?\d{1,3}( \d{3})+(\.\d+)?": ("thousands", 'say `thousands: " "`'),
+    r"[-+]?\d{1,3}([ '’\u00a0\u202f]\d{3})+([.,]\d+)?": ("thousands", "say `thousands: {sign}`"),
     _COMMAS: ("decimal", 'say `decimal: ","`'),
     r"[-+]?[\d.,]+ ?%": ("drop", "say `drop: [{column}]`, or write its numbers without %"),
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?": ("drop", "these are dates: say `drop: [{column}]`"),
@@ -351,6 +355,8 @@ def doubts(features: pd.DataFrame, y: np.ndarray, class_names: list[str] | None,
             yield f"'{column}' is {counts.index[0]} in {others}: a part of the data may hold none of them"
         if column in entry.categorical and len(counts) > len(values) / 2:
             yield f"the category '{column}' has {len(counts)} levels in {len(values)} rows: an identifier?"
+        if column in entry.categorical:
+            yield from _same_but_for_case(f"the levels of '{column}'", map(str, counts.index))
         yield from _nearly_copies(values, y, class_names is not None)
     yield from _repeats(features, y, entry)
     if class_names is not None:
@@ -408,10 +414,16 @@ def _odd_classes(y: np.ndarray, class_names: list[str]) -> Iterator[str]:
     if counts.min() < RARE * len(y) and len(counts) <= 1 / RARE / 2:
         share = f"{100 * counts.min() / len(y):.1f} % of the rows"
         yield f"the class '{class_names[least]}' has {share}: a model that never predicts it looks good"
-    folded = pd.Series(class_names).str.casefold()
-    for name in folded[folded.duplicated()].unique():
-        same = [one for one in class_names if one.casefold() == name]
-        yield f"the classes {' and '.join(map(repr, same))} differ in case alone"
+    yield from _same_but_for_case("the classes", class_names)
+
+
+def _same_but_for_case(what: str, names: Iterable[str]) -> Iterator[str]:
+    by_name: dict[str, list[str]] = {}
+    for name in sorted(names):
+        by_name.setdefault(name.casefold(), []).append(name)
+    for same in by_name.values():
+        if len(same) > 1:
+            yield f"{what} {' and '.join(map(repr, same))} differ in case alone"
 
 
 def _repeats(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> Iterator[str]:

@@ -200,7 +200,12 @@ def read_raw(paths: list[Path], entry: Entry) -> Raw:
     if sum(map(_is_number, columns)) > len(columns) / 2:
         fix = f"its first line seems to hold values: name its {len(columns)} columns under `header`"
         raise entry.fault(f"the table has no column '{entry.target}', it has {shown}", key="header", fix=fix)
-    fix = near(entry.target, columns) or f"use one of its columns: {shown}"
+    same = [column for column in columns if column.casefold() == entry.target.casefold()]
+    fix = (
+        f"say `target: {as_yaml(same[0])}`"
+        if same
+        else near(entry.target, columns) or f"use one of its columns: {shown}"
+    )
     raise entry.fault(f"the table has no column '{entry.target}'", key="target", fix=fix)
 
 
@@ -395,6 +400,10 @@ def decoded(part: Part, entry: Entry) -> str:
     try:
         text = content.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        if re.search(rb"[\x00-\x08]", content[:4096]) and not encoding.startswith("utf-16"):
+            other = reader_of(part)
+            fix = f"say `reader: {other}`" if other != "csv" else "give the table as text, Parquet or a workbook"
+            raise UserError("its bytes are no text", file=part.name, key=f"{entry.name}.reader", fix=fix) from None
         line = content.count(b"\n", 0, error.start) + 1
         guess = "cp1252" if re.search(rb"[\x80-\x9f]", content) else "latin-1"
         shown = one_line(content.split(b"\n")[line - 1].decode(guess, errors="replace"), 200)
@@ -409,7 +418,7 @@ def decoded(part: Part, entry: Entry) -> str:
         raise UserError(f"cannot be read in this encoding: {error}", file=part.name, key=key, fix=fix) from None
     if "\0" in text:
         wide = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be" if content[:1] == b"\0" else ""
-        fix = f"say `encoding: {wide}`" if wide else "say which `reader` is right, or give the file as a table of text"
+        fix = f"say `encoding: {wide}`" if wide else "give the table as text, Parquet or a workbook"
         problem = (
             f"line {text[: text.index(chr(0))].count(chr(10)) + 1} holds zero bytes, so it is no text in {encoding}"
         )
@@ -432,7 +441,7 @@ def separated(separator: str | None) -> ReadOne:
         rows = _rows(decoded(part, entry), mark, entry, part)
         first = next(rows, None)
         if first is None:
-            raise ValueError("there is no line with cells")
+            raise ValueError("there is no line with cells" + " below those skipped" * bool(entry.skip_lines))
         names = list(entry.header) if entry.header is not None else _names(first[1])
         text, lines, widths, begin = io.StringIO(), list[int](), Counter[int](), list[tuple[int, list[str]]]()
         writer = csv.writer(text, delimiter=_UNIT, lineterminator="\n")
