@@ -195,6 +195,11 @@ def test_amounts_as_classes(tmp_path: Path) -> None:
     assert is_table(clean)
 
 
+def test_few_rows_of_a_class_warn(tmp_path: Path) -> None:
+    clean = load(tmp_path, csv(x=X, y=["b" if i < 5 else "a" for i in range(N)]), **CLASSES)
+    assert "the class 'b' has 5 rows: a part of the data may hold one or two" in clean.warnings
+
+
 def test_one_class_only(tmp_path: Path) -> None:
     refused(tmp_path, csv(x=X, y=["a"] * N), "1 class in the target, 'a'", "target", **CLASSES)
 
@@ -513,6 +518,12 @@ def test_a_column_with_few_values_under_drop_rows(tmp_path: Path) -> None:
     assert any(one.startswith("missing cells: 24 of 48 rows left out") for one in clean.warnings)
 
 
+def test_a_transform_that_no_row_has(tmp_path: Path) -> None:
+    text = csv(t=AB, x=X, y=[-y for y in Y])
+    more = {"target_transform": "log_of_positive", "categorical": ["t"]}
+    refused(tmp_path, text, "log_of_positive is undefined in all rows", "target_transform", **more)
+
+
 # ---- how numbers are written
 
 COMMAS = [f"{x:.3f}".replace(".", ",") for x in X]
@@ -798,6 +809,11 @@ def test_a_sheet_that_is_not_the_first(tmp_path: Path) -> None:
     assert is_table(load(tmp_path, book, sheet=2))
     refused(tmp_path, book, "has no sheet 'Dada'\n  fix: use one of 'About', 'Data', 'Empty'", "sheet", sheet="Dada")
     refused(tmp_path, book, "the sheet 3 is empty", "sheet", sheet=3)
+
+
+def test_numbers_as_names_of_a_sheet(tmp_path: Path) -> None:
+    clean = load(tmp_path, workbook(s=[[2020, " y "], *ROWS[1:]]))
+    assert (clean.feature_names, clean.y.tolist()) == (["2020"], Y)
 
 
 def test_a_column_without_a_cell(tmp_path: Path) -> None:

@@ -72,6 +72,9 @@ def clean_table(raw: Raw, entry: Entry) -> Clean:
     if y.isna().any():
         notes.append(f"{int(y.isna().sum())} rows left out where {entry.target_transform} of the target is undefined")
         table, y = table[y.notna()], y[y.notna()]
+    if table.empty:
+        fix = "choose another transform, or another target"
+        raise entry.fault(f"{entry.target_transform} is undefined in all rows", key="target_transform", fix=fix)
     features = table.drop(columns=entry.target)
     X = _encoded(features, raw, entry, notes)
     if len(repeated := X.columns[X.columns.duplicated()]):
@@ -335,7 +338,7 @@ def _refuse_copies(features: pd.DataFrame, y: np.ndarray, entry: Entry) -> None:
 _ROUNDING = 1e-13
 SENTINELS = tuple(sign * int(digit * length) for length in (2, 3, 4, 5, 6) for digit in "89" for sign in (-1, 1))
 NEAR_COPY = 0.99
-FEW_OF_CLASS = 20
+FEW_OF_CLASS = 12
 RARE = 0.05
 
 

@@ -595,7 +595,8 @@ def _without_comment(line: str, sign: str) -> str:
 
 def _names(cells: Sequence[object]) -> list[str]:
     """Names of columns; those without one are numbered."""
-    return [str(cell).strip() or UNNAMED.format(k + 1) for k, cell in enumerate(cells)]
+    plain = (int(cell) if isinstance(cell, float) and cell.is_integer() else cell for cell in cells)
+    return [str(cell).strip() or UNNAMED.format(k + 1) for k, cell in enumerate(plain)]
 
 
 def read_excel(part: Part, entry: Entry) -> Raw:
