@@ -59,8 +59,8 @@ TURN = Turn(".snakemake/l2audit.lock", STUDY.name)
 
 
 wildcard_constraints:
-    dataset="[a-z][a-z0-9_]*",
-    job=r"[a-z][a-z0-9_]*\.[0-9]+",
+    dataset="[a-z][a-z0-9_-]*",
+    job=r"[a-z][a-z0-9_-]*\.[0-9]+",
 
 
 def entry_of(wildcards):
