@@ -92,7 +92,7 @@ def test_the_training_images_of_mnist_are_read(server: FaultServer, tmp_path: Pa
     entry = ENTRIES["mnist"] | {"files": files, "facts": {}}
     loopback.serve(server, entry, cut, whole)
     download_dataset("mnist", entry, tmp_path, server.base)
-    table = read_raw([tmp_path / Path(item["path"]).name for item in left], read_entry("mnist", entry))
+    table = read_raw([tmp_path / Path(item["path"]).name for item in left], read_entry("mnist", entry)).table
     assert table.shape == (60_000, 785)
     counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # LeCun & Cortes
     assert np.bincount(table.pop("target")).tolist() == counts

@@ -104,6 +104,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     for name in ("docs", "tests", "tools"):
         shutil.copytree(REPOSITORY / name, copy.root / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(REPOSITORY / "pyproject.toml", copy.root)
+    (copy.root / "data").mkdir(exist_ok=True)
+    shutil.copy2(REPOSITORY / "data" / "cards.parquet", copy.root / "data")
     source, schemas, tests = "src/l2audit", "src/l2audit/schemas", "tests/unit"
     subprocess.run([sys.executable, "-c", blocks("datasets.md", "python")[0]], cwd=copy.root, check=True)
     copy.add("config/datasets.yaml", *blocks("datasets.md", "yaml")[:2], ENTRIES)
