@@ -86,7 +86,7 @@ class Run:
 class Shard:
     """The runs of one dataset under one arm: all of `losses` x `contaminations` x `betas` x `seeds`, each sorted.
 
-    primary    the arm is one of the study's primary arms, which are named like their architecture
+    primary    the arm is one of the study's primary arms
     layers     of the architecture, as in config/architectures.yaml
     rows       at most so many in each part of the split
     schedule   of networks; None for linear models, which are solved exactly

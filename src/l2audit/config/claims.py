@@ -32,23 +32,35 @@ IDENTITIES = ("identity", "added-identity")
 AGAINST = "against"
 """Parameter of a part that names the arm which the claim's own are compared with."""
 
-EVERY_ARM, OWN_ARM = "every arm", "own arm"
-"""Whose penalised runs a part asks for the certificate of convergence: those of both arms, or of the claim's own."""
+EVERY_KIND = "all"
+"""A kind of `situations` that stands for all levels of a part together; also the name of a claim's row over all."""
 
 MOST_DATASETS = 1000
 """Datasets beyond which the outlook of an inconclusive row stops counting."""
 
 OF_MEASURED, OF_CHECKED = ("estimand", "unit", "scale", "delta", "reason"), ("checks", "holds_means")
 """Keys that a part needs in a measured claim, and in one that is settled by calculation."""
-NEVER_OF_CONTROLS = {"purpose": "a control answers no question of the study"}
+NEVER_OF_CONTROLS = {
+    "purpose": "a control answers no question of the study",
+    "situations": "a control is judged as a whole",
+    "multiplicity": "a control is judged alone",
+}
 OF_CONTROLS = {"expects": "only a control expects a verdict", "gate": "only a control can do without the gate"}
 
-VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW)
+DEPENDS, OPEN = "depends", "open"
+"""Verdicts of a claim that is judged in situations, beside SUPPORTED and REFUTED (`judge.rule.headline`)."""
+
+VERDICTS = (SUPPORTED, REVERSED, EXCLUDED, REFUTED, NEGLIGIBLE, MIXED, INCONCLUSIVE, INACTIVE, TOO_FEW, DEPENDS, OPEN)
 
 
 def matches(verdict: str, expected: str) -> bool:
     """Whether `verdict` is `expected` or one of its kinds: "refuted" covers "refuted (reversed)"."""
     return verdict == expected or verdict.startswith(f"{expected} (")
+
+
+def situation(kind: str, arm: str) -> str:
+    """The name of the row of one kind of contamination under one arm: `label/linear`, or the arm where kind is "all"."""
+    return arm if kind == EVERY_KIND else f"{kind}/{arm}"
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,6 @@ class Part:
 
     Words before a colon in the statement name the part.
     delta, scale and unit are keyed by task. theta * scale is in `unit`. |theta| < delta is too small to count.
-    certificate: EVERY_ARM or, beside the parameter `against` alone, OWN_ARM.
     Parts of identity claims hold `checks` (ids in identities.json) and what it means when all of them hold.
     """
 
@@ -90,7 +101,6 @@ class Part:
     statement: str
     estimand: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    certificate: str = EVERY_ARM
     unit: Mapping[str, str] = field(default_factory=dict)
     scale: Mapping[str, float] = field(default_factory=dict)
     delta: Mapping[str, float] = field(default_factory=dict)
@@ -104,8 +114,12 @@ class Claim:
     """A registered claim: a conjunction of its parts, judged overall and in each registered stratum.
 
     family: see MEASURED and IDENTITIES; role (`study` | `control`) says which datasets enter; `datasets` narrows them;
-    arms: `architectures` in YAML; `strata == ()` means one row, "all"; `expects` (controls) lists the verdicts that
-    pass; `gate` (controls): whether a negative verdict needs a penalty that acted.
+    arms: `architectures` in YAML; `expects` (controls) lists the verdicts that pass; `gate` (controls): whether a
+    negative verdict needs a penalty that acted.
+
+    situations: kind of contamination -> the arms judged there, each a row of its own; the row "all" is then a record.
+    strata: those rows or, without situations, kinds that are judged over all arms together. (): one row, "all".
+    multiplicity: the family whose error rate the rows of strata share; "" for the usual one (`judge.rule.Case`).
     """
 
     id: str
@@ -117,6 +131,8 @@ class Claim:
     role: str = "study"
     arms: tuple[str, ...] = ()
     strata: tuple[str, ...] = ()
+    situations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    multiplicity: str = ""
     expects: tuple[str, ...] = ()
     note: str = ""
     datasets: tuple[str, ...] = ()
@@ -124,16 +140,33 @@ class Claim:
     purpose: str = ""
 
     @property
-    def uncertified(self) -> tuple[str, ...]:
-        """The arms that its own are compared with and that are asked for no certificate of convergence."""
-        return tuple(dict.fromkeys(part.parameters[AGAINST] for part in self.parts if part.certificate == OWN_ARM))
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of contamination that its rows tell apart; () where levels of all kinds enter one row."""
+        return tuple(kind for kind in self.situations if kind != EVERY_KIND) or (
+            () if self.situations else self.strata
+        )
+
+
+@dataclass(frozen=True)
+class Headline:
+    """How the situations of a claim make one verdict (`judge.rule.headline`): the share, and a sentence for each."""
+
+    share: float = 0.75
+    words: Mapping[str, str] = field(
+        default_factory=lambda: {
+            DEPENDS: "It depends. It holds for {supported}; the opposite holds for {reversed}.",
+            REFUTED: "No. Of {judged} situations {negative} speak against the claim, and none supports it.",
+            SUPPORTED: "Yes. Of {judged} situations {supporting} support the claim, and none speaks against it.",
+            OPEN: "Open. Of {judged} situations {supporting} support the claim and {negative} speak against it.",
+        }
+    )
 
 
 @dataclass(frozen=True)
 class Registration:
     """The whole registration with the SHA-256 of the file that it was read from.
 
-    thread: title, url, licence and note of the source of the quotes.
+    thread: title, url, licence and note of the source of the quotes. situations: how they make one verdict.
     """
 
     version: int
@@ -141,6 +174,7 @@ class Registration:
     constants: Constants
     claims: tuple[Claim, ...]
     sha256: str
+    situations: Headline = field(default_factory=Headline)
 
     def __getitem__(self, claim_id: str) -> Claim:
         """The claim called `claim_id` (KeyError if none is)."""
@@ -163,11 +197,18 @@ def load(source: str | Path | Document, *checks: Callable[[Document], Iterable[F
     claims = []
     for entry in raw["claims"]:
         fields: dict[str, Any] = {key: tuple(one) if isinstance(one, list) else one for key, one in entry.items()}
-        fields["arms"] = fields.pop("architectures", ())
+        situations = {kind: tuple(arms) for kind, arms in entry.get("situations", {}).items()}
+        if situations:
+            fields["situations"] = situations
+            fields["strata"] = tuple(situation(kind, arm) for kind, arms in situations.items() for arm in arms)
+            fields["arms"] = tuple(dict.fromkeys(arm for arms in situations.values() for arm in arms))
+        else:
+            fields["arms"] = fields.pop("architectures", ())
         fields["parts"] = tuple(Part(**{**part, "checks": tuple(part.get("checks", ()))}) for part in entry["parts"])
         claims.append(Claim(**fields))
     thread = {"note": "", **raw["thread"]}
-    return Registration(raw["version"], thread, Constants(**raw["constants"]), tuple(claims), sha256)
+    headline = Headline(**raw.get("headline", {}))
+    return Registration(raw["version"], thread, Constants(**raw["constants"]), tuple(claims), sha256, headline)
 
 
 def claim_faults(document: Document) -> Iterator[Fault]:
@@ -182,11 +223,17 @@ def claim_faults(document: Document) -> Iterator[Fault]:
         at: Key = ("claims", index)
         family = claim["family"]
         exact, control = family in IDENTITIES, family == "control"
-        needed = {} if exact else dict.fromkeys(("architectures", "strata"), "a measured claim needs this key")
+        needed: dict[str, str] = {}
+        if not exact and "situations" not in claim:
+            needed = dict.fromkeys(("architectures", "strata"), "a measured claim needs this key, or `situations`")
         if control:
             needed["expects"] = "a control needs the verdicts that pass"
         for name in needed.keys() - claim.keys():
             yield document.fault((*at, name), needed[name], f"add `{name}:`")
+        for name in ("architectures", "strata") if "situations" in claim else ():
+            if name in claim:
+                problem = "`situations` says which arms are judged on which kinds"
+                yield document.fault((*at, name), problem, "remove this key, or `situations`")
         misplaced = NEVER_OF_CONTROLS if control else OF_CONTROLS
         for name in misplaced.keys() & claim.keys():
             yield document.fault((*at, name), misplaced[name], "remove the key")
@@ -200,13 +247,10 @@ def claim_faults(document: Document) -> Iterator[Fault]:
             for name in useless & part.keys():
                 yield document.fault((*place, name), f"this key means nothing in family {family}", "remove the key")
             parameters, tasks = part.get("parameters", {}), set(part.get("delta", {}))
-            if "certificate" in part and AGAINST not in parameters:
-                fix = f"remove the key, or name the arm: `{AGAINST}:`"
-                yield document.fault((*place, "certificate"), "this part compares its arm with no other one", fix)
             if any(set(part.get(name, {})) != tasks for name in ("unit", "scale")):
                 fix = "give all three for the same tasks"
                 yield document.fault((*place, "delta"), "delta, unit and scale name different tasks", fix)
-            if parameters.get(AGAINST) in claim.get("architectures", ()):
+            if parameters.get(AGAINST) in named_arms(claim):
                 problem = f"the claim would compare '{parameters[AGAINST]}' with itself"
                 yield document.fault((*place, "parameters", AGAINST), problem, "name another arm")
             for name, value in parameters.items():
@@ -228,6 +272,8 @@ def table_faults(
         if kinds is not None:
             if all(kinds.values()):
                 yield from document.unknown((*at, "strata"), claim.get("strata", ()), strata, "stratum")
+                judged = {one: one for one in claim.get("situations", {})}
+                yield from document.unknown((*at, "situations"), judged, strata | {EVERY_KIND}, "stratum")
             for number, part in enumerate(claim["parts"]):
                 key, named = (*at, "parts", number, "parameters", "kinds"), part.get("parameters", {}).get("kinds", ())
                 yield from document.unknown(key, named, kinds, "contamination kind")
@@ -241,11 +287,19 @@ def table_faults(
                 yield document.fault((*at, "datasets", number), problem, f"remove it, or write `role: {other}`")
 
 
+def named_arms(claim: Mapping[str, Any]) -> set[str]:
+    """The arms of a claim as YAML has it."""
+    return {*claim.get("architectures", ()), *(arm for arms in claim.get("situations", {}).values() for arm in arms)}
+
+
 def arms_named(document: Document) -> Iterator[tuple[Key, str]]:
     """Every arm that a registration names, and where."""
     for index, claim in enumerate(document.data["claims"]):
         for number, name in enumerate(claim.get("architectures", ())):
             yield ("claims", index, "architectures", number), name
+        for kind, arms in claim.get("situations", {}).items():
+            for number, name in enumerate(arms):
+                yield ("claims", index, "situations", kind, number), name
         for number, part in enumerate(claim["parts"]):
             if name := part.get("parameters", {}).get(AGAINST):
                 yield ("claims", index, "parts", number, "parameters", AGAINST), name

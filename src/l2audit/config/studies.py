@@ -36,7 +36,7 @@ def study_of(data: Mapping[str, Any]) -> Study:
         if controls
         else Controls(),
         architectures={
-            name: _arm(data, name, {**entry, "architecture": name})
+            name: _arm(data, name, {"architecture": name, **entry})
             for name, entry in sorted(data["architectures"].items())
         },
         further={name: _arm(data, name, entry) for name, entry in sorted(data.get("arms", {}).items())},
@@ -214,13 +214,13 @@ class _Checks:
         primary, further = self.data["architectures"], self.data.get("arms", {})
         seen: dict[tuple[str, ...], Key] = {}
         for at, architecture, entry in [
-            *((("architectures", name), name, entry) for name, entry in primary.items()),
+            *((("architectures", name), entry.get("architecture", name), entry) for name, entry in primary.items()),
             *((("arms", name), entry["architecture"], entry) for name, entry in further.items()),
         ]:
             if architecture in self.architectures:
                 self.arm(at, architecture, entry)
             else:
-                place = at if at[0] == "architectures" else (*at, "architecture")
+                place = (*at, "architecture") if "architecture" in entry else at
                 fix = nearest(architecture, self.architectures)
                 self.fault(place, f"unknown architecture '{architecture}'", fix)
             linear = not self.architectures.get(architecture, {}).get("layers", ["unknown"])
@@ -242,7 +242,7 @@ class _Checks:
                 self.fault(at, problem, fix)
             seen = {**dict.fromkeys(runs, at), **seen}
         for name in further.keys() & primary.keys():
-            problem = "is the name of an architecture in use, which is an arm of that name"
+            problem = "is the name of a primary arm"
             self.fault(("arms", name), problem, f"rename it, for example to {name}-2")
 
     def arm(self, at: Key, architecture: str, entry: Mapping[str, Any]) -> None:
@@ -261,7 +261,7 @@ class _Checks:
             fix = f"write at most {seeds}, or raise the study's `seeds`"
             self.fault((*at, "seeds"), f"{entry['seeds']} are more than the study has", fix)
         controls = self.data.get("controls", {})
-        if at == ("architectures", architecture) and architecture in controls.get("architectures", ()):
+        if at[0] == "architectures" and at[1] in controls.get("architectures", ()):
             chosen = [*chosen, *controls["datasets"]]
         for task in sorted(self.tasks(chosen) - entry["losses"].keys()):
             fix = f"add `{task}: [{PRIMARY_LOSS[task]}]`"

@@ -58,7 +58,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Arm:
-    """An architecture trained in one way. The primary arms of a study are named like their architectures.
+    """An architecture trained in one way.
 
     - penalty: text for `l2audit.models.penalties.read_penalty`.
     - optimizer: of networks. Linear models are solved exactly.
@@ -93,7 +93,7 @@ class Controls:
 class Study:
     """A named grid of axes: one file of config/studies/.
 
-    - architectures: the primary arms, each under the name of its architecture.
+    - architectures: the primary arms, by name.
     - further: the other arms, by name.
     - contaminations: the levels of each task, clean left out.
     """

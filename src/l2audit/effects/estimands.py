@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
-from l2audit.effects.grid import Array
+from l2audit.effects.grid import Array, Grid
 from l2audit.measures import MEASURES, UNPENALISED_RUN
 from l2audit.registry import Registry, nearest
 
@@ -46,6 +47,7 @@ class Estimand:
     has_slope     Theta can be taken at any beta in place of the chosen one.
     falls         Theta is the fall of the measure that the part names.
     from_zero     That measure is read at beta = 0, too.
+    as_tuned      Beta is chosen on contaminated validation rows, the ones that whoever has outliers would have.
     """
 
     theta: Theta
@@ -58,6 +60,11 @@ class Estimand:
     has_slope: bool = True
     falls: bool = False
     from_zero: bool = False
+    as_tuned: bool = False
+
+    def at(self, grid: Grid, level: str) -> NDArray[np.int64] | None:
+        """(S,): index of the beta to read at `level` in place of the registered choice; None for that choice."""
+        return grid.best(level, "validation_risk_contaminated") if self.as_tuned else None
 
     def told(self, parameters: Mapping[str, Any]) -> str:
         """The display of an effect of a part with these parameters."""
@@ -191,7 +198,43 @@ def sparsity_against(runs: Contrast) -> Array:
     return runs.penalised(measure) - runs.against().penalised(measure)
 
 
+@estimand(
+    "evenness_lost",
+    formula="(m(0) - m(b)) - the same in the other arm, clean, each arm at its own beta",
+    levels=CLEAN_ROWS,
+    takes=("against", "measure"),
+)
+def evenness_lost(runs: Contrast) -> Array:
+    """How much further the penalty lowers a measure of unevenness here than in another arm."""
+    return fall_of()(runs) - fall_of()(runs.against())
+
+
+@estimand(
+    "neurons_lost",
+    formula="(N(b, c) - N(0, c)) - the same in the other arm, N the effective share, each arm at its own beta",
+    levels=BOTH,
+    takes=("against",),
+)
+def neurons_lost(runs: Contrast) -> Array:
+    """How many more units the penalty puts to work here than in another arm."""
+    rise = opposite(fall_of("effective_neurons"))
+    return rise(runs) - rise(runs.against())
+
+
 # --- Clean and perturbed rows: where the penalty helps, and how much of it is best.
+
+
+@estimand("gap_fall", formula="G(0) - G(b), G = R - train risk, clean", levels=CLEAN_ROWS, judged_band=False)
+def gap_fall(runs: Contrast) -> Array:
+    """Fall of the gap between clean test risk and training risk.
+
+    The gap alone is a poor judge: a penalty that spoils the fit closes it too. `benefit` asks what is gained.
+    """
+
+    def gap(read: Callable[..., Array]) -> Array:
+        return read("test_risk") - read("train_risk")
+
+    return gap(runs.unpenalised) - gap(runs.penalised)
 
 
 @estimand(
@@ -219,20 +262,66 @@ def benefit(runs: Contrast) -> Array:
     judged_band=False,
 )
 def interaction(runs: Contrast) -> Array:
-    """How much of each further unit of overfitting the penalty wins back: least squares over the levels of a dataset.
+    """How much of each further unit of overfitting the penalty wins back: one slope a dataset, over its levels and seeds.
 
-    The gap is validation risk minus training risk at beta = 0; its validation rows are contaminated like the training
-    rows. The benefit is measured on clean test rows, so gap and benefit share no noise.
+    Each seed has its own intercept. The gap is validation risk minus training risk at beta = 0; its validation rows are
+    contaminated like the training rows. The benefit is measured on clean test rows, so gap and benefit share no noise.
     """
+    benefit = _at_levels(runs, runs.unpenalised, "test_risk") - _at_levels(runs, runs.penalised, "test_risk")
+    held_out = _at_levels(runs, runs.unpenalised, "validation_risk_contaminated")
+    gap = held_out - _at_levels(runs, runs.unpenalised, "train_risk")
+    return _pooled_slope(runs, gap, benefit, over=0)
 
-    def over_levels(read: Callable[..., Array], measure: str) -> Array:
-        return np.array([read(measure, level) for level in runs.primary.levels])
 
-    benefit = over_levels(runs.unpenalised, "test_risk") - over_levels(runs.penalised, "test_risk")
-    gap = over_levels(runs.unpenalised, "validation_risk_contaminated") - over_levels(runs.unpenalised, "train_risk")
-    runs.require("the gap does not vary over the levels", np.ptp(gap, axis=0) > 0)
-    away = gap - gap.mean(axis=0)  # a level that is missing makes the seed's slope NaN: it is not the planned one
-    return np.asarray((away * benefit).sum(axis=0) / (away**2).sum(axis=0))
+@estimand(
+    "concentration",
+    formula="slope of R(0, c) - train risk(0, c) on A(0, c), the top tenth's share, over seeds, an intercept a level",
+    levels=ACROSS,
+    judged_band=False,
+    has_slope=False,
+)
+def concentration(runs: Contrast) -> Array:
+    """By how much a network overfits more where few units do all the work: one slope a dataset, without any penalty.
+
+    Each level has its own intercept, so seeds of one level are compared: other contamination moves both.
+    """
+    held = _at_levels(runs, runs.unpenalised, "ablation_share")
+    gap = _at_levels(runs, runs.unpenalised, "test_risk") - _at_levels(runs, runs.unpenalised, "train_risk")
+    return _pooled_slope(runs, held, gap, over=1)
+
+
+def _at_levels(runs: Contrast, read: Callable[..., Array], measure: str) -> Array:
+    """A measure at every level, (L, S)."""
+    return np.array([read(measure, level) for level in runs.primary.levels])
+
+
+def _pooled_slope(runs: Contrast, x: Array, y: Array, over: int) -> Array:
+    """The least-squares slope of y on x, both (L, S), one for all levels and seeds of a copy, as (S,) shares of it.
+
+    over: the axis along which x and y are centred, 0 the levels (an intercept a seed), 1 the seeds (an intercept a
+    level). The slope is sum(A_s) / sum(B_s) over seeds, A and B their sums of products and of squares. A seed's share
+    is slope + (A_s - slope B_s) / mean(B): the shares have the slope as their mean, and the spread of a ratio estimator
+    (Cochran 1977, Sampling Techniques, equation 6.13). A seed with a level missing has none.
+    """
+    copies, levels = runs.primary.copies, len(x)
+    x, y = (values.reshape(levels, copies, -1) for values in (x, y))
+    whole = (np.isfinite(x) & np.isfinite(y)).all(axis=0)
+
+    def centred(values: Array) -> Array:
+        kept = np.where(whole, values, np.nan)
+        if over == 0:
+            return np.asarray(kept - kept.mean(axis=0))
+        count = whole.sum(axis=-1, keepdims=True)
+        return np.asarray(kept - np.nansum(kept, axis=-1, keepdims=True) / np.maximum(count, 1))
+
+    x, y = centred(x), centred(y)
+    products, squares = (x * y).sum(axis=0), (x**2).sum(axis=0)
+    total = np.nansum(squares, axis=-1, keepdims=True)
+    slope = np.nansum(products, axis=-1, keepdims=True) / total
+    shares = slope + (products - slope * squares) * whole.sum(axis=-1, keepdims=True) / total
+    varies = np.broadcast_to(total > 0, whole.shape) | ~whole
+    runs.require("nothing varies that the slope could rest on", varies.reshape(-1))
+    return np.asarray(shares.reshape(-1))
 
 
 @estimand(
@@ -280,6 +369,52 @@ def sensitivity(runs: Contrast) -> Array:
     return _damage(runs) - without
 
 
+@estimand(
+    "gain_as_tuned",
+    formula="R(0, c) - R(b', c), b' the beta of least risk on contaminated validation rows",
+    levels=CONTAMINATED,
+    judged_band=False,
+    as_tuned=True,
+)
+def gain_as_tuned(runs: Contrast) -> Array:
+    """Fall of clean test risk for whoever has outliers in the training rows and in the rows that choose beta."""
+    return fall_of("test_risk")(runs)
+
+
+@estimand(
+    "local_harm",
+    formula="D(0, c) - D(0, other level)",
+    levels=CONTAMINATED,
+    takes=("than",),
+    has_slope=False,
+)
+def local_harm(runs: Contrast) -> Array:
+    """How much more contamination of this kind costs than that of another level, both without a penalty."""
+    return _between_levels(runs, lambda level: runs.unpenalised("test_risk", level))
+
+
+@estimand(
+    "help_lost",
+    formula="h(other level) - h(c) with h(c) = R(0, c) - R(b, c)",
+    levels=CONTAMINATED,
+    takes=("than",),
+)
+def help_lost(runs: Contrast) -> Array:
+    """How much less the penalty helps against contamination of this kind than against that of another level."""
+    return 0.0 - _between_levels(
+        runs, lambda level: runs.unpenalised("test_risk", level) - runs.penalised("test_risk", level)
+    )
+
+
+def _between_levels(runs: Contrast, value: Callable[[str], Array]) -> Array:
+    """`value` at this level less that at the level which the parameter `than` names."""
+    other = runs.parameters["than"]
+    if other not in runs.primary.levels:
+        runs.require(f"{other} not planned", np.zeros(len(runs.primary.seeds), dtype=bool))
+        return np.full(len(runs.primary.seeds), np.nan)
+    return value(runs.level) - value(other)
+
+
 # How much less the outliers cost with the penalty.
 estimand("insensitivity", formula="D(0, c) - D(b, c)", levels=CONTAMINATED)(opposite(sensitivity))
 # Clean test risk after training on outliers, with the penalty against without it.
@@ -321,6 +456,17 @@ def loss_against_penalty(runs: Contrast) -> Array:
 def sensitivity_against(runs: Contrast) -> Array:
     """How much more the outliers cost under this penalty than in another arm."""
     return _damage(runs) - _damage(runs.against())
+
+
+@estimand(
+    "sensitivity_gained",
+    formula="(D(b, c) - D(0, c)) in the other arm - the same here, each arm at its own beta",
+    levels=CONTAMINATED,
+    takes=("against",),
+)
+def sensitivity_gained(runs: Contrast) -> Array:
+    """How much more the penalty adds to what outliers cost in another arm than here."""
+    return sensitivity(runs.against()) - sensitivity(runs)
 
 
 @estimand(

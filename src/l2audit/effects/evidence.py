@@ -12,8 +12,6 @@ from l2audit.config.claims import Registration
 from l2audit.contamination import CLEAN
 from l2audit.effects.grid import Block, ByLoss, Grid, Thresholds
 
-ARM = ("architecture", "penalty", "optimizer", "scaling")
-"""What all runs of an arm share."""
 LEVERAGE = "leverage"
 
 
@@ -54,17 +52,17 @@ class Evidence:
     def grids(self) -> Mapping[Block, ByLoss]:
         """The runs of every block that was planned, by loss. ValueError: a run outside the plan."""
         constants = self.registration.constants
-        found = {tuple(map(str, key)): rows for key, rows in self.runs.groupby(["dataset", *ARM, "loss"], sort=True)}
+        found = {tuple(map(str, key)): rows for key, rows in self.runs.groupby(["dataset", "arm", "loss"], sort=True)}
         grids: dict[Block, dict[str, Grid]] = {}
-        for key, planned in self.plan.groupby([*Block._fields, *ARM, "loss"], sort=True):
-            role, dataset, task, arm, *axes, loss = map(str, key)
+        for key, planned in self.plan.groupby([*Block._fields, "loss"], sort=True):
+            role, dataset, task, arm, loss = map(str, key)
             thresholds = Thresholds(
                 gradient_ratio=constants.gradient_ratio,
                 balance=constants.balance,
                 band=constants.band[task],
                 **constants.activity,
             )
-            runs = found.get((dataset, *axes, loss), self.runs.iloc[:0])
+            runs = found.get((dataset, arm, loss), self.runs.iloc[:0])
             by_loss = grids.setdefault(Block(role, dataset, task, arm), {})
             by_loss[loss] = Grid.of(task, loss, planned, runs, thresholds)
         return grids

@@ -37,16 +37,19 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What makes a run usable: the certificate of convergence, the judged band and the signs of an active penalty.
+    """The certificate of convergence, the judged band and the signs of an active penalty.
 
-    The first three may also be (S,), one a seed.
+    certified, in_band: whether a penalised run needs a certificate, and its beta a place in the band, before it counts.
+    The registration asks neither: all finite runs are judged. Both and `band` may also be (S,), one a seed.
     """
 
-    gradient_ratio: float | Array
-    balance: float | Array
+    gradient_ratio: float
+    balance: float
     band: float | Array
     norm_drop: float
     decay_exposure: float
+    certified: bool | Mask = False
+    in_band: bool | Mask = False
 
 
 def least_clean_risk(grid: Grid, level: str) -> NDArray[np.int64]:
@@ -71,6 +74,7 @@ class Grid:
 
     column(name): that column of the table of runs, (L, B, S). It is NaN where the run is absent or has diverged,
     whatever the table says, so that no choice can fall on such a run. UserError: the runs do not have it.
+    copies: how often the seeds stand side by side (l2audit.specifications); an estimand that pools seeds pools each copy.
     """
 
     task: str
@@ -82,6 +86,7 @@ class Grid:
     status: NDArray[np.object_]  # (L, B, S)
     thresholds: Thresholds
     choose: Callable[[Grid, str], NDArray[np.int64]] = least_clean_risk  # another one: l2audit.specifications
+    copies: int = 1
 
     @classmethod
     def of(cls, task: str, loss: str, planned: pd.DataFrame, runs: pd.DataFrame, thresholds: Thresholds) -> Grid:

@@ -1,6 +1,6 @@
 """The effects table as dense arrays, one claim at a time, in an order that does not depend on the order of its rows.
 
-A verdict uses only arms planned on all of its datasets, and only seeds planned in all of its cells. Otherwise the mean
+A row uses only arms planned on all of its datasets, and only seeds planned in all of its cells. Otherwise the mean
 would be composed differently for each dataset. The other effects are for the map only.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from l2audit.config.claims import Claim
+from l2audit.config.claims import EVERY_KIND, Claim, situation
 from l2audit.effects.grid import Array, Mask
 from l2audit.errors import UserError
 
@@ -23,10 +23,10 @@ KEY = ["dataset", "stratum", "arm", "level", "seed"]
 COLUMNS = ("claim", "part", "role", "task", *KEY, "theta", "ok", "reason", "active")
 SLOPE = "slope"
 """Of the effect on log10 beta; a table without this column is judged all the same, because no verdict depends on it."""
-ALL = "all"
+ALL = EVERY_KIND
 
 NOT_EVERYWHERE = "arm not planned on every dataset of the row"
-NOT_COMMON = "seed not planned in every cell"
+NOT_COMMON = "seed not planned in every cell of the row"
 NOT_FINITE = "effect is not a finite number"
 UNSTATED = "no reason given"
 
@@ -55,16 +55,16 @@ class PartTable:
         return dense
 
     @cached_property
-    def planned(self) -> Mask:
-        """(K, S, A, L): the cells of the plan."""
-        cells = np.zeros(self.shape[:-1], dtype=bool)
-        cells[self.index[:-1]] = True
-        return cells
+    def planned(self) -> NDArray[np.int64]:
+        """(K, S, A, L): seeds planned in each cell, 0 where the plan has no such cell."""
+        seeds = np.zeros(self.shape, dtype=np.int64)
+        seeds[self.index] = 1
+        return np.asarray(seeds.sum(axis=-1))
 
     @property
     def planned_datasets(self) -> Mask:
         """(K, S): the dataset has planned cells in the stratum."""
-        return np.asarray(self.planned.any(axis=(-2, -1)))
+        return np.asarray((self.planned > 0).any(axis=(-2, -1)))
 
     @cached_property
     def ok(self) -> Mask:
@@ -116,11 +116,15 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
     chosen = (effects["claim"] == claim.id) & (effects["role"] == claim.role)
     chosen &= effects["part"].isin([part.id for part in claim.parts])
     chosen &= effects["arm"].isin(claim.arms)
-    for column, names in (("dataset", claim.datasets), ("stratum", claim.strata)):
+    for column, names in (("dataset", claim.datasets), ("stratum", claim.kinds)):
         if names:
             chosen &= effects[column].isin(names)
     rows = effects[chosen].assign(**{position: np.flatnonzero(chosen)}).sort_values(["part", *KEY], kind="stable")
-    if not claim.strata:  # one stratum, but levels of different strata stay different levels
+    if claim.situations:
+        names = {(kind, arm): situation(kind, arm) for kind, arms in claim.situations.items() for arm in arms}
+        told = pd.Series(zip(rows["stratum"], rows["arm"], strict=True), rows.index, dtype=object).map(names)
+        rows = rows.assign(stratum=told)[told.notna()]
+    elif not claim.strata:  # one stratum, but levels of different strata stay different levels
         rows = rows.assign(level=rows["stratum"].astype(str) + " " + rows["level"].astype(str), stratum=ALL)
     tasks = rows.groupby("dataset")["task"].agg(["first", "nunique"])
     if (tasks["nunique"] > 1).any():
@@ -141,7 +145,9 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
         in_stratum = own.groupby("stratum")["dataset"].transform("nunique")
         everywhere = own.groupby(["stratum", "arm"])["dataset"].transform("nunique") == in_stratum
         own, unused[NOT_EVERYWHERE] = own[everywhere], int((~everywhere).sum())
-        common = own.groupby("seed")["dataset"].transform("size") == own.groupby(KEY[:-1]).ngroups
+        cell = own.groupby(KEY[:-1]).ngroup()
+        cells = cell.groupby(own["stratum"]).transform("nunique")
+        common = own.groupby(["stratum", "seed"])["dataset"].transform("size") == cells
         own, unused[NOT_COMMON] = own[common], int((~common).sum())
         axes = (datasets, strata, claim.arms, sorted(own["level"].unique()), sorted(own["seed"].unique()))
         index = (pd.Categorical(own[name], list(known)).codes for name, known in zip(KEY, axes, strict=True))

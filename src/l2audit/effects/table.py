@@ -1,7 +1,7 @@
 """Effects and their summary: from the table of runs to the table that the judge reads.
 
-Every *planned* contrast is a row. Where its runs are missing, diverged, unconverged or out of scope, `ok` is false and
-`reason` says why: the rule counts planned cells, not lucky ones.
+Every *planned* contrast is a row. Where its runs are missing, diverged or out of scope, `ok` is false and `reason`
+says why: the rule counts planned cells, not lucky ones.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from l2audit.config.claims import AGAINST, EVERY_ARM, Claim, Part
+from l2audit.config.claims import AGAINST, EVERY_KIND, Claim, Part
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.contamination import CLEAN
 from l2audit.effects.contrast import Contrast
@@ -24,7 +24,9 @@ from l2audit.effects.layout import NOT_FINITE
 from l2audit.measures import OK
 
 EFFECT_KEY = ["claim", "part", "role", "dataset", "task", "stratum", "arm", "level", "seed"]
-EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope"]
+EFFECT_COLUMNS = [*EFFECT_KEY, "beta", "theta", "ok", "reason", "active", "slope", "at_end", "worse_than_trivial"]
+"""at_end: beta is the largest that was trained. worse_than_trivial: with the penalty and without it, the model scores
+worse on clean test rows than the best constant prediction (`trivial_risk`)."""
 
 
 def estimate(evidence: Evidence) -> pd.DataFrame:
@@ -47,6 +49,8 @@ def estimate(evidence: Evidence) -> pd.DataFrame:
                         one.reason,
                         one.active,
                         _slopes(part, one.contrast),
+                        one.contrast.index == len(grid.betas) - 1,
+                        _worse_than_trivial(one.contrast),
                     )
                     rows += [(*one.place, *of_seed) for of_seed in zip(*values, strict=True)]
     return pd.DataFrame(rows, columns=EFFECT_COLUMNS).sort_values(EFFECT_KEY, ignore_index=True)
@@ -61,7 +65,7 @@ def concerns(evidence: Evidence, claim: Claim, part: Part, block: Block) -> bool
     if not part.estimand:
         return False
     losses = {PRIMARY_LOSS[block.task], *ESTIMANDS[part.estimand].losses}
-    on_the_map = bool(claim.strata) and AGAINST not in part.parameters and block in evidence.primary
+    on_the_map = bool(claim.kinds) and AGAINST not in part.parameters and block in evidence.primary
     planned = evidence.arms[block[:3]]
     return (
         block.role == claim.role
@@ -114,20 +118,24 @@ def measured(
         arms = at_common_seeds({name: evidence.arms[block[:3]][name] for name in pair})
     own, rival = (arms[name][PRIMARY_LOSS[task]] for name in pair)
     for level in levels_of(part, [one for one in own.levels if one in rival.levels], evidence.kinds):
-        stratum = evidence.stratum(level, dataset) if claim.strata else "all"
-        if claim.strata and stratum not in claim.strata:
+        stratum = evidence.stratum(level, dataset) if claim.kinds else EVERY_KIND
+        if claim.kinds and stratum not in claim.kinds:
             continue
-        contrast = Contrast(arms[arm], level, part.parameters, arms)
+        contrast = Contrast(arms[arm], level, part.parameters, arms, estimand.at(own, level))
         with np.errstate(all="ignore"):  # an unusable contrast is a row with its reason, not a warning
             theta = estimand.theta(contrast)
             active = _active(contrast)
-        reason = _reasons(part, contrast, judged_band=estimand.judged_band)
+        reason = _reasons(contrast, judged_band=estimand.judged_band)
         reason = np.where((reason == "") & ~np.isfinite(theta), NOT_FINITE, reason)
         yield Measured((claim.id, part.id, role, dataset, task, stratum, arm, level), contrast, theta, reason, active)
 
 
-def _reasons(part: Part, contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
-    """Why each seed's contrast cannot be used, "" where it can; the first fault found stands, own runs first."""
+def _reasons(contrast: Contrast, *, judged_band: bool) -> NDArray[np.object_]:
+    """Why each seed's contrast cannot be used, "" where it can; the first fault found stands, own runs first.
+
+    A certificate is asked, where it is, of the claim's own arm alone: the other one may have nothing to converge to.
+    """
+    asked = contrast.primary.thresholds
     faults: list[tuple[str, Mask]] = []
     for one in (contrast, *contrast.others):
         own = one is contrast
@@ -138,9 +146,10 @@ def _reasons(part: Part, contrast: Contrast, *, judged_band: bool) -> NDArray[np
         # The band is asked of a beta that an arm has chosen, not of one that it was given.
         if judged_band and (own or one.at is None):
             inside = one.primary.band[one.index, np.arange(len(one.primary.seeds))]
-            faults.append(("no beta in the judged band", ~inside))
-        for grid, level, penalised in needs if own or part.certificate == EVERY_ARM else ():
-            faults.append(("not converged", ~one.pick(grid.certified, grid, level, penalised=penalised)))
+            faults.append(("no beta in the judged band", ~inside & asked.in_band))
+        for grid, level, penalised in needs if own else ():
+            uncertified = ~one.pick(grid.certified, grid, level, penalised=penalised)
+            faults.append(("not converged", uncertified & asked.certified))
         faults += one.unusable.items()
     reason = np.full(len(contrast.primary.seeds), "", dtype=object)
     for word, holds in faults:
@@ -161,6 +170,14 @@ def _active(contrast: Contrast) -> Mask:
     return active
 
 
+def _worse_than_trivial(contrast: Contrast) -> Mask:
+    """(S,): both models of the contrast score worse on clean test rows than the best constant prediction."""
+    grid, level = contrast.primary, contrast.level
+    trivial = contrast.pick(grid.column("trivial_risk"), grid, level, penalised=False)
+    risks = [contrast.pick(grid.column("test_risk"), grid, level, penalised=on) for on in (False, True)]
+    return np.asarray((risks[0] > trivial) & (risks[1] > trivial))
+
+
 def _slopes(part: Part, judged: Contrast) -> Array:
     """(S,): least-squares slope of theta on log10 beta over the betas of the judged band, NaN for fewer than two.
 
@@ -172,7 +189,7 @@ def _slopes(part: Part, judged: Contrast) -> Array:
         contrast = Contrast(judged.grids, judged.level, judged.parameters, judged.arms, at=b)
         with np.errstate(all="ignore"):
             effect = estimand.theta(contrast)
-        usable = (_reasons(part, contrast, judged_band=False) == "") & primary.band[b]
+        usable = (_reasons(contrast, judged_band=False) == "") & primary.band[b]
         theta[b] = np.where(usable, effect, np.nan)
     return slope_of(np.log10(primary.betas[1:]), theta[1:])
 

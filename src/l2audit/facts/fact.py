@@ -32,6 +32,7 @@ CLAIMS = {
     ),
     "b1": ("penalty_is_quadratic", "pull_is_linear"),
     "b2": ("penalty_is_exponential",),
+    "d2": ("equal_weights_have_the_least_penalty", "concentrating_weights_raises_the_penalty"),
     "h1": ("bayesian_ridge_is_ridge", "ridge_maximises_the_posterior"),
 }
 """Claim -> the facts that settle it by calculation, in the order of `identities.json`."""

@@ -150,21 +150,26 @@ def override(readings: Sequence[Codes], tests: Sequence[RowTests]) -> list[Codes
 class Case:
     """One claim before the rule: a name, its family (`claims` | `added` | `control`) and its rows, "all" first.
 
-    gate: whether a negative verdict needs a penalty that acted.
+    gate: whether a negative verdict needs a penalty that acted. situations: its rows are, so that "all" is a record.
+    multiplicity: of the rows of strata; "": that of situations is `family`, that of the strata of a claim "kinds".
     """
 
     name: str
     family: str
     rows: tuple[ScoredRow, ...]
     gate: bool = True
+    situations: bool = False
+    multiplicity: str = ""
 
     def families(self) -> list[str]:
-        """The Holm family of each row; a control's rows are judged alone."""
-        if self.family == "claims":
-            return ["claims", *["kinds"] * (len(self.rows) - 1)]
+        """The Holm family of each row; a control's rows are judged alone, and so is a record."""
         if self.family == "control":
             return [f"control {self.name} {row}" for row in range(len(self.rows))]
-        return [self.family] * len(self.rows)
+        if len(self.rows) == 1:
+            return [self.multiplicity or self.family]
+        usual = "kinds" if self.family == "claims" and not self.situations else self.family
+        overall = f"record {self.name}" if self.situations else self.family
+        return [overall, *[self.multiplicity or usual] * (len(self.rows) - 1)]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l2audit.config.claims import Constants
 from l2audit.effects.grid import Array, Mask, mean_where
@@ -58,21 +59,21 @@ class Scores:
         return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
 
 
-def scores(u: Array, active: Array, planned: Mask, constants: Constants) -> Scores:
+def scores(u: Array, active: Array, planned: NDArray[np.int64], constants: Constants) -> Scores:
     """Steps 2-4 for one part of one claim.
 
     u        (..., K, S, A, L, R): theta / delta of dataset, stratum, arm, level and seed; NaN = not ok
     active   same shape, 1 where L2 was active and 0 where not
-    planned  (..., K, S, A, L): the cells of the plan; each is planned at all R seeds
+    planned  (..., K, S, A, L): seeds planned in each cell, at most R; 0 where the plan has no such cell
     """
-    if planned.size and planned.all() and np.isfinite(u).all():  # plain means: thousands of studies can afford them
+    if planned.size and (planned == u.shape[-1]).all() and np.isfinite(u).all():  # plain means: thousands of studies can afford them
         judged = np.ones(u.shape[:-1], dtype=bool)
         series = u.mean(axis=-2).mean(axis=-2)
         raw, share = series.mean(axis=-1), active.mean(axis=(-3, -2, -1))
     else:
-        ok = np.isfinite(u) & planned[..., None]
-        judged = planned & (ok.sum(axis=-1) >= constants.seed_share * u.shape[-1] - SLACK) & ok.any(axis=-1)
-        n_planned, n_judged = planned.sum(axis=(-2, -1)), judged.sum(axis=(-2, -1))
+        ok = np.isfinite(u) & (planned > 0)[..., None]
+        judged = (ok.sum(axis=-1) >= constants.seed_share * planned - SLACK) & ok.any(axis=-1)
+        n_planned, n_judged = (planned > 0).sum(axis=(-2, -1)), judged.sum(axis=(-2, -1))
         inside = (n_judged > 0) & (n_judged >= constants.cell_share * n_planned - SLACK)
         judged = judged & inside[..., None, None]
         raw, share = (_balanced(mean_where(values, ok), judged) for values in (u, active))

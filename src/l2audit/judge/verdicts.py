@@ -91,7 +91,8 @@ def decided(effects: pd.DataFrame, registration: Registration) -> tuple[list[Jud
         table = claim_table(effects, claim)
         scored = tuple(scores(part.u[None], part.active[None], part.planned, constants) for part in table.parts)
         measured.append(Judged(claim, table, scored, len(cases)))
-        cases.append(Case(claim.id, claim.family, rows_of(scored, len(table.strata)), claim.gate))
+        rows = rows_of(scored, len(table.strata))
+        cases.append(Case(claim.id, claim.family, rows, claim.gate, bool(claim.situations), claim.multiplicity))
     return measured, decide(cases, constants)
 
 
@@ -119,7 +120,6 @@ def _measured_entry(
     rivals = dict.fromkeys(part.parameters[AGAINST] for part in claim.parts if AGAINST in part.parameters)
     for index, row in enumerate(rows):
         row["arms"] = {"own": list(claim.arms), AGAINST: list(rivals)}
-        row["uncertified"] = list(claim.uncertified)
         row["unplanned"] = unplanned(row, claim)
         row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
         row["detectable"] = detectable(rounded(row), constants)

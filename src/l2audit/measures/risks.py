@@ -71,6 +71,18 @@ for _name, (_part, _rows) in RISKS.items():
     MEASURES.add(_name, Measure(partial(risk, part=_part), f"{_RISK}, {_rows}"))
 
 
+@measure(
+    "trivial_risk",
+    "risk of the best constant prediction on the clean test rows: share of rows outside the largest class; 1 (regression)",
+)
+def trivial_risk(runs: Evaluation) -> Array:
+    """What a model without features would score, (M,): one that scores worse has learnt nothing of use."""
+    y = runs.test.y
+    if runs.task != CLASSIFICATION:
+        return np.ones(len(y))
+    return np.array([1.0 - np.bincount(one).max() / len(one) for one in y])
+
+
 @measure("test_loss", _LOSS + ", on clean test rows", "nats or squared SD")
 def loss_on_test_rows(runs: Evaluation) -> Array:
     """The loss that a model is trained by, without the penalty, (M,); squared error for every regression."""

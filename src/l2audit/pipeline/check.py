@@ -207,7 +207,7 @@ def without_evidence(registration: Registration, config: Config) -> dict[str, li
         losses = ESTIMANDS[part.estimand].losses
         kinds = part.parameters.get(KINDS)
         wanted = [f"of the kinds {', '.join(kinds)}"] if kinds else []
-        wanted += [f"of the strata {', '.join(claim.strata)}"] if claim.strata else []
+        wanted += [f"of the strata {', '.join(claim.kinds)}"] if claim.kinds else []
 
         def compared(block: Block) -> list[Shard]:
             return [shards[block._replace(arm=arm)] for arm in arms_of(part, block.arm)]
@@ -217,7 +217,7 @@ def without_evidence(registration: Registration, config: Config) -> dict[str, li
             own, rival = ({one.level: one.kind for one in shard.contaminations} for shard in compared(block))
             measured = levels_of(part, sorted(own.keys() & rival.keys()), own)
             rows = {stratum_of(own[level], strata, collinear) for level in measured for collinear in (False, True)}
-            return bool(rows & set(claim.strata) if claim.strata else measured)
+            return bool(rows & set(claim.kinds) if claim.kinds else measured)
 
         needs: tuple[tuple[str, Callable[[Block], bool]], ...] = (
             (f"dataset of the role {claim.role}", lambda block: block.role == claim.role),

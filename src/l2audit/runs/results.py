@@ -60,7 +60,7 @@ AXES = (
         "what beta multiplies, as in the study: l2 | l1 | decay | none | placebo, then `except` kernels, `with biases`",
     ),
     Column("beta", pa.float64(), "strength of the penalty"),
-    Column("optimizer", pa.string(), "adam | sgd | momentum; exact for linear models"),
+    Column("optimizer", pa.string(), "adam | adam-95 | sgd | momentum; exact for linear models"),
     Column("scaling", pa.string(), "what rows are scaled by: clean | contaminated | robust (training rows)"),
     Column("kind", pa.string(), "contamination kind, key of config/contaminations.yaml, or clean"),
     Column("rate", pa.float64(), "share of training rows contaminated, in [0, 1]; of cells for `cell`", "1"),
@@ -104,7 +104,7 @@ MEASURED = tuple(
 LAYERS = (Column("layer_norms", pa.list_(pa.float64()), "Frobenius norm of each kernel, input to output", "1", True),)
 
 COLUMNS = IDENTITY + AXES + STATUS + CERTIFICATES + MEASURED + LAYERS
-SORTED_BY = [column.name for column in AXES if column.name not in ("task", "level")]
+SORTED_BY = [*(column.name for column in AXES if column.name not in ("task", "level")), "arm"]
 
 
 def schema() -> pa.Schema:

@@ -107,10 +107,10 @@ REGISTERED: Mapping[str, Mapping[str, Any]] = {
         "column": {"classification": "test_risk", "regression": "test_risk"},
         "worth": {"classification": 1, "regression": 1},
     },
-    "margin": {"times": 1},
+    "margin": {"times": "none"},
     "delta": {"times": 1},
     "beta": {"rule": "least clean risk"},
-    "convergence": {"certified": True},
+    "convergence": {"certified": False},
     "scaling": {},
     "architectures": {"alone": False},
 }

@@ -108,9 +108,10 @@ def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
         status=np.tile(grid.status, copies),
         thresholds=replace(
             grid.thresholds,
-            gradient_ratio=np.where(certified, grid.thresholds.gradient_ratio, np.inf),
-            balance=np.where(certified, grid.thresholds.balance, np.inf),
+            certified=certified.astype(bool),
+            in_band=np.isfinite(each(margin)),
             band=grid.thresholds.band * each(margin),
         ),
         choose=choose,
+        copies=copies * grid.copies,
     )

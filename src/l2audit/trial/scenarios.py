@@ -97,7 +97,7 @@ def simulate(scenario: Scenario, studies: int, constants: Constants) -> tuple[li
                 u = np.where(rng.random(u.shape) < scenario.missing, np.nan, u)
             if claim == 0 and scenario.absent:
                 u = np.where(rng.random((*shape, 1, 1, 1, 1)) < scenario.absent, np.nan, u)
-            planned = np.ones(u.shape[1:-1], dtype=bool)
+            planned = np.full(u.shape[1:-1], SEEDS)
             scored.append(scores(u, np.broadcast_to(active, u.shape), planned, constants))
         target = target or scored
         family = "control" if scenario.control and claim == 0 else "claims"

@@ -169,8 +169,6 @@ def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Consta
         times = f"{constants.clip:g} times the smallest effect that counts"
         clipped = plural(part["n_clipped"], "dataset")
         text += f" ({clipped} beyond {times} entered as {constants.clip:g} times.)"
-    if row["uncertified"] and row["n_planned_datasets"]:
-        text += f" (Runs of {' and '.join(row['uncertified'])} enter whether or not they had converged.)"
     return text
 
 
@@ -214,7 +212,7 @@ def unplanned(row: Entry, claim: Claim) -> str:
     arms = f"both {own} and {rival}" if rival else own
     read = ((PRIMARY_LOSS[task], *estimand.losses) for task in part.delta)
     losses = " or ".join(" and ".join(LOSS_NAMES.get(loss, loss) for loss in some) for some in read)
-    kinds = part.parameters.get(KINDS) or list(map(stratum, claim.strata))
+    kinds = part.parameters.get(KINDS) or list(map(stratum, claim.kinds))
     outliers = f" on training rows with {' or '.join(kinds) or 'outliers'}" if estimand.levels == CONTAMINATED else ""
     return f"{lead}no {what}{whose} was planned for which it trains {arms} under {losses} loss{outliers}"
 
