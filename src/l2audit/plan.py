@@ -248,7 +248,7 @@ def network_of(config: Config, arm: Arm, dataset: str) -> Network:
     """
     entry = config.datasets[dataset]
     told = {**entry.get("parameters", {}), **entry.get("facts", {})}
-    image = tuple(entry["image"]) if entry.get("image") else None
+    image = tuple(size // entry.get("shrink", 1) for size in entry["image"]) if entry.get("image") else None
     columns = math.prod(image) if image else told.get("columns", COLUMNS)
     classes = len(told.get("class_counts", ())) or told.get("classes", CLASSES)
     return architecture_of(config, arm).network(columns, classes if entry["task"] == CLASSIFICATION else 1, image)

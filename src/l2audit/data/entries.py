@@ -113,6 +113,11 @@ class Entry:
         """`source` as results and the page show it: of a file, the name alone, for its path is nobody's business."""
         return f"file:{PurePath(self.locator).name}" if self.kind == "file" else self.source
 
+    @property
+    def pixels(self) -> tuple[int, int] | None:
+        """Height and width of a prepared image: those in the file, divided by `shrink`."""
+        return (self.image[0] // self.shrink, self.image[1] // self.shrink) if self.image else None
+
     def fault(self, problem: str, *, key: str | None = None, fix: str) -> UserError:
         """A UserError that names this entry (and `key` within it)."""
         own = Path(FOLDER) / f"{self.name}.yaml"

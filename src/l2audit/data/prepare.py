@@ -43,7 +43,7 @@ def prepare_dataset(
                 key=f"facts.{key}",
                 fix="the data changed at its source: pin the version that the lock file names, or correct the fact",
             )
-    save_prepared(out_npz, Prepared(name, entry.task, clean.X, clean.y, entry.image))
+    save_prepared(out_npz, Prepared(name, entry.task, clean.X, clean.y, entry.pixels))
     card["raw_sha256"] = {path.name: sha256 for path, sha256 in files.items()}
     card["prepared_sha256"] = sha256_of(out_npz)
     write_text(out_card, json.dumps(card, indent=1, sort_keys=True, allow_nan=False) + "\n")
@@ -80,7 +80,7 @@ def describe(clean: Clean, entry: Entry) -> dict[str, Any]:
         "class_names": clean.class_names,
         "class_counts": counts,
         "shares_table_with": list(entry.shares_table_with),
-        "image": None if entry.image is None else list(entry.image),
+        "image": None if entry.pixels is None else list(entry.pixels),
         "condition_number": significant(condition, 4),
         "collinear": condition > COLLINEAR_ABOVE,
         "missing": clean.missing,
