@@ -64,6 +64,14 @@ def test_header_and_separator(tmp_path: Path) -> None:
     assert data.y[3] == 9
 
 
+def test_a_shrunk_image_has_the_size_that_it_is_used_at(tmp_path: Path) -> None:
+    pixels = {f"p{k}": (lambda i, k=k: (7 * i + k) % 10) for k in range(24)}
+    text = table(a=lambda i: 0, **pixels)
+    data, card = prepare(tmp_path, text, drop=["a"], image=[6, 4], shrink=2, scale=[0, 9])
+    assert data.image == (3, 2) == tuple(card["image"])
+    assert data.X.shape == (24, 6)
+
+
 def test_an_edited_file_gives_other_raw_bytes(tmp_path: Path) -> None:
     _, before = prepare(tmp_path, table())
     _, after = prepare(tmp_path, table(25))
