@@ -55,9 +55,9 @@ training: {learning_rate: 0.01, steps: 10, batch: 16}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with the project's own tables, the study that its claims are about, and config/studies/mine.yaml."""
+    """A folder with the project's own tables, the study that has every arm of its claims, and config/studies/mine.yaml."""
     (tmp_path / "config" / "studies").mkdir(parents=True)
-    for name in ("datasets", "architectures", "contaminations", "claims", "specifications", "studies/default"):
+    for name in ("datasets", "architectures", "contaminations", "claims", "specifications", "studies/full"):
         text = (REPOSITORY / "config" / f"{name}.yaml").read_text(encoding="utf-8")
         (tmp_path / "config" / f"{name}.yaml").write_text(text, encoding="utf-8")
     write(tmp_path, STUDY)
@@ -310,7 +310,7 @@ def test_one_line_a_fault(root: Path) -> None:
 
 
 def test_an_unknown_study_lists_what_is_known(root: Path) -> None:
-    assert "there is no study 'min' (fix: use one of default, mine" in faults(root, "min")[0]
+    assert "there is no study 'min' (fix: use one of full, mine" in faults(root, "min")[0]
 
 
 def test_a_missing_file_of_ones_own(root: Path) -> None:
@@ -324,17 +324,13 @@ def test_an_empty_file(root: Path) -> None:
 
 def test_claims_name_strata_and_kinds_that_exist(root: Path) -> None:
     text = (REPOSITORY / "config/claims.yaml").read_text(encoding="utf-8")
-    assert "strata: [label, target, leverage-collinear, leverage-other]" in text
+    assert "      label: [linear, mlp-adam, mlp-sgd, conv5]" in text
     assert "kinds: [vert]" in text
-    write(
-        root,
-        text.replace("strata: [label, target,", "strata: [lable, target,").replace(
-            "kinds: [vert]", "kinds: [vertical]"
-        ),
-        "claims",
-    )
+    text = text.replace("      label: [linear, mlp-adam, mlp-sgd, conv5]", "      lable: [linear, mlp-adam]")
+    write(root, text.replace("kinds: [vert]", "kinds: [vertical]"), "claims")
     found = faults(root)
-    assert any("unknown stratum 'lable' (fix: did you mean 'label'?)" in fault for fault in found)
+    (line,) = (n for n, one in enumerate(text.splitlines(), 1) if "lable" in one)
+    assert any(f"claims.yaml:{line}: " in fault and "unknown stratum 'lable' (fix: did you" in fault for fault in found)
     assert any("unknown contamination kind 'vertical' (fix: did you mean 'vert'?)" in fault for fault in found)
 
 
@@ -344,7 +340,12 @@ def test_claims_name_strata_and_kinds_that_exist(root: Path) -> None:
         ("against: adamw", "against: adamv", "unknown arm 'adamv': it is no architecture, and no study has an arm of"),
         ("against: adamw", "against: adamv", "parameters.against: unknown arm 'adamv'"),
         ("against: adamw", "against: adamv", "(fix: did you mean 'adamw'?)"),
-        ("[mlp-64-64]", "[mlp-64-tan]", "architectures[0]: unknown arm 'mlp-64-tan'"),
+        ("[mlp-adam]", "[mlp-adem]", "architectures[0]: unknown arm 'mlp-adem'"),
+        (
+            "      label: [linear, mlp-adam, mlp-sgd]",
+            "      label: [linear, mlp-adem]",
+            "situations.label[1]: unknown arm 'mlp-adem'",
+        ),
         ("[planted_isotropic_1,", "[planted_isotropic,", "datasets[0]: unknown dataset 'planted_isotropic' (fix: did"),
         (
             "[planted_isotropic_1,",
@@ -481,7 +482,7 @@ def test_a_study_without_arms_has_its_primary_ones_alone(root: Path) -> None:
 
 
 ARM_CASES = [
-    ("  robust:\n", "  linear:\n", "arms.linear: is the name of an architecture in use"),
+    ("  robust:\n", "  linear:\n", "arms.linear: is the name of a primary arm"),
     ("architecture: linear\n", "architecture: linaer\n", "arms.robust.architecture: unknown architecture 'linaer'"),
     ("scaling: robust", "scaling: median", "arms.robust.scaling: unknown value 'median'"),
     ("scaling: robust", "scaling: clean", "arms.robust: trains the same models as architectures.linear on diabetes"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import statistics
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 from judging import arm_plan, claim, contrasts, drawn_runs, effects, part, registration, spread
 from l2audit.config.claims import load
@@ -34,6 +34,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "loss_against_penalty": {"floor": 0.005},
     "sensitivity_against": {"against": "other"},
     "omission": {"against": "other"},
+    "evenness_lost": {"against": "other", "measure": "gini_live"},
+    "neurons_lost": {"against": "other"},
+    "sensitivity_gained": {"against": "other"},
+    "local_harm": {"than": CONTAMINATED[1]},
+    "help_lost": {"than": CONTAMINATED[1]},
     "clean_fall": {"measure": "test_brier"},
     "clean_rise": {"measure": "test_brier"},
     "contaminated_fall": {"measure": "memorised_fraction"},
@@ -65,11 +70,17 @@ class ByHand:
         loss = self.read("train_loss", beta, "clean")
         return min(self.betas("other"), key=lambda one: abs(self.read("train_loss", one, "clean", "other") - loss))
 
-    def slope(self, beta: float) -> float:
-        levels = ["clean", *CONTAMINATED]
-        gap = [self.read("validation_risk_contaminated", 0, c) - self.read("train_risk", 0, c) for c in levels]
-        benefit = [self.read("test_risk", 0, c) - self.read("test_risk", beta, c) for c in levels]
-        return statistics.linear_regression(gap, benefit).slope
+    def fall(self, measure: str, beta: float, level: str, arm: str = "net") -> float:
+        return self.read(measure, 0, level, arm) - self.read(measure, beta, level, arm)
+
+    def overfit(self, beta: float, level: str) -> float:
+        return self.read("test_risk", beta, level) - self.read("train_risk", beta, level)
+
+    def added(self, beta: float, level: str, arm: str = "net") -> float:
+        return self.damage(beta, level, arm) - self.damage(0, level, arm)
+
+    def tuned(self, level: str) -> float:
+        return min(self.betas("net"), key=lambda beta: self.read("validation_risk_contaminated", beta, level))
 
 
 FORMULAS: dict[str, Callable[[ByHand, float, str], float]] = {
@@ -85,7 +96,17 @@ FORMULAS: dict[str, Callable[[ByHand, float, str], float]] = {
         x.read("dead_fraction", b, c) - x.read("dead_fraction", x.best("clean", "other"), c, "other")
     ),
     "benefit": lambda x, b, c: x.read("test_risk", 0, c) - x.read("test_risk", b, c),
-    "interaction": lambda x, b, c: x.slope(b),
+    "gap_fall": lambda x, b, c: x.overfit(0, c) - x.overfit(b, c),
+    "gain_as_tuned": lambda x, b, c: x.fall("test_risk", x.tuned(c), c),
+    "evenness_lost": lambda x, b, c: (
+        x.fall("gini_live", b, c) - x.fall("gini_live", x.best("clean", "other"), c, "other")
+    ),
+    "neurons_lost": lambda x, b, c: (
+        x.fall("effective_neurons", x.best("clean", "other"), c, "other") - x.fall("effective_neurons", b, c)
+    ),
+    "sensitivity_gained": lambda x, b, c: x.added(x.best("clean", "other"), c, "other") - x.added(b, c),
+    "local_harm": lambda x, b, c: x.damage(0, c) - x.damage(0, CONTAMINATED[1]),
+    "help_lost": lambda x, b, c: x.fall("test_risk", b, CONTAMINATED[1]) - x.fall("test_risk", b, c),
     "optimal_beta": lambda x, b, c: math.log10(x.best(c)) - math.log10(b),
     "input_gradient": lambda x, b, c: math.log(x.read("input_gradient", 0, c) / x.read("input_gradient", b, c)),
     "perturbed_risk": lambda x, b, c: (
@@ -118,13 +139,82 @@ def study(**other: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_every_estimand_that_gives_a_registered_verdict_has_its_formula_here() -> None:
     registered = {one.estimand for one_claim in load(REGISTERED).claims for one in one_claim.parts if one.estimand}
-    assert registered <= set(FORMULAS) <= set(ESTIMANDS.names())
+    assert registered <= set(FORMULAS) | {"interaction", "concentration"}  # pooled over seeds: below
+    assert set(FORMULAS) <= set(ESTIMANDS.names())
 
 
 ANY: dict[str, Any] = {
     **{"measure": "test_risk", "against": "other", "match": 9.0},
-    **{"gap": {"regression": 0.05}, "floor": 0.005},
+    **{"gap": {"regression": 0.05}, "floor": 0.005, "than": CONTAMINATED[1]},
 }
+
+
+POOLED: dict[str, tuple[str, Callable[[pd.DataFrame], pd.Series], Callable[[pd.DataFrame], pd.Series]]] = {
+    "interaction": (
+        "seed",
+        lambda wide: wide["validation_risk_contaminated", "off"] - wide["train_risk", "off"],
+        lambda wide: wide["test_risk", "off"] - wide["test_risk", "on"],
+    ),
+    "concentration": (
+        "level",
+        lambda wide: wide["ablation_share", "off"],
+        lambda wide: wide["test_risk", "off"] - wide["train_risk", "off"],
+    ),
+}
+"""One slope a dataset: what has an intercept of its own, x and y."""
+
+
+def pooled(name: str, runs: pd.DataFrame) -> float:
+    """The slope by statsmodels: ordinary least squares with a dummy an intercept."""
+    group, x, y = POOLED[name]
+    mine = runs[(runs["arm"] == "net") & (runs["loss"] == "squared")]
+    clean = mine[(mine["level"] == "clean") & (mine["beta"] > 0)].sort_values(["seed", "validation_risk", "beta"])
+    chosen = clean.drop_duplicates("seed").set_index("seed")["beta"]
+    on = mine[mine["beta"] == mine["seed"].map(chosen)].assign(side="on")
+    both = pd.concat([mine[mine["beta"] == 0].assign(side="off"), on])
+    measures = ["test_risk", "train_risk", "validation_risk_contaminated", "ablation_share"]
+    wide = both.pivot(index=["seed", "level"], columns="side", values=measures)
+    design = pd.get_dummies(wide.index.get_level_values(group)).astype(float).to_numpy()
+    return float(sm.OLS(y(wide).to_numpy(), np.column_stack([x(wide), design])).fit().params[0])
+
+
+@pytest.mark.parametrize("name", sorted(POOLED))
+def test_the_mean_over_seeds_of_a_pooled_slope_is_that_of_least_squares(name: str) -> None:
+    plan, runs = study()
+    found = contrasts(plan, runs, name)
+    assert found["ok"].all() and found["theta"].mean() == pytest.approx(pooled(name, runs), abs=1e-12)
+    lost = (runs["seed"] == 1) & (runs["level"] == CONTAMINATED[0]) & (runs["beta"] == 0)  # takes its seed with it
+    without = contrasts(plan, runs[~lost], name)
+    assert list(without["ok"]) == [True, False, True]
+    assert without["theta"].mean() == pytest.approx(pooled(name, runs[runs["seed"] != 1]), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(POOLED))
+def test_the_shares_of_a_pooled_slope_spread_as_the_slope_does(name: str) -> None:
+    """Over many draws the standard error that the seeds give agrees with the spread of the slope."""
+    plan = arm_plan(seeds=range(12))
+    slopes, errors = [], []
+    for draw in range(60):
+        theta = contrasts(plan, drawn_runs(plan, seed=draw), name)["theta"]
+        slopes.append(theta.mean())
+        errors.append(theta.sem())
+    assert np.mean(errors) == pytest.approx(np.std(slopes), rel=0.3)
+
+
+def test_the_level_that_another_is_compared_with_has_to_be_planned() -> None:
+    plan, runs = study()
+    found = contrasts(plan, runs, "help_lost", {"than": "sym@0.2"})
+    assert set(found["reason"]) == {"sym@0.2 not planned"}
+
+
+def test_a_beta_at_the_end_and_two_useless_models_are_told() -> None:
+    plan = arm_plan(seeds=(0, 1), levels=("clean", CONTAMINATED[0]))
+    runs = drawn_runs(plan).assign(trivial_risk=1.0, test_risk=0.5, validation_risk=0.5)
+    runs.loc[(runs["seed"] == 0) & (runs["level"] != "clean"), "test_risk"] = 1.1
+    runs.loc[(runs["seed"] == 1) & (runs["beta"] == 0.01), "validation_risk"] = 0.4
+    found = contrasts(plan, runs, "robustness").set_index("seed")
+    assert found["worse_than_trivial"].to_dict() == {0: True, 1: False}
+    assert found["at_end"].to_dict() == {0: True, 1: False}
 
 
 @pytest.mark.parametrize("name", ESTIMANDS.names())
@@ -144,7 +234,8 @@ def test_the_contract_of_an_estimand(name: str) -> None:
     without = contrasts(plan, runs[runs["seed"] != 1], name, parameters)
     assert not without.loc[without["seed"] == 1, "ok"].any()
     left = without["seed"] == 0
-    pd.testing.assert_frame_equal(without[left], found[found["seed"] == 0])
+    if name not in POOLED:
+        pd.testing.assert_frame_equal(without[left], found[found["seed"] == 0])
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))
@@ -192,7 +283,7 @@ def literal(theta: str, parameters: dict[str, Any] | None = None, **columns: dic
     return float(found)
 
 
-def test_an_interaction_in_numbers() -> None:
+def test_a_pooled_slope_in_numbers() -> None:
     # Gaps .1, .2 and .4, benefits .01, .03 and .07: exactly .2 of each further unit.
     gaps, benefits = {"clean": 0.1, CONTAMINATED[0]: 0.2, CONTAMINATED[1]: 0.4}, (0.01, 0.03, 0.07)
     validation = {(0.0, level): 0.5 + gap for level, gap in gaps.items()}
@@ -213,10 +304,10 @@ class TestInteraction:
     def test_needs_a_gap_that_varies(self) -> None:
         plan = arm_plan()
         flat = drawn_runs(plan).assign(validation_risk_contaminated=0.7, train_risk=0.3)
-        assert set(contrasts(plan, flat, "interaction")["reason"]) == {"the gap does not vary over the levels"}
+        reason = "nothing varies that the slope could rest on"
+        assert set(contrasts(plan, flat, "interaction")["reason"]) == {reason}
         clean = arm_plan(levels=("clean",))
-        found = contrasts(clean, drawn_runs(clean), "interaction")
-        assert set(found["reason"]) == {"the gap does not vary over the levels"}
+        assert set(contrasts(clean, drawn_runs(clean), "interaction")["reason"]) == {reason}
 
     def test_takes_no_line_through_the_levels_that_happen_to_be_there(self) -> None:
         plan = arm_plan()
@@ -299,19 +390,11 @@ class TestSameFit:
         runs.loc[lost, "status"] = "diverged"
         assert list(contrasts(plan, runs, "matched_evenness", self.PARAMETERS)["theta"]) == [0.05, 0.05]
 
-    def test_the_band_of_the_other_arm_is_not_asked(self) -> None:
+    def test_a_match_may_be_unconverged_and_outside_the_band(self) -> None:
         plan, runs = study()
-        outside = (runs["arm"] == "other") & (runs["beta"] > 0)
-        runs.loc[outside, "validation_risk"] = 0.9
+        other = (runs["arm"] == "other") & (runs["beta"] > 0)
+        runs.loc[other, ["validation_risk", "gradient_ratio"]] = 0.9
         assert contrasts(plan, runs, "matched_evenness", PARAMETERS["matched_evenness"])["ok"].all()
-        found = contrasts(plan, runs, "sparsity_against", PARAMETERS["sparsity_against"])
-        assert set(found["reason"]) == {"no beta in the judged band"}
-
-    def test_an_unconverged_match_is_left_out(self) -> None:
-        plan, runs = study()
-        runs.loc[runs["arm"] == "other", "gradient_ratio"] = 0.5
-        found = contrasts(plan, runs, "matched_evenness", PARAMETERS["matched_evenness"])
-        assert set(found["reason"]) == {"not converged"}
 
 
 def test_the_same_beta_has_to_be_in_both_arms() -> None:
@@ -322,17 +405,12 @@ def test_the_same_beta_has_to_be_in_both_arms() -> None:
     assert dict(zip(found["seed"], found["beta"], strict=True)) == {0: 0.01, 1: 0.1}
 
 
-class TestCertificate:
-    def certified(self, exposure: float, beta: float = 0.1) -> bool:
-        plan = arm_plan()
-        runs = drawn_runs(plan).assign(validation_risk=0.5)  # ties: every seed chooses 0.1
-        runs.loc[runs["beta"] == beta, ["gradient_ratio", "decay_exposure"]] = [1.0, exposure]
-        return bool(contrasts(plan, runs, "robustness")["ok"].all())
-
-    def test_a_penalty_that_reaches_nothing_needs_none(self) -> None:
-        assert self.certified(0.0)
-        assert not self.certified(1e-9)
-        assert not self.certified(math.nan)
+def test_no_run_needs_a_certificate_or_a_place_in_the_band() -> None:
+    plan, runs = study()
+    runs.loc[runs["beta"] > 0, ["gradient_ratio", "decay_exposure", "validation_risk"]] = [1.0, 1e-9, 0.9]
+    for name in ESTIMANDS.names():
+        parameters = PARAMETERS.get(name, {one: ANY.get(one) for one in ESTIMANDS[name].takes})
+        assert contrasts(plan, runs, name, parameters)["ok"].all(), name
 
 
 class TestArms:
@@ -406,7 +484,6 @@ def usable(plan: pd.DataFrame, runs: pd.DataFrame, estimand: str, measure: str |
 @pytest.mark.parametrize(
     ("beta", "reason", "spoilt"),
     [
-        (0.1, "not converged", {"gradient_ratio": 0.5}),
         (0.1, "run diverged", {"status": "diverged"}),
         (0.0, "run diverged", {"status": "diverged"}),
         (0.1, "run absent", {}),
@@ -423,7 +500,7 @@ def test_a_shift_is_usable_where_damage_is(
     lost = (runs["beta"] == beta) & (runs["seed"] == 1) & (runs["level"] == "clean")
     for column, value in spoilt.items():
         runs.loc[lost, column] = value
-    if reason != "not converged" and beta > 0:  # else validation would choose another beta
+    if beta > 0:  # else validation would choose another beta
         runs = runs[(runs["beta"] == 0) | (runs["beta"] == beta)]
         plan = plan[(plan["beta"] == 0) | (plan["beta"] == beta)].reset_index(drop=True)
         lost = lost[runs.index]
@@ -431,14 +508,6 @@ def test_a_shift_is_usable_where_damage_is(
     expected = [(level, seed, reason if seed == 1 else "") for level in CONTAMINATED for seed in (0, 1, 2)]
     assert usable(plan, runs, "sensitivity") == expected
     assert usable(plan, runs, estimand, measure) == expected
-
-
-def test_a_clean_run_that_stuck_matters_to_no_measure_of_the_contaminated_run_alone() -> None:
-    plan = arm_plan()
-    runs = drawn_runs(plan)
-    runs.loc[(runs["beta"] > 0) & (runs["level"] == "clean"), "gradient_ratio"] = 0.5
-    assert contrasts(plan, runs, "contaminated_fall", {"measure": "dead_fraction"})["ok"].all()
-    assert not contrasts(plan, runs, "contaminated_fall", {"measure": "prediction_shift"})["ok"].any()
 
 
 @pytest.mark.parametrize(("estimand", "measure"), OF_SELECTIVITY)

@@ -10,6 +10,7 @@ from typing import Any
 from l2audit.config.faults import Fault, Key
 from l2audit.config.reader import Document
 from l2audit.config.schema import checked
+from l2audit.registry import nearest
 
 SUPPORTED = "supported"
 REVERSED = "refuted (reversed)"
@@ -142,9 +143,7 @@ class Claim:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of contamination that its rows tell apart; () where levels of all kinds enter one row."""
-        return tuple(kind for kind in self.situations if kind != EVERY_KIND) or (
-            () if self.situations else self.strata
-        )
+        return tuple(kind for kind in self.situations if kind != EVERY_KIND) or (() if self.situations else self.strata)
 
 
 @dataclass(frozen=True)
@@ -264,16 +263,17 @@ def table_faults(
 ) -> Iterator[Fault]:
     """Datasets, strata and kinds that claims name and that no table has. A table that was not read: None."""
     strata: set[str] = set()
-    for kind in filter(None, (kinds or {}).values()):
-        split = kind["stratum"] == "leverage"
-        strata |= {"leverage-collinear", "leverage-other"} if split else {kind["stratum"]}
+    for known in filter(None, (kinds or {}).values()):
+        split = known["stratum"] == "leverage"
+        strata |= {"leverage-collinear", "leverage-other"} if split else {known["stratum"]}
     for index, claim in enumerate(document.data["claims"]):
         at: Key = ("claims", index)
         if kinds is not None:
             if all(kinds.values()):
                 yield from document.unknown((*at, "strata"), claim.get("strata", ()), strata, "stratum")
-                judged = {one: one for one in claim.get("situations", {})}
-                yield from document.unknown((*at, "situations"), judged, strata | {EVERY_KIND}, "stratum")
+                for kind in claim.get("situations", {}).keys() - strata - {EVERY_KIND}:
+                    fix = nearest(kind, strata)
+                    yield document.fault((*at, "situations", kind), f"unknown stratum '{kind}'", fix)
             for number, part in enumerate(claim["parts"]):
                 key, named = (*at, "parts", number, "parameters", "kinds"), part.get("parameters", {}).get("kinds", ())
                 yield from document.unknown(key, named, kinds, "contamination kind")

@@ -60,7 +60,8 @@ class Evidence:
                 gradient_ratio=constants.gradient_ratio,
                 balance=constants.balance,
                 band=constants.band[task],
-                **constants.activity,
+                norm_drop=constants.activity["norm_drop"],
+                decay_exposure=constants.activity["decay_exposure"],
             )
             runs = found.get((dataset, arm, loss), self.runs.iloc[:0])
             by_loss = grids.setdefault(Block(role, dataset, task, arm), {})

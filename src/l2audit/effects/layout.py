@@ -121,9 +121,10 @@ def claim_table(effects: pd.DataFrame, claim: Claim) -> ClaimTable:
             chosen &= effects[column].isin(names)
     rows = effects[chosen].assign(**{position: np.flatnonzero(chosen)}).sort_values(["part", *KEY], kind="stable")
     if claim.situations:
-        names = {(kind, arm): situation(kind, arm) for kind, arms in claim.situations.items() for arm in arms}
-        told = pd.Series(zip(rows["stratum"], rows["arm"], strict=True), rows.index, dtype=object).map(names)
-        rows = rows.assign(stratum=told)[told.notna()]
+        called = {(kind, arm): situation(kind, arm) for kind, arms in claim.situations.items() for arm in arms}
+        told = [called.get(place, "") for place in zip(rows["stratum"], rows["arm"], strict=True)]
+        rows = rows.assign(stratum=told)
+        rows = rows[rows["stratum"] != ""]
     elif not claim.strata:  # one stratum, but levels of different strata stay different levels
         rows = rows.assign(level=rows["stratum"].astype(str) + " " + rows["level"].astype(str), stratum=ALL)
     tasks = rows.groupby("dataset")["task"].agg(["first", "nunique"])
