@@ -60,7 +60,7 @@ def matches(verdict: str, expected: str) -> bool:
 
 
 def situation(kind: str, arm: str) -> str:
-    """The name of the row of one kind of contamination under one arm: `label/linear`, or the arm where kind is "all"."""
+    """The name of the row of one kind of contamination under one arm: `label/linear`; the arm, where kind is "all"."""
     return arm if kind == EVERY_KIND else f"{kind}/{arm}"
 
 

@@ -262,9 +262,9 @@ def benefit(runs: Contrast) -> Array:
     judged_band=False,
 )
 def interaction(runs: Contrast) -> Array:
-    """How much of each further unit of overfitting the penalty wins back: one slope a dataset, over its levels and seeds.
+    """How much of each further unit of overfitting the penalty wins back: one slope a dataset.
 
-    Each seed has its own intercept. The gap is validation risk minus training risk at beta = 0; its validation rows are
+    It rests on all levels and seeds, each seed with its own intercept. The gap is validation risk minus training risk at beta = 0; its validation rows are
     contaminated like the training rows. The benefit is measured on clean test rows, so gap and benefit share no noise.
     """
     benefit = _at_levels(runs, runs.unpenalised, "test_risk") - _at_levels(runs, runs.penalised, "test_risk")
