@@ -55,7 +55,7 @@ training: {learning_rate: 0.01, steps: 10, batch: 16}
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with the project's own tables, a study that has every arm of its claims, and config/studies/mine.yaml."""
+    """A folder with the project's own tables, a study that has all arms of its claims, and config/studies/mine.yaml."""
     (tmp_path / "config" / "studies").mkdir(parents=True)
     for name in ("datasets", "architectures", "contaminations", "claims", "specifications", "studies/full"):
         text = (REPOSITORY / "config" / f"{name}.yaml").read_text(encoding="utf-8")

@@ -128,7 +128,7 @@ def judged(folder: Path, *, brier: float, memorised: float, gap: float) -> dict[
         "test_brier": 0.4 - brier * penalised + noise,
         "memorised_fraction": np.where(flipped, 0.5 - memorised * penalised + noise, np.nan),
         "test_risk": 0.3 - 0.01 * penalised + noise,
-        "train_risk": 0.1 + (gap - 0.01) * penalised,
+        "test_risk_noise": 0.5 - (gap + 0.01) * penalised,
     }
     strata = {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
     collinear = dict.fromkeys(config.study.all_datasets, False)

@@ -264,8 +264,9 @@ def benefit(runs: Contrast) -> Array:
 def interaction(runs: Contrast) -> Array:
     """How much of each further unit of overfitting the penalty wins back: one slope a dataset.
 
-    It rests on all levels and seeds, each seed with its own intercept. The gap is validation risk minus training risk at beta = 0; its validation rows are
-    contaminated like the training rows. The benefit is measured on clean test rows, so gap and benefit share no noise.
+    It rests on all levels and seeds, each seed with its own intercept. The gap is validation risk minus training risk
+    at beta = 0; its validation rows are contaminated like the training rows. The benefit is measured on clean test
+    rows, so gap and benefit share no noise.
     """
     benefit = _at_levels(runs, runs.unpenalised, "test_risk") - _at_levels(runs, runs.penalised, "test_risk")
     held_out = _at_levels(runs, runs.unpenalised, "validation_risk_contaminated")

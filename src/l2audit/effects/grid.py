@@ -74,7 +74,7 @@ class Grid:
 
     column(name): that column of the table of runs, (L, B, S). It is NaN where the run is absent or has diverged,
     whatever the table says, so that no choice can fall on such a run. UserError: the runs do not have it.
-    copies: how often the seeds stand side by side (l2audit.specifications): an estimand that pools seeds does so in each.
+    copies: how often the seeds stand side by side (l2audit.specifications). An estimand that pools seeds pools each.
     """
 
     task: str
