@@ -39,7 +39,7 @@ def blocks(language: str) -> list[str]:
 def write(root: Path, levels: str, own: str = "") -> Path:
     """A folder with the project's tables, `own` added to the contaminations, and the study `mine` with these levels."""
     (root / "config/studies").mkdir(parents=True, exist_ok=True)
-    for name in ("datasets", "architectures", "contaminations", "claims", "studies/default"):
+    for name in ("datasets", "architectures", "contaminations", "claims", "studies/full"):
         text = (REPOSITORY / f"config/{name}.yaml").read_text(encoding="utf-8")
         if own and name == "contaminations":  # in place of the example, where it was followed in this checkout
             text = f"{text.replace(blocks('yaml')[0], '')}\n{own}"

@@ -17,7 +17,13 @@ def test_a_network_without_weights_is_certified_and_an_unpenalised_one_is_not() 
     y = random.integers(0, 2, (1, 40)).astype(np.int32)
     problem = Problem("classification", 2, X, y, np.zeros(2, int), np.array([0.0, 5.0]), np.zeros(2, int), "noise")
     fitted = fit(
-        problem, Architecture("mlp-32", ["dense 8", "relu"]), "cross_entropy", L2, "adam", Schedule(0.02, 1500, 20), 2
+        problem,
+        Architecture("mlp-32", ["dense 8", "relu"]),
+        "cross_entropy",
+        L2,
+        "adam-95",
+        Schedule(0.02, 1500, 20),
+        2,
     )
     norms = np.sqrt(sum((kernel[1] ** 2).sum() for kernel in fitted.kernels))
     assert norms < VANISHED
