@@ -146,6 +146,24 @@ def override(readings: Sequence[Codes], tests: Sequence[RowTests]) -> list[Codes
     return list(np.where(mixed, MIXED, readings).astype(np.int8))
 
 
+def headline(codes: Codes, share: float) -> NDArray[np.str_]:
+    """The verdict of a claim from those of its situations: "depends", "refuted", "supported" or "open", (B,).
+
+    codes: (rows, B) of step 8, without the row "all". Depends: one is supported and another reversed. Else refuted:
+    none is supported, and at least `share` of those judged are excluded, reversed or equivalent; supported likewise.
+    """
+    supporting, against = (codes == SUPPORTED).sum(axis=0), (codes == REVERSED).sum(axis=0)
+    negative = np.isin(codes, (REVERSED, EXCLUDED, NEGLIGIBLE)).sum(axis=0)
+    needed = np.maximum(share * (codes != TOO_FEW).sum(axis=0) - SLACK, 1)
+    holds = [
+        (supporting > 0) & (against > 0),
+        (supporting == 0) & (negative >= needed),
+        (negative == 0) & (supporting >= needed),
+    ]
+    words = [np.array(word) for word in (claims.DEPENDS, claims.REFUTED, claims.SUPPORTED)]
+    return np.asarray(np.select(holds, words, np.array(claims.OPEN)))
+
+
 @dataclass(frozen=True)
 class Case:
     """One claim before the rule: a name, its family (`claims` | `added` | `control`) and its rows, "all" first.
