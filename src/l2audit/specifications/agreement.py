@@ -39,13 +39,17 @@ WORDS = (*VERDICT_CODES, *(word for word in VERDICTS if word not in VERDICT_CODE
 """Every verdict; its place is its code, one hexadecimal digit. Those of rows have the codes of the rule."""
 
 
+NOTHING = b""
+"""The digest of a row without scores."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """Every combination of choices for one claim, the registered first: n of them, R rows ("all" first), K datasets.
 
     chosen: (n, axes), index of the choice on each axis. rows: (n, R), verdict of each row, a code of the rule.
     whole: (n,), verdict of the claim, a place in WORDS. counts: (n, R), whether it is a specification of the row: one
-    that has scores, and not the very scores of another before it.
+    that has scores, and not the very scores of another before it. listed: (n,), the same of all rows together.
     parts: (R,), index of the part that decides the registered verdict of the row. Its scores are in units of the
     registered delta: tested (n, R, K) as in the tests of the specification, raw (n, R, K) never cut.
     """
@@ -54,6 +58,7 @@ class Tried:
     rows: Codes
     whole: NDArray[np.int64]
     counts: Mask
+    listed: Mask
     parts: Sequence[int]
     tested: Array
     raw: Array
@@ -125,8 +130,7 @@ def _tried(
     registered = [int(codes[0]) for codes in decision.verdicts[judged.case]]
     parts = [deciding_part(*each) for each in zip(registered, decision.tests[judged.case], strict=True)]
     same = np.zeros(len(readings), dtype=np.int64)  # all are variants of the one study
-    known: list[set[bytes]] = [set() for _ in registered]
-    pieces = []
+    pieces, digests = [], []
     for scaling in scalings:
         keys = found.keys
         if scaling.says:  # its arm under the name of the one whose place it takes
@@ -149,30 +153,26 @@ def _tried(
             ]
             rows = rows_of(scored, len(table.strata))
             here = {"delta": delta, "clip": clip, "scaling": scaling}
-            pieces.append(
-                (
-                    np.array(
-                        [
-                            [choices[axis].index({**reading._asdict(), **here}[axis]) for axis in AXES]
-                            for reading in readings
-                        ]
-                    ),
-                    np.stack(redecide(decision, judged.case, rows, same, constants), axis=1),
-                    np.stack([_new(row, delta.name, seen) for row, seen in zip(rows, known, strict=True)], axis=1),
-                    np.stack([row.x[:, part] for part, row in zip(parts, rows, strict=True)], axis=1) * delta.times,
-                    raw,
-                )
-            )
-    chosen, verdicts, counts, tested, raw = (np.concatenate(each) for each in zip(*pieces, strict=True))
+            named = [{**reading._asdict(), **here} for reading in readings]
+            chosen = np.array([[choices[axis].index(one[axis]) for axis in AXES] for one in named])
+            verdicts = np.stack(redecide(decision, judged.case, rows, same, constants), axis=1)
+            tested = np.stack([row.x[:, part] for part, row in zip(parts, rows, strict=True)], axis=1) * delta.times
+            pieces.append((chosen, verdicts, tested, raw))
+            digests.append(pd.DataFrame({number: _digests(row, delta.name) for number, row in enumerate(rows)}))
+    chosen, verdicts, tested, raw = (np.concatenate(each) for each in zip(*pieces, strict=True))
     if verdicts[0].tolist() != registered:
         problem = f"claim {claim.id}: the effects are not those of these runs"
         raise UserError(problem, fix="make both again: snakemake --cores all")
-    counts[0] = True  # what is registered is a specification, whatever came of it
     whole = verdicts[:, 0].astype(np.int64)
     if claim.situations:
         situations = verdicts[:, 1:] if len(registered) > 1 else verdicts
         whole = np.array([WORDS.index(word) for word in headline(situations.T, registration.situations.share)])
-    return Tried(chosen, verdicts, whole, counts, parts, tested, raw)
+    told = pd.concat(digests, ignore_index=True)
+    there = (told != NOTHING).to_numpy()
+    counts = np.stack([~told[number].duplicated() for number in told], axis=1) & there
+    listed = ~told.duplicated().to_numpy() & there.any(axis=1)
+    counts[0] = listed[0] = True  # what is registered is a specification, whatever came of it
+    return Tried(chosen, verdicts, whole, counts, listed, parts, tested, raw)
 
 
 def _scores(
@@ -207,22 +207,21 @@ def _scores(
     return Scores(raw, raw, series, active, np.zeros((*shape, 0, 0), dtype=bool))
 
 
-def _new(row: ScoredRow, delta: str, known: set[bytes]) -> Mask:
-    """(n,): the specification has a number in each part of the row, and its scores are not in `known`, which grows."""
-    new: Mask = np.asarray(np.isfinite(row.x).any(axis=-1).all(axis=-1))
+def _digests(row: ScoredRow, delta: str) -> list[bytes]:
+    """Of each specification a digest of its scores of a row; NOTHING where a part of it has no number."""
     told = [np.ascontiguousarray(values) + 0.0 for values in (row.x, row.z, row.active)]  # -0.0 is 0.0
-    for study in np.flatnonzero(new):
+    found = []
+    for study, there in enumerate(np.atleast_1d(np.isfinite(row.x).any(axis=-1).all(axis=-1))):
         digest = hashlib.blake2b(delta.encode(), digest_size=16)
-        for values in told:
+        for values in told if there else ():
             digest.update(values[study].tobytes())
-        new[study] = digest.digest() not in known
-        known.add(digest.digest())
-    return new
+        found.append(digest.digest() if there else NOTHING)
+    return found
 
 
 def _entry(judged: Judged, tried: Tried, constants: Constants) -> dict[str, Any]:
     """What is published of one claim: its counts, its rows, and every specification, in columns."""
-    claim, listed = judged.claim, tried.counts.any(axis=-1)
+    claim, listed = judged.claim, tried.listed
     entry: dict[str, Any] = {
         "id": claim.id,
         **_counts(tried.whole[listed if claim.situations else tried.counts[:, 0]]),
