@@ -29,7 +29,7 @@ from l2audit.judge.statistics import average
 from l2audit.judge.summary import Judged, deciding_part
 from l2audit.judge.verdicts import decided
 from l2audit.specifications.choices import AXES, Choice, Choices
-from l2audit.specifications.inference import joint_test, sign_flips, variance_shares
+from l2audit.specifications.inference import FLIPS, joint_test, sign_flips, variance_shares
 from l2audit.specifications.readings import WideEffects, read_all, readings_of
 
 DIGITS = 4
@@ -90,6 +90,8 @@ def specify(evidence: Evidence, effects: pd.DataFrame, choices: Choices) -> dict
         "specifications_sha256": choices.sha256,
         "note": choices.note,
         "words": list(WORDS),
+        "alpha": registration.constants.alpha,
+        "flips": FLIPS,
         "axes": [
             {"axis": axis, "choices": [{"name": one.name, "reason": one.reason} for one in choices[axis]]}
             for axis in AXES
