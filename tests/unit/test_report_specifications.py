@@ -165,8 +165,8 @@ def test_the_joint_test_of_the_headline_is_one_sentence(section: dict[str, Any])
     assert of_situations is not None
     assert of_situations["joint"] == (
         "Taken together, the specifications of claim (h) show an effect as claimed in 1 of 2 situations: more of them "
-        "are significant there than where the signs of whole datasets are flipped at random, 999 times (p at most 0.05, "
-        "corrected for 2 situations)."
+        "are significant there than where the signs of whole datasets are flipped at random, 999 times (p at most "
+        "0.05, corrected for 2 situations)."
     )
 
 

@@ -15,19 +15,25 @@ import yaml
 
 from judging import claim, parse, part, raw_registration
 from l2audit.config.faults import ConfigError
+from l2audit.config.load import load as load_study
 from l2audit.config.reader import Document
 from l2audit.config.schema import schema
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate
 from l2audit.errors import UserError
+from l2audit.files import sha256_of
 from l2audit.judge.rule import VERDICT_CODES
 from l2audit.judge.verdicts import decided
+from l2audit.plan import plan as plan_shards
+from l2audit.plan import planned, stored_plan
 from l2audit.seeds import canonical
 from l2audit.specifications import load, specify
 from l2audit.specifications.choices import AXES, RULES, Choices
+from l2audit.stored import write_frame
 
 CONTAMINATED_RISK = "validation_risk_contaminated"
-CONFIG = Path(__file__).parents[2] / "config" / "specifications.yaml"
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "config" / "specifications.yaml"
 CHOICES = load(CONFIG)
 RAW: dict[str, Any] = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
 BETAS = [0.0, 0.01, 0.1, 1.0]
@@ -197,10 +203,10 @@ def listed(curve: dict[str, Any]) -> list[dict[str, Any]]:
 def test_specifications_are_what_the_judge_says_of_changed_runs(
     plan: pd.DataFrame, runs: pd.DataFrame, listed: list[dict[str, Any]]
 ) -> None:
-    """All that differ from the registered one in one choice, and two dozen others: every row, and the claim."""
+    """All that differ from the registered one in one choice, and ten others: every row, and the claim."""
     first = listed[0]["choices"]
     near = [one for one in listed if sum(one["choices"][axis] != first[axis] for axis in AXES) <= 1]
-    sample = random.Random(0).sample(listed, 24)
+    sample = random.Random(0).sample(listed, 10)
     assert {axis for one in near for axis in AXES if one["choices"][axis] != first[axis]} == {*AXES} - {"floor"}
     for one in near + sample:
         rows = by_hand(plan, runs, raw_claim(), one["choices"])
@@ -448,6 +454,25 @@ def test_the_order_of_rows_does_not_change_a_byte(plan: pd.DataFrame, runs: pd.D
     effects = estimate(Evidence(plan, runs, registration, STRATA, COLLINEAR)).sample(frac=1, random_state=2)
     again = specify(Evidence(*shuffled, registration, STRATA, COLLINEAR), effects, FEW)
     assert canonical(again) == canonical(curve_of(plan, runs, raw_claim(), FEW))
+
+
+def test_evidence_is_read_from_the_files_of_a_study(tmp_path: Path) -> None:
+    """plan.json, runs.parquet, claims.yaml and cards of a study, read as both scripts read them."""
+    config = load_study(ROOT, "smoke")
+    schedule = pd.DataFrame(planned(plan_shards(config)))
+    runs = schedule.drop(columns=["role", "primary"]).assign(status="ok")
+    (tmp_path / "plan.json").write_text(stored_plan(config), encoding="utf-8")
+    write_frame(runs, tmp_path / "runs.parquet")
+    cards = []
+    for number, name in enumerate(config.study.all_datasets):
+        cards.append(tmp_path / f"{name}.json")
+        cards[-1].write_text(canonical({"name": name, "collinear": number == 0}), encoding="utf-8")
+    found = Evidence.read(tmp_path / "plan.json", tmp_path / "runs.parquet", ROOT / "config" / "claims.yaml", cards)
+    pd.testing.assert_frame_equal(found.plan, schedule)
+    pd.testing.assert_frame_equal(found.runs, runs)
+    assert found.strata == {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
+    assert [found.collinear[name] for name in config.study.all_datasets] == [True, *[False] * (len(cards) - 1)]
+    assert found.registration.sha256 == sha256_of(ROOT / "config" / "claims.yaml")
 
 
 def test_effects_of_other_runs_are_refused(plan: pd.DataFrame, runs: pd.DataFrame) -> None:

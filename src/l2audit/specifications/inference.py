@@ -31,10 +31,10 @@ def joint_test(scores: Array, signs: Array, alpha: float, k_min: int) -> dict[st
     out. signs: (F, K) of +1 and -1; a flip changes the sign of a dataset in all specifications at once, which changes
     nothing in distribution if the effects of datasets lie evenly about 0.
 
-    `share` of the specifications in which the mean lies above 0 (one-sided t test at alpha / 2, at least `k_min`
-    datasets), `null_share`, its mean over the flips, and `median`, that of the n means. Each p-value is
-    (1 + flips that reach what was observed) / (1 + F). Of two equal shares, which are many where specifications are
-    alike, the one with the larger median is the larger.
+    `share`: of the specifications whose mean lies above 0, by a one-sided t test at alpha / 2 over at least `k_min`
+    datasets. `null_share`: its mean over the flips. `median`: of the n means. Each p-value is (1 + flips that reach
+    what was observed) / (1 + F). Of two equal shares, which are many where specifications are alike, the one with the
+    larger median is the larger.
     """
     present = np.isfinite(scores)
     k = present.sum(axis=-1)
@@ -63,8 +63,8 @@ def joint_test(scores: Array, signs: Array, alpha: float, k_min: int) -> dict[st
 def variance_shares(estimates: Array, choices: NDArray[np.int64], axes: Sequence[str]) -> dict[str, float]:
     """Share of the sum of squares of `estimates` (n,) that each axis explains by its main effect, and the `residual`.
 
-    choices: (n, axes) index of the choice. The sums of squares are sequential, in the order of the axes (type I), so
-    that they add up to 1; where every combination is there equally often the order does not matter. The residual is
+    choices: (n, axes) index of the choice. The sums of squares are sequential (type I), in the order of the axes, so
+    that they add up to 1. Where every combination is there equally often, their order does not matter. The residual is
     what choices do together. Empty where nothing varies.
     """
     centred = estimates - estimates.mean()
