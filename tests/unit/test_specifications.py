@@ -133,11 +133,13 @@ def headline_by_hand(verdicts: list[str]) -> str:
     judged = [one for one in verdicts if one != "inconclusive (too few datasets)"]
     holds, against = judged.count("supported"), judged.count("refuted (reversed)")
     negative = against + judged.count("refuted (excluded)") + judged.count("no meaningful effect")
+    if not judged:
+        return "inconclusive (too few datasets)"
     if holds and against:
         return "depends"
-    if judged and not holds and negative / len(judged) >= 0.75:
+    if not holds and negative / len(judged) >= 0.75:
         return "refuted"
-    return "supported" if judged and not negative and holds / len(judged) >= 0.75 else "open"
+    return "supported" if not negative and holds / len(judged) >= 0.75 else "open"
 
 
 def by_hand(plan: pd.DataFrame, runs: pd.DataFrame, raw: dict[str, Any], chosen: dict[str, str]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from l2audit.effects.evidence import Evidence
 from l2audit.effects.grid import Array, Mask, moments
 from l2audit.effects.layout import PartTable, claim_table
 from l2audit.errors import UserError
-from l2audit.judge.rule import VERDICT_CODES, Codes, Decision, ScoredRow, headline, redecide, rows_of
+from l2audit.judge.rule import HEADLINES, VERDICT_CODES, Codes, Decision, ScoredRow, headline, redecide, rows_of
 from l2audit.judge.scores import Scores, scores
 from l2audit.judge.statistics import average
 from l2audit.judge.summary import Judged, deciding_part
@@ -168,7 +168,8 @@ def _tried(
     whole = verdicts[:, 0].astype(np.int64)
     if claim.situations:
         situations = verdicts[:, 1:] if len(registered) > 1 else verdicts
-        whole = np.array([WORDS.index(word) for word in headline(situations.T, registration.situations.share)])
+        codes = headline(situations.T, registration.situations.share)
+        whole = np.array([WORDS.index(HEADLINES[code]) for code in codes])
     told = pd.concat(digests, ignore_index=True)
     there = (told != NOTHING).to_numpy()
     counts = np.stack([~told[number].duplicated() for number in told], axis=1) & there
