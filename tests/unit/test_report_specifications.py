@@ -19,19 +19,23 @@ from l2audit.report.specifications import (
 )
 from l2audit.report.style import SOFT, both
 
+WORDS = [
+    "inconclusive",
+    "supported",
+    "refuted (reversed)",
+    "mixed",
+    "inconclusive (too few datasets)",
+    "depends",
+    "open",
+]
 AXES = [
     {
         "axis": "metric",
         "choices": [{"name": "error", "reason": "as registered"}, {"name": "Brier", "reason": "proper"}],
     },
     {"axis": "delta", "choices": [{"name": "as registered", "reason": "r"}, {"name": "half", "reason": "s"}]},
-    {"axis": "architectures", "choices": [{"name": "together", "reason": "r"}, {"name": "alone", "reason": "s"}]},
+    {"axis": "scaling", "choices": [{"name": "clean", "reason": "r"}, {"name": "robust", "reason": "s"}]},
 ]
-
-
-def row(choices: list[str], verdict: str, estimate: float | None) -> dict[str, Any]:
-    ends = {"ci_low": None, "ci_high": None} if estimate is None else {"ci_low": estimate - 1, "ci_high": estimate + 1}
-    return {"choices": choices, "verdict": verdict, "estimate": estimate, **ends}
 
 
 def counted(*verdicts: str, **more: Any) -> dict[str, Any]:
@@ -47,29 +51,61 @@ def counted(*verdicts: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def judged(row: str, *verdicts: str, p: float = 0.001, **more: Any) -> dict[str, Any]:
+    joint = {"datasets": 45, "share": 0.5, "null_share": 0.02, "p_share": p, "median": 1.5, "p_median": 0.02}
+    variance = {"metric": 0.7, "delta": 0.01, "scaling": 0.2, "residual": 0.09}
+    return {"row": row, **counted(*verdicts), "estimates": [-0.5, 1.5, 3], "joint": joint, "variance": variance, **more}
+
+
+def claim(name: str, made: list[tuple[str, str, float | None]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """made: choices as digits, verdict, estimate of each specification of a claim that is judged as a whole."""
+    chosen, verdicts, estimates = (list(each) for each in zip(*made, strict=True))
+    columns = {
+        "choices": chosen,
+        "verdict": "".join(str(WORDS.index(verdict)) for verdict in verdicts),
+        "rows": ["1"] * len(made),
+        "counts": ["1"] * len(made),
+        "estimate": estimates,
+        "ci_low": [None if x is None else x - 1 for x in estimates],
+        "ci_high": [None if x is None else x + 1 for x in estimates],
+    }
+    return {"id": name, **counted(*verdicts), "rows": rows, "specifications": columns}
+
+
 def example() -> dict[str, Any]:
-    rows = [
-        row(["error", "as registered", "together"], "supported", 3.0),
-        row(["Brier", "as registered", "together"], "inconclusive", 0.5),
-        row(["error", "half", "together"], "supported", 6.0),
-        row(["error", "as registered", "linear alone"], "inconclusive (too few datasets)", None),
-        row(["Brier", "half", "together"], "inconclusive", 1.0),
+    """g is judged as a whole and hangs on the measure; c is firm; h in three situations."""
+    made = [
+        ("000", "supported", 3.0),
+        ("100", "inconclusive", 0.5),
+        ("010", "supported", 6.0),
+        ("001", "inconclusive (too few datasets)", None),
+        ("110", "inconclusive", 1.0),
     ]
-    strata = [
-        counted("supported", "supported", stratum="label"),
-        counted("mixed", *["supported"] * 299, stratum="target"),
+    firm = [("000", "supported", 5.0), ("010", "supported", 9.9)]
+    situations = [
+        judged("all", "mixed", "mixed"),
+        judged("label/linear", "supported", "supported", "inconclusive"),
+        judged("label/mlp-adam", "refuted (reversed)", *["supported"] * 299, p=0.03),
+        judged("target/linear", "inconclusive (too few datasets)", estimates=[], joint={}, variance={}),
     ]
-    firm = [
-        row(["error", name, "together"], "supported", size) for name, size in (("as registered", 5.0), ("half", 9.9))
-    ]
+    columns = {
+        "choices": ["000", "010"],
+        "verdict": "56",
+        "rows": ["3124", "3120"],
+        "counts": ["1111", "1111"],
+    }
     return {
         "specifications_sha256": "f" * 64,
         "note": "what was known",
+        "words": WORDS,
+        "alpha": 0.05,
+        "flips": 999,
         "axes": AXES,
         "absent": [{"axis": "metric", "choice": "other", "reason": "there is none"}],
         "claims": [
-            {"id": "g", **counted(*(one["verdict"] for one in rows)), "strata": strata, "specifications": rows},
-            {"id": "c", **counted("supported", "supported"), "strata": [], "specifications": firm},
+            claim("g", made, [judged("all", *(verdict for _, verdict, _ in made))]),
+            claim("c", firm, [judged("all", *(verdict for _, verdict, _ in firm))]),
+            {"id": "h", **counted("depends", "open"), "rows": situations, "specifications": columns},
         ],
     }
 
@@ -78,6 +114,7 @@ ENTRIES = [
     {"id": "c", "family": "claims", "question": "Do they shrink?"},
     {"id": "b", "family": "identity", "question": "?"},
     {"id": "g", "family": "claims", "question": "Worse?"},
+    {"id": "h", "family": "claims", "question": "Better?"},
 ]
 
 
@@ -88,16 +125,56 @@ def section() -> dict[str, Any]:
     return found
 
 
-def test_one_line_a_claim_in_the_order_of_the_page_and_one_a_stratum(section: dict[str, Any]) -> None:
-    keys = ("claim", "of_what", "verdict", "same", "share", "others")
+def test_one_line_a_claim_in_the_order_of_the_page(section: dict[str, Any]) -> None:
+    keys = ("claim", "verdict", "same", "share", "others")
     told = [tuple({**line, "verdict": line["badge"].text}[key] for key in keys) for line in section["lines"]]
     other = "inconclusive 2, inconclusive (too few datasets) 1"
     assert told == [
-        ("c", "", "supported", "2 of 2", "100\u202f%", "none"),
-        ("g", "", "supported", "2 of 5", "40\u202f%", other),
-        ("g", "label noise", "supported", "2 of 2", "100\u202f%", "none"),
-        ("g", "vertical outliers", "mixed", "1 of 300", "<1\u202f%", "supported 299"),
+        ("c", "supported", "2 of 2", "100\u202f%", "none"),
+        ("g", "supported", "2 of 5", "40\u202f%", other),
+        ("h", "depends", "1 of 2", "50\u202f%", "open 1"),
     ]
+
+
+def test_situations_stand_by_kind_and_model_family(section: dict[str, Any]) -> None:
+    table = section["situations"]
+    assert table.head == ["Claim", "Kind of contamination", "linear", "mlp-adam"]
+    assert [list(row) for row in table.rows] == [
+        ["(h)", "label noise", "▲\u202f67\u202f%", "▼\u202f<1\u202f%"],
+        ["", "vertical outliers", "○\u202f100\u202f%", ""],
+    ]
+
+
+def test_joint_tests_stand_by_situation_without_the_record_over_all(section: dict[str, Any]) -> None:
+    moved = "measure of error 70\u202f%, scaled by rows 20\u202f%"
+    figures = ["+1.5 [−0.5, 3.0]", "50\u202f% (2\u202f%)"]
+    assert [list(row) for row in section["tests"].rows] == [
+        ["(c)", "all together", *figures, "0.001", "0.020", moved],
+        ["(g)", "all together", *figures, "0.001", "0.020", moved],
+        ["(h)", "label noise, linear", *figures, "0.001", "0.020", moved],
+        ["", "label noise, mlp-adam", *figures, "0.030", "0.020", moved],
+    ]
+
+
+def test_the_joint_test_of_the_headline_is_one_sentence(section: dict[str, Any]) -> None:
+    assert section["joint"] == (
+        "Taken together, 50\u202f% of the specifications of claim (g) have a significant effect as claimed; where the "
+        "signs of whole datasets are flipped at random, 999 times, 2\u202f% have (p = 0.001)."
+    )
+    of_situations = curve_section(example(), ENTRIES, 10.0, "h")
+    assert of_situations is not None
+    assert of_situations["joint"] == (
+        "Taken together, the specifications of claim (h) show an effect as claimed in 1 of 2 situations: more of them "
+        "are significant there than where the signs of whole datasets are flipped at random, 999 times (p at most "
+        "0.05, corrected for 2 situations)."
+    )
+
+
+def test_a_claim_in_situations_has_no_curve_but_what_each_choice_does(section: dict[str, Any]) -> None:
+    found = section["drawn"][-1]
+    assert (found["id"], found["picture"]) == ("h", None)
+    assert found["alone"].head[-1] == "Situations with the same verdict"
+    assert [row[1:] for row in found["alone"].rows] == [["depends", "3 of 3"], ["open", "2 of 3"]]
 
 
 def test_nearly_all_is_not_all() -> None:
@@ -126,7 +203,7 @@ def test_the_sentence_is_about_the_central_claim_and_names_the_firm_ones(section
 
 
 def test_a_claim_whose_verdict_often_changes_is_drawn_and_a_firm_one_is_not(section: dict[str, Any]) -> None:
-    assert [one["id"] for one in section["drawn"]] == ["g"]
+    assert [one["id"] for one in section["drawn"]] == ["g", "h"]
     picture = section["drawn"][0]["picture"]
     assert "The same verdict in 2 of 5 specifications." in picture.caption
     described = re.findall(r"<desc[^>]*>(.*?)</desc>", picture.body)
@@ -141,14 +218,15 @@ def test_each_choice_alone_is_told_without_the_others(section: dict[str, Any]) -
         ("all as registered", "supported"),
         ("Brier  Measure of error ", "inconclusive"),
         ("half  Smallest effect, δ ", "supported"),
-        ("linear alone  Architectures ", "inconclusive (too few datasets)"),
+        ("robust  Scaled by rows ", "inconclusive (too few datasets)"),
     ]
 
 
 def test_the_order_of_specifications_does_not_change_a_drawing(section: dict[str, Any]) -> None:
     found = copy.deepcopy(example())
-    rows = found["claims"][0]["specifications"]
-    rows[1:] = rows[:0:-1]
+    columns = found["claims"][0]["specifications"]
+    for name, values in columns.items():
+        columns[name] = values[:1] + values[:0:-1]
     again = curve_section(found, ENTRIES, 10.0, "g")
     assert again is not None
     assert again["drawn"][0]["picture"].body == section["drawn"][0]["picture"].body
@@ -200,7 +278,7 @@ def test_a_thousand_specifications_stay_small() -> None:
     assert len(svg) < 60_000
 
 
-@pytest.mark.parametrize(("family", "drawn"), [("claims", ["c", "g"]), ("added", ["g"])])
+@pytest.mark.parametrize(("family", "drawn"), [("claims", ["c", "g", "h"]), ("added", ["g", "h"])])
 def test_of_claims_that_are_not_firm_only_the_threads_are_drawn(family: str, drawn: list[str]) -> None:
     found = example()
     found["claims"] = [

@@ -30,6 +30,11 @@ VERDICT_CODES = (
     claims.TOO_FEW,
 )
 INCONCLUSIVE, SUPPORTED, REVERSED, NEGLIGIBLE, EXCLUDED, MIXED, INACTIVE, TOO_FEW = range(len(VERDICT_CODES))
+NEGATIVE = (REVERSED, NEGLIGIBLE, EXCLUDED)
+"""The verdicts that speak against a claim."""
+
+HEADLINES = (claims.OPEN, claims.DEPENDS, claims.REFUTED, claims.SUPPORTED, claims.TOO_FEW)
+"""Verdicts of a claim that is judged in situations; `headline` returns places in this tuple."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,49 @@ def override(readings: Sequence[Codes], tests: Sequence[RowTests]) -> list[Codes
         strata = np.stack(readings[1:])
         mixed[0] |= (strata == SUPPORTED).any(axis=0) & (strata == REVERSED).any(axis=0)
     return list(np.where(mixed, MIXED, readings).astype(np.int8))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Situations of a claim, counted, each (B,): judged (with enough datasets), supported, reversed, negative."""
+
+    judged: NDArray[np.int64]
+    supported: NDArray[np.int64]
+    reversed: NDArray[np.int64]
+    negative: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, codes: Codes) -> Tally:
+        """codes: (S, B), the verdicts of S situations."""
+        sets = ([TOO_FEW], [SUPPORTED], [REVERSED], NEGATIVE)
+        few, supported, reverse, negative = (np.isin(codes, some).sum(axis=0) for some in sets)
+        return cls(len(codes) - few, supported, reverse, negative)
+
+
+def headline(codes: Codes, share: float) -> Codes:
+    """The verdict of a claim from those of its situations: (S, B) to (B,), places in `HEADLINES`.
+
+    depends     One situation is supported and another one reversed.
+    refuted     None is supported, and at least `share` of the judged ones are negative (see `NEGATIVE`).
+    supported   None is negative, and at least `share` of the judged ones are supported.
+    open        Anything else. Without any judged situation: too few datasets.
+
+    "mixed", "inconclusive" and "inconclusive (L2 inactive)" count as judged, and for neither side.
+    """
+    found = Tally.of(codes)
+    needed = share * found.judged - SLACK
+    named = {name: code for code, name in enumerate(HEADLINES)}
+    verdict = np.select(
+        [
+            found.judged == 0,
+            (found.supported > 0) & (found.reversed > 0),
+            (found.supported == 0) & (found.negative >= needed),
+            (found.negative == 0) & (found.supported >= needed),
+        ],
+        [named[word] for word in (claims.TOO_FEW, claims.DEPENDS, claims.REFUTED, claims.SUPPORTED)],
+        named[claims.OPEN],
+    )
+    return np.asarray(verdict, dtype=np.int8)
 
 
 @dataclass(frozen=True)

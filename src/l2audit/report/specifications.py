@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from l2audit.config.claims import EVERY_KIND
 from l2audit.report import style, words
 from l2audit.report.style import AGAINST, AGREE, BAND, INK, LINE, MIXED, NARROW, NULL, SOFT, Picture, picture
 from l2audit.report.words import Table, anchor, count, estimate, percent, plain
@@ -33,15 +34,21 @@ THREAD = "claims"
 TITLES = {
     "metric": "Measure of error",
     "margin": "Judged band",
-    "delta": "Smallest effect, δ",
     "beta": "Beta chosen by",
     "convergence": "Penalised runs",
+    "floor": "Floor of the damage",
+    "delta": "Smallest effect, δ",
+    "clip": "Clip of a score",
     "scaling": "Scaled by rows",
-    "architectures": "Architectures",
 }
 """What an axis is called on the page."""
 
 TONES = {"agree": AGREE, "against": AGAINST, "mixed": MIXED, "null": NULL, "open": SOFT}
+
+ESTIMATE = "estimate"
+"""The column that specifications of a claim have if it is judged as a whole."""
+NAMED = 0.05
+"""The least share of the variance for which an axis is named."""
 
 LEVELS = 4
 """Shades of a cell: a share of 0 is blank, the others are rounded up to a quarter."""
@@ -68,22 +75,21 @@ def curve_section(
         sentence = f"For claim ({headline}), {share} give the verdict “{central['verdict']}” as registered. {sentence}"
     lines, drawn = [], []
     for entry, one in claims:
-        for row in (one, *one["strata"]):  # other verdicts most frequent first
-            others = sorted((-n, verdict) for verdict, n in row["verdicts"].items() if verdict != row["verdict"])
-            lines.append(
-                {
-                    "claim": one["id"],
-                    "of_what": stratum(row["stratum"]) if "stratum" in row else "",
-                    "badge": words.badge(row["verdict"]),
-                    "same": f"{count(row['same'])} of {count(row['of'])}",
-                    "share": _share(row["share"]),
-                    "others": ", ".join(f"{verdict} {count(-n)}" for n, verdict in others) or "none",
-                }
-            )
+        others = sorted((-n, verdict) for verdict, n in one["verdicts"].items() if verdict != one["verdict"])
+        lines.append(
+            {
+                "claim": one["id"],
+                "badge": words.badge(one["verdict"]),
+                "same": f"{count(one['same'])} of {count(one['of'])}",
+                "share": _share(one["share"]),
+                "others": ", ".join(f"{verdict} {count(-n)}" for n, verdict in others) or "none",
+            }
+        )
         wanted = one["id"] == headline or (entry["family"] == THREAD and not firm[one["id"]])
-        if wanted and one["of"] > 1 and one["specifications"][0]["estimate"] is not None:
-            curve, alone = _picture(entry, one, found["axes"], clip), _alone(one, found["axes"])
-            drawn.append({"id": one["id"], "picture": curve, "alone": alone})
+        if wanted and one["of"] > 1 and one["rows"][0]["estimates"]:
+            rows = _specifications(one, found)
+            curve = _picture(entry, one, rows, found["axes"], clip) if ESTIMATE in rows[0] else None
+            drawn.append({"id": one["id"], "picture": curve, "alone": _alone(rows, found["axes"])})
     choices = [
         [TITLES[axis["axis"]] if choice is axis["choices"][0] else "", choice["name"], choice["reason"]]
         for axis in found["axes"]
@@ -91,8 +97,11 @@ def curve_section(
     ]
     return {
         "sentence": sentence,
+        "joint": _joint_sentence(by_id[headline], found) if headline in by_id else "",
         "note": found["note"],
         "lines": lines,
+        "situations": _situations(claims),
+        "tests": _tests(claims),
         "choices": Table(words.CAPTIONS["choices"], ["What is chosen", "Choice", "Reason"], choices),
         "hash": found["specifications_sha256"],
         "absent": [
@@ -112,17 +121,118 @@ def _share(share: float) -> str:
     return percent(share)
 
 
-def _alone(one: Entry, axes: Sequence[Entry]) -> Table:
+def _judged_rows(one: Entry) -> Sequence[Entry]:
+    """The rows that a claim is judged in: its situations, else the claim as a whole and each of its strata."""
+    apart = ESTIMATE not in one["specifications"] and len(one["rows"]) > 1
+    return list(one["rows"][1:] if apart else one["rows"])
+
+
+def _place(one: Entry, row: Entry) -> tuple[str, str]:
+    """The kind of contamination of a row in words, and its arm; "" where it is of all kinds, or of all arms."""
+    name = row["row"]
+    if name == EVERY_KIND:
+        return "", ""
+    if ESTIMATE in one["specifications"]:
+        return stratum(name), ""
+    kind, _, arm = name.rpartition("/")
+    return stratum(kind) if kind else "", arm
+
+
+def _situations(claims: Sequence[tuple[Entry, Entry]]) -> Table:
+    """The share of specifications that agree, a line per claim and kind, a column per model family."""
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for _, one in claims:
+        for row in _judged_rows(one):
+            kind, arm = _place(one, row)
+            if arm:
+                mark = f"{words.badge(row['verdict']).glyph}{words.THIN}{_share(row['share'])}"
+                cells.setdefault((one["id"], kind), {})[arm] = mark
+    arms = list(dict.fromkeys(arm for line in cells.values() for arm in line))
+    told, last = [], ""
+    for (claim, kind), line in cells.items():
+        told.append([f"({claim})" if claim != last else "", kind, *(line.get(arm, "") for arm in arms)])
+        last = claim
+    head = ["Claim", "Kind of contamination", *arms]
+    return Table(words.CAPTIONS["agreement"], head, told, set(range(2, len(head))))
+
+
+def _tests(claims: Sequence[tuple[Entry, Entry]]) -> Table:
+    """Each row that was judged: its estimates, its joint test, and the axes that move the estimates."""
+    told, last = [], ""
+    for _, one in claims:
+        for row in _judged_rows(one):
+            joint = row["joint"]
+            if joint:
+                axes = sorted(((-share, TITLES[axis]) for axis, share in row["variance"].items() if axis in TITLES))
+                found = [f"{title.lower()} {percent(-share)}" for share, title in axes if -share >= NAMED]
+                least, median, most = row["estimates"]
+                told.append(
+                    [
+                        f"({one['id']})" if one["id"] != last else "",
+                        ", ".join(filter(None, _place(one, row))) or stratum(EVERY_KIND),
+                        f"{plain(median, 1, sign=True)} [{plain(least, 1)}, {plain(most, 1)}]",
+                        f"{percent(joint['share'])} ({percent(joint['null_share'])})",
+                        f"{joint['p_share']:.3f}",
+                        f"{joint['p_median']:.3f}",
+                        ", ".join(found) or "none",
+                    ]
+                )
+                last = one["id"]
+    head = ["Claim", "Situation", "Averages, δ", "As claimed (by chance)", "p, share", "p, median", "Moved by"]
+    return Table(words.CAPTIONS["joint"], head, told, {2, 3, 4, 5})
+
+
+def _joint_sentence(one: Entry, found: Mapping[str, Any]) -> str:
+    """The joint test of a claim: whether its specifications, taken together, differ from no effect at all."""
+    rows = [row for row in _judged_rows(one) if row["joint"]]
+    flips = f"where the signs of whole datasets are flipped at random, {count(found['flips'])} times"
+    name, alpha, of = f"claim ({one['id']})", found["alpha"], len(rows)
+    if not rows:
+        return ""
+    if of == 1:
+        share, chance = (percent(rows[0]["joint"][key]) for key in ("share", "null_share"))
+        return (
+            f"Taken together, {share} of the specifications of {name} have a significant effect as claimed; {flips}, "
+            f"{chance} have (p = {rows[0]['joint']['p_share']:.3f})."
+        )
+    holds = sum(row["joint"]["p_share"] * of <= alpha for row in rows)
+    return (
+        f"Taken together, the specifications of {name} show an effect as claimed in {holds} of {of} situations: more "
+        f"of them are significant there than {flips} (p at most {alpha:g}, corrected for {of} situations)."
+    )
+
+
+def _specifications(one: Entry, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The specifications of a claim, unpacked: the choices by name, verdicts in words, an estimate if there is one."""
+    columns, names = one["specifications"], [[choice["name"] for choice in axis["choices"]] for axis in found["axes"]]
+    each = []
+    for number, chosen in enumerate(columns["choices"]):
+        row: dict[str, Any] = {
+            name: columns[name][number] for name in (ESTIMATE, "ci_low", "ci_high") if name in columns
+        }
+        row["choices"] = [own[int(digit, 16)] for own, digit in zip(names, chosen, strict=True)]
+        row["verdict"] = found["words"][int(columns["verdict"][number], 16)]
+        row["rows"] = columns["rows"][number][1:]
+        each.append(row)
+    return each
+
+
+def _alone(rows: Sequence[Entry], axes: Sequence[Entry]) -> Table:
     """What each choice does by itself, all others as registered, axis by axis."""
-    first = one["specifications"][0]
+    first = rows[0]
     found: list[tuple[str, Entry]] = [("all as registered", first)]
     choice = Markup('{}<br><span class="soft">{}</span>')
     for place, axis in enumerate(axes):
-        for row in one["specifications"]:
+        for row in rows:
             if [k for k in range(len(axes)) if row["choices"][k] != first["choices"][k]] == [place]:
                 found.append((choice.format(row["choices"][place], TITLES[axis["axis"]]), row))
-    rows = [[name, row["verdict"], estimate(row["estimate"], row["ci_low"], row["ci_high"])] for name, row in found]
-    return Table(words.CAPTIONS["alone"], ["Choice", "Verdict", "Average, δ"], rows, {2})
+    if ESTIMATE in first:
+        last, told = "Average, δ", [estimate(row[ESTIMATE], row["ci_low"], row["ci_high"]) for _, row in found]
+    else:
+        same = [sum(a == b for a, b in zip(row["rows"], first["rows"], strict=True)) for _, row in found]
+        last, told = "Situations with the same verdict", [f"{n} of {len(first['rows'])}" for n in same]
+    lines = [[name, row["verdict"], end] for (name, row), end in zip(found, told, strict=True)]
+    return Table(words.CAPTIONS["alone"], ["Choice", "Verdict", last], lines, {2})
 
 
 class ChoiceRow(NamedTuple):
@@ -140,10 +250,10 @@ class ChoiceRow(NamedTuple):
 
 @dataclass(frozen=True)
 class SpecificationCurve:
-    """n specifications in ascending order of their estimates, in units of delta, with 95 % intervals; (n,) each.
+    """n specifications in ascending order of their estimates, in units of the registered delta, with 95 % intervals.
 
-    registered: the index of the registered one; groups: per axis its title and rows; clip: beyond which a dataset
-    counts as this many deltas.
+    (n,) each. registered: the index of the registered one; groups: per axis its title and rows; clip: the panel shows
+    no more deltas than this.
     """
 
     estimate: np.ndarray
@@ -154,14 +264,14 @@ class SpecificationCurve:
     clip: float
 
 
-def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Picture:
+def _picture(entry: Entry, one: Entry, every: Sequence[Entry], axes: Sequence[Entry], clip: float) -> Picture:
     """The curve of a claim. Below it: its verdicts, the registered one first, then the most frequent; then every axis.
 
-    A choice has the share of its specifications that agree. Choices stand in the order of the configuration,
-    unknown ones last; an axis without a choice is left out.
+    every: its specifications, unpacked. A choice has the share of its specifications that agree. Choices stand in the
+    order of the configuration; an axis without a choice is left out.
     """
     registered = one["verdict"]
-    judged = [row for row in one["specifications"] if row["estimate"] is not None]
+    judged = [row for row in every if row["estimate"] is not None]
     ranked = sorted(judged, key=lambda row: (row["estimate"], row["choices"]))
     mean, low, high = pd.DataFrame(ranked)[["estimate", "ci_low", "ci_high"]].to_numpy(float).T
     rows: list[ChoiceRow] = []
@@ -171,7 +281,7 @@ def _picture(entry: Entry, one: Entry, axes: Sequence[Entry], clip: float) -> Pi
     groups = [("Verdict", rows)]
     for place, axis in enumerate(axes):
         agree: dict[str, list[bool]] = {choice["name"]: [] for choice in axis["choices"]}
-        for row in one["specifications"]:
+        for row in every:
             agree.setdefault(row["choices"][place], []).append(row["verdict"] == registered)
         rows = []
         for name, own in agree.items():

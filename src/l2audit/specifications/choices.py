@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,11 @@ from l2audit.effects.grid import Grid, least_clean_risk
 from l2audit.registry import Registry
 from l2audit.seeds import canonical
 
-AXES = ("metric", "margin", "delta", "beta", "convergence", "scaling", "architectures")
+AXES = ("metric", "margin", "beta", "convergence", "floor", "delta", "clip", "scaling")
 """Every axis, in the order in which a specification lists its choices."""
 
 UNLIMITED = "none"
-"""`times` of a margin that lets every beta in."""
+"""`times` of a margin that lets every beta in, and of a clip that cuts no score."""
 
 Rule = Callable[[Grid, str], NDArray[np.int64]]
 RULES: Registry[Rule] = Registry("rule for beta")
@@ -50,6 +51,11 @@ class Choice:
     reason: str
     says: Mapping[str, Any]
 
+    @property
+    def times(self) -> float:
+        """The factor that the choice puts on a registered number; infinity where it sets no limit."""
+        return math.inf if self.says["times"] == UNLIMITED else float(self.says["times"])
+
 
 class Reading(NamedTuple):
     """A choice on each axis that decides how runs become effects."""
@@ -58,6 +64,7 @@ class Reading(NamedTuple):
     margin: Choice
     beta: Choice
     convergence: Choice
+    floor: Choice
 
 
 @dataclass(frozen=True)
@@ -72,16 +79,16 @@ class Choices:
         """The choices of an axis."""
         return self.axes[axis]
 
-    def readings(self) -> list[Reading]:
-        """Every reading of the runs, the registered one first.
+    def readings(self, *, floors: bool = False) -> list[Reading]:
+        """Every reading of the runs, the registered one first; floors: also those with another floor.
 
         The largest beta of a band without a margin is the largest beta that was trained: nobody would choose that.
         """
-        product = itertools.product(self["metric"], self["margin"], self["beta"], self["convergence"])
+        axes = (self["metric"], self["margin"], self["beta"], self["convergence"])
         return [
             reading
-            for reading in itertools.starmap(Reading, product)
-            if not (reading.margin.says["times"] == UNLIMITED and RULES[reading.beta.says["rule"]] is largest_in_band)
+            for reading in itertools.starmap(Reading, itertools.product(*axes, self["floor"][: None if floors else 1]))
+            if not (math.isinf(reading.margin.times) and RULES[reading.beta.says["rule"]] is largest_in_band)
         ]
 
 
@@ -108,11 +115,12 @@ REGISTERED: Mapping[str, Mapping[str, Any]] = {
         "worth": {"classification": 1, "regression": 1},
     },
     "margin": {"times": "none"},
-    "delta": {"times": 1},
     "beta": {"rule": "least clean risk"},
     "convergence": {"certified": False},
+    "floor": {"times": 1},
+    "delta": {"times": 1},
+    "clip": {"times": 1},
     "scaling": {},
-    "architectures": {"alone": False},
 }
 """What the first choice of each axis must say: what the registration does."""
 

@@ -15,15 +15,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from l2audit.config.claims import Claim
+from l2audit.config.study import PRIMARY_LOSS
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.grid import Array, ByLoss, Grid, Mask, at_common_seeds
 from l2audit.effects.table import EFFECT_KEY, arms_of, concerns, measured
-from l2audit.specifications.choices import RULES, UNLIMITED, Reading
+from l2audit.specifications.choices import RULES, Choices, Reading
 
 RISK = "test_risk"
 """The column that another measure takes the place of, in units of risk."""
 PERTURBED = ("test_risk_fgsm", "test_risk_noise")
 """Risks that no other measure was computed for: an estimand that needs one of them has no number with another."""
+FLOOR = "floor"
+"""The parameter of a part that the axis of this name multiplies."""
 STRIDE = 1_000_000
 """Seed s of copy v is called v * STRIDE + s: more than any study has seeds."""
 
@@ -41,28 +44,42 @@ class WideEffects:
     active: Mask
 
 
-def read_all(evidence: Evidence, readings: Sequence[Reading], claims: Sequence[Claim]) -> dict[str, WideEffects]:
-    """Claim -> its effects under each of `readings`, over all arms that `claims` list."""
+def readings_of(claim: Claim, choices: Choices) -> list[Reading]:
+    """The readings of the runs that can make a difference to a claim: other floors only if one of its parts has one."""
+    return choices.readings(floors=any(FLOOR in part.parameters for part in claim.parts))
+
+
+def read_all(evidence: Evidence, choices: Choices, claims: Sequence[Claim]) -> dict[str, WideEffects]:
+    """Claim -> its effects under each of its readings (`readings_of`), over all arms that `claims` list."""
+    readings = {claim.id: readings_of(claim, choices) for claim in claims}
     keys: dict[str, list[tuple[object, ...]]] = {}
     values: dict[str, list[tuple[Array, Mask, Mask]]] = {}
     for block in sorted(evidence.grids):
-        copies: dict[tuple[str, str], Mapping[str, ByLoss]] = {}
+        copies: dict[tuple[str, str, int], Mapping[str, ByLoss]] = {}
         for claim, part in ((one, part) for one in claims for part in one.parts):
             if block.arm not in claim.arms or not concerns(evidence, claim, part, block):
                 continue
-            pair = arms_of(part, block.arm)
-            if pair not in copies:
-                common = at_common_seeds({name: evidence.arms[block[:3]][name] for name in pair})
-                copies[pair] = {
-                    name: {loss: side_by_side(grid, readings) for loss, grid in by_loss.items()}
+            own = readings[claim.id]
+            place = (*arms_of(part, block.arm), len(own))
+            if place not in copies:
+                common = at_common_seeds({name: evidence.arms[block[:3]][name] for name in place[:2]})
+                copies[place] = {
+                    name: {loss: side_by_side(grid, own) for loss, grid in by_loss.items()}
                     for name, by_loss in common.items()
                 }
-            for one in measured(evidence, claim, part, block, copies[pair]):
-                shape = (len(readings), len(one.theta) // len(readings))
-                seeds = one.contrast.primary.seeds[: shape[1]]
+            wide = copies[place]
+            seeds = wide[block.arm][PRIMARY_LOSS[block.task]].seeds
+            seeds = seeds[: len(seeds) // len(own)]  # of the first copy, which keeps their names
+            if FLOOR in part.parameters:
+                floors = np.repeat([part.parameters[FLOOR] * one.floor.times for one in own], len(seeds))
+                floored = replace(part, parameters={**part.parameters, FLOOR: floors})
+            else:
+                floored = part
+            for one in measured(evidence, claim, floored, block, wide):
+                shape = (len(own), len(seeds))
                 keys.setdefault(claim.id, []).extend((*one.place, seed) for seed in seeds)
-                wide = (one.theta.reshape(shape), (one.reason == "").reshape(shape), one.active.reshape(shape))
-                values.setdefault(claim.id, []).append(wide)
+                found = (one.theta.reshape(shape), (one.reason == "").reshape(shape), one.active.reshape(shape))
+                values.setdefault(claim.id, []).append(found)
     return {
         claim: WideEffects(
             pd.DataFrame(keys[claim], columns=EFFECT_KEY),
@@ -90,9 +107,7 @@ def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
         return np.where(other, np.nan, tiled) if name in PERTURBED else tiled
 
     certified = each([reading.convergence.says["certified"] for reading in readings])
-    margin = [
-        np.inf if reading.margin.says["times"] == UNLIMITED else reading.margin.says["times"] for reading in readings
-    ]
+    margin = each([reading.margin.times for reading in readings])
     rules = sorted({reading.beta.says["rule"] for reading in readings})
     which = np.repeat([rules.index(reading.beta.says["rule"]) for reading in readings], seeds)
 
@@ -109,8 +124,8 @@ def side_by_side(grid: Grid, readings: Sequence[Reading]) -> Grid:
         thresholds=replace(
             grid.thresholds,
             certified=certified.astype(bool),
-            in_band=np.isfinite(each(margin)),
-            band=grid.thresholds.band * each(margin),
+            in_band=np.isfinite(margin),
+            band=grid.thresholds.band * margin,
         ),
         choose=choose,
         copies=copies * grid.copies,
