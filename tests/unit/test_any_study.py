@@ -206,24 +206,42 @@ def registrations(draw: st.DrawFn) -> dict[str, Any]:
     raw["claims"] = [claim for claim in raw["claims"] if claim["id"] in kept]
     for claim in raw["claims"]:
         if "estimand" in claim["parts"][0] and draw(st.integers(0, 3)) == 0:
-            claim.update(draw(changes()))
+            change(claim, draw(changes()))
         if draw(st.integers(0, 5)) == 0:
             narrow(claim, draw(st.sampled_from(sorted(LOSSES))))
     return raw
 
 
 def changes() -> st.SearchStrategy[dict[str, Any]]:
-    """Keys of a measured claim: arms, strata and datasets that a study may or may not have."""
+    """Keys of a measured claim: arms, strata, situations and datasets that a study may or may not have."""
     names = [*ARCHITECTURES, *FURTHER, "not-there"]
-    strata = ["label", "local-label", "target", "leverage-collinear", "leverage-other", "cellwise", "good-leverage"]
+    leverage = ["leverage-collinear", "leverage-other", "leverage-class"]
+    strata = ["label", "local-label", "target", *leverage, "cellwise", "good-leverage"]
     return st.fixed_dictionaries(
         {},
         optional={
             "architectures": some(names, most=3),
             "strata": some(strata, least=0, most=3),
+            "situations": st.dictionaries(
+                st.sampled_from([*strata, "all"]), some(names, most=3), min_size=1, max_size=3
+            ),
             "datasets": some([*DATASETS["classification"], *DATASETS["regression"], "stars_cyg"], most=4),
         },
     )
+
+
+def change(claim: dict[str, Any], keys: dict[str, Any]) -> None:
+    """Change keys of a claim, which has situations or else, as controls have, architectures and strata."""
+    if claim["family"] == "control":
+        keys = {key: value for key, value in keys.items() if key != "situations"}
+    if {"architectures", "strata"} & keys.keys():
+        claim.pop("situations", None)
+        keys = {"architectures": ["linear"], "strata": [], **keys}
+        keys.pop("situations", None)
+    elif "situations" in keys:
+        claim.pop("architectures", None)
+        claim.pop("strata", None)
+    claim.update(keys)
 
 
 def narrow(claim: dict[str, Any], task: str) -> None:
@@ -258,10 +276,10 @@ def test_any_study_under_any_registration(
 def test_a_claim_without_a_planned_contrast_says_what_the_study_lacks(tmp_path: Path, undrawn: None) -> None:
     study = alone("mlp-32", "classification", "cross_entropy")
     told = {
-        "c": "no dataset was planned for which it trains linear or mlp-64-64 under cross-entropy or squared loss, ",
+        "c": "no dataset was planned for which it trains linear or mlp-adam or mlp-sgd or conv5 under cross-entropy",
         "i": "no regression dataset was planned for which it trains linear under squared and Huber loss on training "
         "rows with vert, ",
-        "A6": "no classification dataset was planned for which it trains both mlp-64-64 and as-printed under ",
+        "A6": "no classification dataset was planned for which it trains both mlp-adam and as-printed under ",
         "planted-collinear": "no control regression dataset that the claim names was planned for which it trains ",
     }
     claims = written(only(*told, "g"), tmp_path)
@@ -282,9 +300,8 @@ def test_a_claim_of_which_one_part_was_planned_names_the_other(tmp_path: Path, u
     claims = written({**raw, "claims": [claim]}, tmp_path)
     study = alone("linear", "classification", "cross_entropy")
     sentence = run(checked(study, tmp_path, claims), tmp_path, faked(), claims).entry("g")["sentence"]
-    assert (
-        "for “Less robust”, no dataset was planned for which it trains both linear or mlp-64-64 and adamw" in sentence
-    )
+    lacks = "for which it trains both linear or mlp-adam or mlp-sgd or conv5 and adamw"
+    assert f"for “Less robust”, no dataset was planned {lacks}" in sentence
 
 
 def test_contrasts_that_are_all_unusable_are_counted_and_none_is_scored(tmp_path: Path, undrawn: None) -> None:
@@ -310,13 +327,13 @@ def test_models_that_were_really_trained_come_to_a_page(made: Workshop, tmp_path
         },
     )
     study["architectures"]["mlp-32"]["datasets"] = ["iris"]
-    claims = written(only(*KINDS, "d2"), tmp_path)
+    claims = written(only(*KINDS, "d2m"), tmp_path)
     config = checked(study, tmp_path, claims)
     prepared = {name: made[name][2] for name in config.study.all_datasets}
     result = run(config, tmp_path, trained(prepared), claims)
     whole(result)
     assert result.effects()["ok"].any()
-    assert result.entry("d2")["n_datasets"] > 0
+    assert result.entry("d2m")["n_datasets"] > 0
     runs = len(pd.read_parquet(tmp_path / "runs.parquet"))
     assert f"All {runs} planned runs gave a result." in result.page
 
