@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
 from l2audit.pipeline.results import (
+    HEADLINE_STUDIES,
     PROVENANCE_FILE,
-    PUBLISHED_FOLDER,
-    PUBLISHED_STUDY,
+    PUBLISHED_PAGE,
+    REGISTRATION_COPY,
     calibration_file,
+    is_published,
     stored_results,
     tell,
     verdict_text,
@@ -40,7 +42,8 @@ examples:
   python -m l2audit inspect my.csv                what a table holds, and a ready entry for config/datasets.yaml
   python -m l2audit datasets                      what can be put under `datasets:`
   python -m l2audit report default                the page again, from stored results
-  python -m l2audit table default                 the verdicts in the terminal
+  python -m l2audit table                         the verdicts of the main study in the terminal
+  python -m l2audit table study-1                 those of the first study, by its own registration
 
 Training is done by Snakemake, from the repository's folder:
   snakemake --cores all                           the default study
@@ -75,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     registration, stored = argparse.ArgumentParser(add_help=False), argparse.ArgumentParser(add_help=False)
     about = "claims in place of those in config/claims.yaml"
     registration.add_argument("--registration", metavar="FILE", type=Path, help=about)
-    stored.add_argument("study", metavar="STUDY", nargs="?", default=PUBLISHED_STUDY, help="default: %(default)s")
+    first = f"default: the first of {', '.join(HEADLINE_STUDIES)} that is there, results/ before report/published/"
+    stored.add_argument("study", metavar="STUDY", nargs="?", help=first)
     of = {}
     for run, parents, about in (
         (_check, [registration], "find mistakes in the configuration; trains nothing"),
@@ -165,7 +169,7 @@ def _plan(options: argparse.Namespace) -> None:
 
     registration = load_verified(options.registration)
     source: Path | None = None
-    for name in (PUBLISHED_STUDY, study.name):  # the own results, if there are any, tell the spread best
+    for name in (None, study.name):  # the study's own results, if there are any, tell the spread best
         with contextlib.suppress(UserError):
             source = stored_results(options.root, name)
     cards = read_json(source / PROVENANCE_FILE)["datasets"] if source else []
@@ -174,8 +178,8 @@ def _plan(options: argparse.Namespace) -> None:
     effects = power.planned_effects(pd.DataFrame(planned(shards)), registration, strata, collinear)
     spreads = power.spreads_of(read_json(source / "verdicts.json")) if source else {}
     found = power.outlooks(effects, registration, spreads)
-    where = "the published study" if source == options.root / PUBLISHED_FOLDER else f"results/{study.name}"
-    print(f"\n{power.text(found, where if source else None, registration.constants)}")
+    where = source.relative_to(options.root).as_posix() if source else None
+    print(f"\n{power.text(found, where, registration.constants)}")
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -193,12 +197,18 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
+    from l2audit.files import sha256_of, write_text
     from l2audit.report.page import write_page
 
     source = stored_results(options.root, options.study)
-    published = source == options.root / PUBLISHED_FOLDER
+    published = is_published(source, options.root)
     # Under the study's own name there is only what this folder's own results say.
-    page = options.root / "report" / f"{options.study}{'.published' if published else ''}.html"
+    page = options.root / "report" / f"{source.name}{'.published' if published else ''}.html"
+    if published and sha256_of(source / REGISTRATION_COPY) != sha256_of(options.registration):
+        # Judged by an earlier registration, which this version need not be able to read.
+        write_text(page, (source / PUBLISHED_PAGE).read_text(encoding="utf-8"))
+        print(f"{page}: as it was published in {source}, by another registration than the present one")
+        return
     write_page(source, page, calibration_file(options.root))
     print(f"{page}: rebuilt from {source}{' (the published results)' if published else ''}")
 

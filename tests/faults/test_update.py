@@ -203,10 +203,10 @@ def test_damaged_files_are_made_again(copy: Copy) -> None:
 def test_a_page_of_the_published_results_is_no_page_of_ones_own(copy: Copy) -> None:
     """Rebuilding a page before the study was run must not make Snakemake think that it was."""
     shutil.copytree(Path(__file__).parents[2] / "report/published", copy.root / "report/published")
-    outcome = copy.l2audit("report", "default")
+    outcome = copy.l2audit("report", "study-1")
     assert outcome.status == 0, outcome.text
-    assert not (copy.root / "report/default.html").exists()
-    assert "report/default.published.html: rebuilt from report/published (the published results)" in outcome.text
+    assert not (copy.root / "report/study-1.html").exists()
+    assert "report/study-1.published.html: as it was published in report/published/study-1" in outcome.text
     (copy.root / "results/mini/verdicts.json").unlink()
     outcome = copy.l2audit("report", "mini")
     assert outcome.status == 1

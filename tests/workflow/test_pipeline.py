@@ -258,7 +258,7 @@ def test_shards_of_other_code_are_named_removed_and_trained_again(copy: Copy) ->
     assert digests(copy) == before
 
 
-def test_only_the_default_study_is_published(copy: Copy) -> None:
+def test_a_study_without_verdicts_is_not_published(copy: Copy) -> None:
     outcome = copy.snakemake("publish", "--dry-run")
     assert outcome.status == 1
     assert "publish" in outcome.text

@@ -1,4 +1,4 @@
-"""The evidence of a study from its files. Apart from `evidence`, because the page needs no plan and so no training code."""
+"""The evidence of a study from its files; apart from `evidence`, so that a page needs no plan and no training code."""
 
 from __future__ import annotations
 
