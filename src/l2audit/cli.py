@@ -38,7 +38,7 @@ examples:
   python -m l2audit check                         every file under config/
   python -m l2audit check --study my_study.yaml   one study of your own, and the tables that it refers to
   python -m l2audit check --registration my_claims.yaml    claims of your own
-  python -m l2audit plan smoke                    how many models, how many minutes, how small an effect it could find
+  python -m l2audit plan smoke                    models, minutes, megabytes, and how small an effect it could find
   python -m l2audit inspect my.csv                what a table holds, and a ready entry for config/datasets.yaml
   python -m l2audit datasets                      what can be put under `datasets:`
   python -m l2audit report default                the page again, from stored results
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         (
             _plan,
             [registration],
-            "count the models of a study, its minutes, and the smallest effects that it could show",
+            "count the models of a study, its minutes and megabytes, and the smallest effects that it could show",
         ),
         (_inspect, [], "say what a table of your own holds, and print an entry for it"),
         (_datasets, [], "list the datasets that a study can name"),
@@ -135,7 +135,14 @@ def _tell_doubts(options: argparse.Namespace, configs: Sequence[Config]) -> None
 
 def _plan(options: argparse.Namespace) -> None:
     from l2audit.config.load import load
-    from l2audit.pipeline.minutes import expected_seconds, measured_seconds, shard_seconds
+    from l2audit.data.fetch import readable
+    from l2audit.pipeline.minutes import (
+        download_bytes,
+        expected_seconds,
+        measured_seconds,
+        results_bytes,
+        shard_seconds,
+    )
     from l2audit.plan import jobs_of, plan, planned
 
     config = load(options.root, options.study, options.registration)
@@ -161,6 +168,7 @@ def _plan(options: argparse.Namespace) -> None:
     told = "from earlier runs" if None not in measured else "from typical speeds, where no earlier run tells"
     total = sum(seconds) / 60 / max(1, options.cores)
     print(f"About {total:.1f} minutes of training with {options.cores} jobs at once ({told}).")
+    print(f"About {readable(results_bytes(config, jobs))} of results; downloads: {readable(download_bytes(config))}.")
 
     import pandas as pd
 

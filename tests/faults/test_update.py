@@ -36,7 +36,7 @@ training: {{learning_rate: 0.01, steps: 20, batch: 16}}
 ROUNDS = (
     # Rules of one round do not depend on each other, so a run gets to all of them.
     *(("plan", "identities", "oracles", "download"), ("prepare",), ("train",), ("collect",), ("estimate",)),
-    *(("judge", "specify"), ("provenance",), ("report",)),
+    *(("judge", "answers", "specify"), ("provenance",), ("report",)),
 )
 RULES = {rule for rules in ROUNDS for rule in rules}
 HOOK = """
@@ -151,6 +151,7 @@ MADE_BY = {
     "results/mini/runs.parquet": "collect",
     "results/mini/effects.parquet": "estimate",
     "results/mini/summary.parquet": "estimate",
+    "results/mini/answers.parquet": "answers",
     "results/mini/verdicts.json": "judge",
     "results/mini/specifications.json": "specify",
     "results/mini/identities.json": "identities",

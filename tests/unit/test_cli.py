@@ -7,21 +7,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 
 from l2audit.cli import main
 from l2audit.config.claims import load
 from l2audit.config.load import load as load_study
+from l2audit.data.split import sizes_for
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
 from l2audit.judge.statistics import detectable_effect
+from l2audit.pipeline.minutes import results_bytes
 from l2audit.pipeline.results import EVIDENCE, calibration_file, stored_results
 from l2audit.plan import jobs_of
 from l2audit.runs.kept import TAKEN
 from l2audit.runs.results import PROVENANCE
 from l2audit.seeds import canonical
 from l2audit.stored import read_json, write_json, write_table
+from whole_study import checked, document, faked
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -69,6 +74,38 @@ def test_plan_tells_the_smallest_effects_that_a_study_could_show(capsys: pytest.
     families = sum(claim.family == "claims" for claim in load(REPOSITORY / "config" / "claims.yaml").claims)
     assert k == len(load_study(REPOSITORY, "default").study.datasets)
     assert factor == pytest.approx(detectable_effect(k, 1.0, families), abs=0.06)
+
+
+def test_plan_tells_the_megabytes_that_a_study_needs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    entries = yaml.safe_load((REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8"))
+    for path in (REPOSITORY / "config/datasets").glob("*.yaml"):
+        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    named = load_study(REPOSITORY, "full").study.all_datasets
+    declared = sum(file["bytes"] for name in named for file in entries[name].get("files", ()))
+    assert main(["--root", str(REPOSITORY), "plan", "full"]) == 0
+    assert f" of results; downloads: {declared / 1e6:.1f} MB.\n" in capsys.readouterr().out
+    assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
+    assert " of results; downloads: 0 B.\n" in capsys.readouterr().out
+
+
+def test_the_megabytes_of_results_are_near_those_of_real_files(tmp_path: Path) -> None:
+    """One job of both tasks, its measures and predictions drawn at random, so that they cannot be packed better."""
+    config = checked(document(seeds=30, rows={"train": 200, "validation": 100, "test": 400}), tmp_path)
+    draw, taken = np.random.default_rng(0), 0
+    for job in (jobs := jobs_of(config)).values():
+        (shard,) = job.shards
+        entry = config.datasets[shard.dataset]
+        rows = sizes_for(entry["facts"]["rows"], shard.rows).test
+        values = shard.task == "regression"
+        predicted = draw.normal(size=(shard.size, rows)).astype(np.float32)
+        columns = {"predicted": list(predicted if values else draw.integers(0, 3, (shard.size, rows)).astype(np.uint8))}
+        if not values:
+            columns["log_probability"] = list(predicted.astype(np.float16))
+        runs = faked()(config, shard, {})
+        for name, table in (("trained", runs), ("runs", runs), ("predictions", pa.table(columns))):
+            write_table(table, tmp_path / f"{job.job_id}.{name}.parquet")
+            taken += (tmp_path / f"{job.job_id}.{name}.parquet").stat().st_size
+    assert results_bytes(config, jobs.values()) == pytest.approx(taken, rel=0.4)
 
 
 @pytest.mark.parametrize("damage", ["", "s\n", "s\tmax_rss\n", "s\nfast\n", "\0"])
