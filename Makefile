@@ -60,6 +60,14 @@ cards: env ## Download and prepare every dataset, and write data/cards.parquet (
 docs: env ## Write the tables in docs/ that follow from the code, the configuration and the data cards
 	$(PYTHON) tools/tables.py
 
+.PHONY: learning-rates
+learning-rates: env ## Measure what the learning rate does to networks, into docs/training.md (about 5 minutes of one core)
+	$(PYTHON) -m tools.learning_rates
+
+.PHONY: drift
+drift: env ## Train a part of the default study as two processors would, and compare its verdicts (about 5 minutes)
+	$(PYTHON) -m tools.drift
+
 .PHONY: bench
 bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (about 10 minutes; QUICK=1: 2)
 	$(PYTHON) -m benchmarks $(if $(QUICK),--quick) $(if $(STUDY_RUN),--study-run) $(if $(CHECK),--check) \
