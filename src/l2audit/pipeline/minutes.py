@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from l2audit.config.study import CLASSIFICATION, Config
 from l2audit.data.split import Sizes, sizes_for
 from l2audit.errors import UserError
 from l2audit.pipeline.jobs import benchmarked_seconds
-from l2audit.plan import EXACT, Job, Shard, work
+from l2audit.plan import EXACT, Job, Shard, network_of, work
 
 START_SECONDS = 1.5  # of a job: Python
 NETWORK_SECONDS = 4.0  # of a job with networks: TensorFlow
 COMPILE_SECONDS = 6.0  # of a shard of networks: its programs
 UNIT_SECONDS = 1.15e-8  # one unit of `l2audit.plan.work`: mlp-64-64 on ten columns has 4864 of them a step
+# Images above this many pixels have an engine of their own (docs/training.md), faster a pixel than `work` says by this
+# factor: 20 jobs of conv5 on 28 x 28 pixels, median of measured over expected seconds.
+STACKED_PIXELS, LARGE_IMAGE = 100, 0.19
 
 JOB_BYTES = 40_000  # of a job: the schemas of its two files, and what made them
 RUN_BYTES = 500  # of a run: its row in trained/ and again in runs.parquet
@@ -25,7 +29,12 @@ VALUE_BYTES, CLASS_BYTES = 4.0, 2.5  # of a prediction, for one test row: a floa
 def shard_seconds(config: Config, shard: Shard) -> float:
     """Seconds that training `shard` should take on one core, its job's start aside."""
     compiling = 0.0 if shard.optimizer == EXACT else COMPILE_SECONDS
-    return compiling + shard.size * work(config, config.study.arms[shard.arm], shard.dataset) * UNIT_SECONDS
+    arm = config.study.arms[shard.arm]
+    units = shard.size * work(config, arm, shard.dataset)
+    if shard.optimizer != EXACT:
+        inputs = network_of(config, arm, shard.dataset).inputs
+        units *= LARGE_IMAGE if len(inputs) > 1 and math.prod(inputs) > STACKED_PIXELS else 1.0
+    return compiling + units * UNIT_SECONDS
 
 
 def expected_seconds(config: Config, job: Job) -> float:
