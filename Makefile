@@ -19,7 +19,7 @@ help: ## Show this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: STUDY=$(STUDY) (study, report), CORES=$(CORES) (study, smoke), TEST_WORKERS=$(TEST_WORKERS) and"
+	@echo "Variables: STUDY=$(STUDY) (study, report), CORES=$(CORES) (study, quick, full, smoke), TEST_WORKERS=$(TEST_WORKERS) and"
 	@echo "PYTEST_ARGS= (test), BASE_PYTHON= (the Python to build the environment with), QUICK=1, STUDY_RUN=1 (run the"
 	@echo "default study too), CHECK=1 (fail where a target that was met is lost) and BENCH_JAX_PYTHON= (bench)."
 
@@ -28,16 +28,24 @@ env: ## Build .venv from the lock (rebuilt only when the lock changes)
 	@tools/environment.sh
 
 .PHONY: study
-study: env ## Run STUDY: verdicts in the terminal, the page in report/
+study: env ## Run STUDY, the default one if none is named (about 20 minutes on two cores)
 	$(PYTHON) -m snakemake --cores $(CORES) --config "study=$(STUDY)"
+
+.PHONY: quick
+quick: env ## Run linear models on the bundled tables (about 3 minutes)
+	$(PYTHON) -m snakemake --cores $(CORES) --config study=quick
+
+.PHONY: full
+full: env ## Run 90 tables and 11 image sets (about 2 hours on two cores, 36 MB of downloads)
+	$(PYTHON) -m snakemake --cores $(CORES) --config study=full
 
 .PHONY: smoke
 smoke: env ## Run the whole pipeline on a tiny study (about 2 minutes): plumbing only, no verdicts
 	$(PYTHON) -m snakemake --cores $(CORES) --config study=smoke
 
 .PHONY: report
-report: env ## Rebuild the page of STUDY from stored results, without training
-	$(PYTHON) -m l2audit report "$(STUDY)"
+report: env ## Rebuild a page from stored results, without training: of STUDY, else of the main study that is there
+	$(PYTHON) -m l2audit report $(if $(filter-out file,$(origin STUDY)),"$(STUDY)")
 
 .PHONY: calibrate
 calibrate: env ## Put the judge on trial: 2,000 simulated studies a scenario, into results/calibration.json
@@ -51,6 +59,14 @@ cards: env ## Download and prepare every dataset, and write data/cards.parquet (
 .PHONY: docs
 docs: env ## Write the tables in docs/ that follow from the code, the configuration and the data cards
 	$(PYTHON) tools/tables.py
+
+.PHONY: learning-rates
+learning-rates: env ## Measure what the learning rate does to networks, into docs/training.md (about 5 minutes of one core)
+	$(PYTHON) -m tools.learning_rates
+
+.PHONY: drift
+drift: env ## Train a part of the default study as two processors would, and compare its verdicts (about 5 minutes)
+	$(PYTHON) -m tools.drift
 
 .PHONY: bench
 bench: env ## Measure the training engine beside Keras, scikit-learn and JAX (about 10 minutes; QUICK=1: 2)

@@ -364,5 +364,5 @@ def example(*, verdicts: bool = True) -> dict[str, Any]:
         "study": study,
         "oracles": oracles(),
         "specifications": json.loads(curves),
-        "calibration": json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8")),
+        "calibration": json.loads((ROOT / "report/published/study-1/calibration.json").read_text(encoding="utf-8")),
     }

@@ -28,6 +28,7 @@ from l2audit.config.faults import ConfigError
 from l2audit.config.load import load, table
 from l2audit.config.study import Config
 from l2audit.data.arrays import load_prepared
+from l2audit.effects.answers import answers
 from l2audit.effects.counts import runs_behind
 from l2audit.effects.evidence import Evidence
 from l2audit.effects.table import estimate, summarise
@@ -146,6 +147,7 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
     evidence = Evidence(schedule, runs, registration, strata, collinear)
     for name, made in (("effects", estimate), ("summary", summarise)):
         write_frame(made(evidence), folder / f"{name}.parquet")
+    write_frame(answers(evidence, cards, list(shards)), folder / "answers.parquet")
     effects = read_frame(folder / "effects.parquet")
     behind = runs_behind(effects, runs, registration)
     verdicts = judge(effects, registration, _published("identities"), n_runs=behind)
@@ -183,7 +185,7 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
 
 @lru_cache
 def _published(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((ROOT / "report" / "published" / f"{name}.json").read_text("utf-8"))
+    found: list[dict[str, Any]] = json.loads((ROOT / "report" / "published" / "study-1" / f"{name}.json").read_text("utf-8"))
     return found
 
 

@@ -41,11 +41,15 @@ def refreshed(text: str, root: Path) -> str:
     """`text` of a document with each of its tables as it should be."""
 
     def table(match: re.Match[str]) -> str:
-        head, rows = TABLES[match[2]](root, cells_of(match[3]))
-        lines = [head, ["---"] * len(head), *rows]
-        return match[1] + "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("| --- ", "|---") + match[4]
+        return match[1] + table_text(*TABLES[match[2]](root, cells_of(match[3]))) + match[4]
 
     return MARKED.sub(table, text)
+
+
+def table_text(head: Sequence[str], rows: Rows) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines).replace("| --- ", "|---")
 
 
 def cells_of(table: str) -> Rows:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from l2audit.config.folder import folder_of
 from l2audit.errors import UserError
 from l2audit.pipeline.results import (
+    HEADLINE_STUDIES,
     PROVENANCE_FILE,
-    PUBLISHED_FOLDER,
-    PUBLISHED_STUDY,
+    PUBLISHED_PAGE,
+    REGISTRATION_COPY,
     calibration_file,
+    is_published,
     stored_results,
     tell,
     verdict_text,
@@ -36,11 +38,12 @@ examples:
   python -m l2audit check                         every file under config/
   python -m l2audit check --study my_study.yaml   one study of your own, and the tables that it refers to
   python -m l2audit check --registration my_claims.yaml    claims of your own
-  python -m l2audit plan smoke                    how many models, how many minutes, how small an effect it could find
+  python -m l2audit plan smoke                    models, minutes, megabytes, and how small an effect it could find
   python -m l2audit inspect my.csv                what a table holds, and a ready entry for config/datasets.yaml
   python -m l2audit datasets                      what can be put under `datasets:`
   python -m l2audit report default                the page again, from stored results
-  python -m l2audit table default                 the verdicts in the terminal
+  python -m l2audit table                         the verdicts of the main study in the terminal
+  python -m l2audit table study-1                 those of the first study, by its own registration
 
 Training is done by Snakemake, from the repository's folder:
   snakemake --cores all                           the default study
@@ -75,14 +78,15 @@ def _parser() -> argparse.ArgumentParser:
     registration, stored = argparse.ArgumentParser(add_help=False), argparse.ArgumentParser(add_help=False)
     about = "claims in place of those in config/claims.yaml"
     registration.add_argument("--registration", metavar="FILE", type=Path, help=about)
-    stored.add_argument("study", metavar="STUDY", nargs="?", default=PUBLISHED_STUDY, help="default: %(default)s")
+    first = f"default: the first of {', '.join(HEADLINE_STUDIES)} that is there, results/ before report/published/"
+    stored.add_argument("study", metavar="STUDY", nargs="?", help=first)
     of = {}
     for run, parents, about in (
         (_check, [registration], "find mistakes in the configuration; trains nothing"),
         (
             _plan,
             [registration],
-            "count the models of a study, its minutes, and the smallest effects that it could show",
+            "count the models of a study, its minutes and megabytes, and the smallest effects that it could show",
         ),
         (_inspect, [], "say what a table of your own holds, and print an entry for it"),
         (_datasets, [], "list the datasets that a study can name"),
@@ -131,7 +135,14 @@ def _tell_doubts(options: argparse.Namespace, configs: Sequence[Config]) -> None
 
 def _plan(options: argparse.Namespace) -> None:
     from l2audit.config.load import load
-    from l2audit.pipeline.minutes import expected_seconds, measured_seconds, shard_seconds
+    from l2audit.data.fetch import readable
+    from l2audit.pipeline.minutes import (
+        download_bytes,
+        expected_seconds,
+        measured_seconds,
+        results_bytes,
+        shard_seconds,
+    )
     from l2audit.plan import jobs_of, plan, planned
 
     config = load(options.root, options.study, options.registration)
@@ -157,6 +168,7 @@ def _plan(options: argparse.Namespace) -> None:
     told = "from earlier runs" if None not in measured else "from typical speeds, where no earlier run tells"
     total = sum(seconds) / 60 / max(1, options.cores)
     print(f"About {total:.1f} minutes of training with {options.cores} jobs at once ({told}).")
+    print(f"About {readable(results_bytes(config, jobs))} of results; downloads: {readable(download_bytes(config))}.")
 
     import pandas as pd
 
@@ -165,7 +177,7 @@ def _plan(options: argparse.Namespace) -> None:
 
     registration = load_verified(options.registration)
     source: Path | None = None
-    for name in (PUBLISHED_STUDY, study.name):  # the own results, if there are any, tell the spread best
+    for name in (None, study.name):  # the study's own results, if there are any, tell the spread best
         with contextlib.suppress(UserError):
             source = stored_results(options.root, name)
     cards = read_json(source / PROVENANCE_FILE)["datasets"] if source else []
@@ -174,8 +186,8 @@ def _plan(options: argparse.Namespace) -> None:
     effects = power.planned_effects(pd.DataFrame(planned(shards)), registration, strata, collinear)
     spreads = power.spreads_of(read_json(source / "verdicts.json")) if source else {}
     found = power.outlooks(effects, registration, spreads)
-    where = "the published study" if source == options.root / PUBLISHED_FOLDER else f"results/{study.name}"
-    print(f"\n{power.text(found, where if source else None, registration.constants)}")
+    where = source.relative_to(options.root).as_posix() if source else None
+    print(f"\n{power.text(found, where, registration.constants)}")
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -193,12 +205,18 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
+    from l2audit.files import sha256_of, write_text
     from l2audit.report.page import write_page
 
     source = stored_results(options.root, options.study)
-    published = source == options.root / PUBLISHED_FOLDER
+    published = is_published(source, options.root)
     # Under the study's own name there is only what this folder's own results say.
-    page = options.root / "report" / f"{options.study}{'.published' if published else ''}.html"
+    page = options.root / "report" / f"{source.name}{'.published' if published else ''}.html"
+    if published and sha256_of(source / REGISTRATION_COPY) != sha256_of(options.registration):
+        # Judged by an earlier registration, which this version need not be able to read.
+        write_text(page, (source / PUBLISHED_PAGE).read_text(encoding="utf-8"))
+        print(f"{page}: as it was published in {source}, by another registration than the present one")
+        return
     write_page(source, page, calibration_file(options.root))
     print(f"{page}: rebuilt from {source}{' (the published results)' if published else ''}")
 

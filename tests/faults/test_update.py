@@ -36,7 +36,7 @@ training: {{learning_rate: 0.01, steps: 20, batch: 16}}
 ROUNDS = (
     # Rules of one round do not depend on each other, so a run gets to all of them.
     *(("plan", "identities", "oracles", "download"), ("prepare",), ("train",), ("collect",), ("estimate",)),
-    *(("judge", "specify"), ("provenance",), ("report",)),
+    *(("judge", "answers", "specify"), ("provenance",), ("report",)),
 )
 RULES = {rule for rules in ROUNDS for rule in rules}
 HOOK = """
@@ -151,6 +151,7 @@ MADE_BY = {
     "results/mini/runs.parquet": "collect",
     "results/mini/effects.parquet": "estimate",
     "results/mini/summary.parquet": "estimate",
+    "results/mini/answers.parquet": "answers",
     "results/mini/verdicts.json": "judge",
     "results/mini/specifications.json": "specify",
     "results/mini/identities.json": "identities",
@@ -203,10 +204,10 @@ def test_damaged_files_are_made_again(copy: Copy) -> None:
 def test_a_page_of_the_published_results_is_no_page_of_ones_own(copy: Copy) -> None:
     """Rebuilding a page before the study was run must not make Snakemake think that it was."""
     shutil.copytree(Path(__file__).parents[2] / "report/published", copy.root / "report/published")
-    outcome = copy.l2audit("report", "default")
+    outcome = copy.l2audit("report", "study-1")
     assert outcome.status == 0, outcome.text
-    assert not (copy.root / "report/default.html").exists()
-    assert "report/default.published.html: rebuilt from report/published (the published results)" in outcome.text
+    assert not (copy.root / "report/study-1.html").exists()
+    assert "report/study-1.published.html: as it was published in report/published/study-1" in outcome.text
     (copy.root / "results/mini/verdicts.json").unlink()
     outcome = copy.l2audit("report", "mini")
     assert outcome.status == 1

@@ -7,21 +7,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
 
 from l2audit.cli import main
 from l2audit.config.claims import load
 from l2audit.config.load import load as load_study
+from l2audit.data.split import sizes_for
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
 from l2audit.judge.statistics import detectable_effect
+from l2audit.pipeline.minutes import download_bytes, results_bytes
 from l2audit.pipeline.results import EVIDENCE, calibration_file, stored_results
 from l2audit.plan import jobs_of
 from l2audit.runs.kept import TAKEN
 from l2audit.runs.results import PROVENANCE
 from l2audit.seeds import canonical
-from l2audit.stored import write_json, write_table
+from l2audit.stored import read_json, write_json, write_table
+from whole_study import checked, document, faked
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -67,8 +72,39 @@ def test_plan_tells_the_smallest_effects_that_a_study_could_show(capsys: pytest.
     rows = {line.split()[0]: line.split()[1:] for line in told.splitlines() if line.strip()}
     k, factor = int(rows["g"][0]), float(rows["g"][1])
     families = sum(claim.family == "claims" for claim in load(REPOSITORY / "config" / "claims.yaml").claims)
-    assert k == 20
+    assert k == len(load_study(REPOSITORY, "default").study.datasets)
     assert factor == pytest.approx(detectable_effect(k, 1.0, families), abs=0.06)
+
+
+def test_plan_tells_the_megabytes_that_a_study_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    entries = yaml.safe_load((REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8"))
+    for path in (REPOSITORY / "config/datasets").glob("*.yaml"):
+        entries |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    full = load_study(REPOSITORY, "full")
+    declared = sum(file["bytes"] for name in full.study.all_datasets for file in entries[name].get("files", ()))
+    assert download_bytes(full) == declared > 1e7
+    assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
+    assert " of results; downloads: 0 B.\n" in capsys.readouterr().out
+
+
+def test_the_megabytes_of_results_are_near_those_of_real_files(tmp_path: Path) -> None:
+    """One job of both tasks, its measures and predictions drawn at random, so that they cannot be packed better."""
+    config = checked(document(seeds=30, rows={"train": 200, "validation": 100, "test": 400}), tmp_path)
+    draw, taken = np.random.default_rng(0), 0
+    for job in (jobs := jobs_of(config)).values():
+        (shard,) = job.shards
+        entry = config.datasets[shard.dataset]
+        rows = sizes_for(entry["facts"]["rows"], shard.rows).test
+        values = shard.task == "regression"
+        predicted = draw.normal(size=(shard.size, rows)).astype(np.float32)
+        columns = {"predicted": list(predicted if values else draw.integers(0, 3, (shard.size, rows)).astype(np.uint8))}
+        if not values:
+            columns["log_probability"] = list(predicted.astype(np.float16))
+        runs = faked()(config, shard, {})
+        for name, table in (("trained", runs), ("runs", runs), ("predictions", pa.table(columns))):
+            write_table(table, tmp_path / f"{job.job_id}.{name}.parquet")
+            taken += (tmp_path / f"{job.job_id}.{name}.parquet").stat().st_size
+    assert results_bytes(config, jobs.values()) == pytest.approx(taken, rel=0.4)
 
 
 @pytest.mark.parametrize("damage", ["", "s\n", "s\tmax_rss\n", "s\nfast\n", "\0"])
@@ -104,7 +140,7 @@ def test_plan_takes_a_time_only_from_a_whole_benchmark_of_the_same_job(
 
 def test_the_own_calibration_comes_before_the_published_one(tmp_path: Path) -> None:
     assert calibration_file(tmp_path) is None
-    for folder in ("report/published", "results"):
+    for folder in ("report/published/study-1", "report/published/full", "results"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "calibration.json").write_text("{}", encoding="utf-8")
         assert calibration_file(tmp_path) == tmp_path / folder / "calibration.json"
@@ -158,11 +194,12 @@ def test_check_finds_every_fault_of_every_file_in_one_run(tmp_path: Path, capsys
 def test_check_warns_of_claims_that_a_study_gives_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(REPOSITORY), "check"]) == 0
     told = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith("ok  ") for line in told) == 5
+    assert sum(line.startswith("ok  ") for line in told) == 2 + len([*(REPOSITORY / "config/studies").glob("*.yaml")])
     warnings = [line for line in told if line.startswith("warning: ")]
     warnings = [line for line in warnings if "config/datasets" not in line]
-    assert all("config/studies/smoke.yaml gives nothing to judge" in line for line in warnings)
-    assert any("e, d3, A1, A1s, A6" in line and "no arm mlp-64-64" in line for line in warnings)
+    assert all("gives nothing to judge" in line for line in warnings)
+    assert not any("config/studies/full.yaml" in line for line in warnings)
+    assert any("smoke.yaml gives nothing to judge A1, A1s" in line and "no arm mlp-adam" in line for line in warnings)
 
 
 def test_check_warns_of_datasets_whose_cards_warn(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,23 +217,60 @@ def test_check_warns_of_datasets_whose_cards_warn(capsys: pytest.CaptureFixture[
 
 
 def test_own_results_come_before_published_ones(tmp_path: Path) -> None:
-    put_evidence(tmp_path / "report/published")
-    assert stored_results(tmp_path, "default") == tmp_path / "report/published"
+    put_evidence(tmp_path / "report/published/default")
+    assert stored_results(tmp_path, "default") == tmp_path / "report/published/default"
     put_evidence(tmp_path / "results/default")
     assert stored_results(tmp_path, "default") == tmp_path / "results/default"
 
 
 def test_half_a_set_of_results_does_not_count(tmp_path: Path) -> None:
-    put_evidence(tmp_path / "report/published")
+    put_evidence(tmp_path / "report/published/default")
     put_evidence(tmp_path / "results/default")
     (tmp_path / "results/default/verdicts.json").unlink()
-    assert stored_results(tmp_path, "default") == tmp_path / "report/published"
+    assert stored_results(tmp_path, "default") == tmp_path / "report/published/default"
 
 
-def test_the_published_results_are_of_the_default_study_only(tmp_path: Path) -> None:
-    put_evidence(tmp_path / "report/published")
+def test_the_published_results_of_one_study_do_not_pass_for_those_of_another(tmp_path: Path) -> None:
+    put_evidence(tmp_path / "report/published/default")
     with pytest.raises(UserError, match="no stored results of the study 'smoke'"):
         stored_results(tmp_path, "smoke")
+    with pytest.raises(UserError, match="no stored results of any study"):
+        stored_results(tmp_path / "elsewhere")
+
+
+def test_without_a_name_the_main_study_is_shown(tmp_path: Path) -> None:
+    for place in ("report/published/study-1", "report/published/full", "results/quick", "results/default"):
+        put_evidence(tmp_path / place)
+        assert stored_results(tmp_path) == tmp_path / place
+
+
+def test_a_study_of_an_earlier_version_has_the_files_that_its_provenance_names(tmp_path: Path) -> None:
+    folder = tmp_path / "report/published/study-1"
+    put_evidence(folder)
+    (folder / "answers.parquet").unlink()
+    with pytest.raises(UserError, match="no stored results"):
+        stored_results(tmp_path, "study-1")
+    made_of = read_json(folder / "provenance.json")
+    del made_of["files"]["answers.parquet"]
+    write_json(folder / "provenance.json", made_of)
+    assert stored_results(tmp_path, "study-1") == folder
+    write_json(folder / "answers.parquet", {})
+    with pytest.raises(UserError, match="is not the file that provenance"):
+        stored_results(tmp_path, "study-1")
+
+
+def test_a_page_of_an_earlier_registration_is_shown_as_it_was_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "report/published/study-1"
+    put_evidence(folder)
+    (folder / "claims.yaml").write_text("version: 1", encoding="utf-8")
+    (folder / "index.html").write_text("<!doctype html>", encoding="utf-8")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/claims.yaml").write_text("version: 2", encoding="utf-8")
+    assert main(["--root", str(tmp_path), "report"]) == 0
+    assert "study-1.published.html: as it was published in " in capsys.readouterr().out
+    assert (tmp_path / "report/study-1.published.html").read_text(encoding="utf-8") == "<!doctype html>"
 
 
 def test_a_study_without_verdicts_says_so_above_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ from l2audit.report.page import build_page
 from l2audit.report.pictures import Published
 from whole_study import CLAIMS, ROOT, checked, document, faked, no_svg, run
 
-PUBLISHED = ROOT / "report" / "published"
+PUBLISHED = ROOT / "report" / "published" / "study-1"
 REGISTERED = {one["id"]: one for one in yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["claims"]}
 CONSTANTS = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))["constants"]
 KEY = ["part", "dataset", "stratum", "arm", "level"]

@@ -18,7 +18,7 @@ from l2audit.trial.calibration import TARGETS
 from l2audit.wording.sentences import registration_status
 from report_example import ROOT, example, oracles
 
-CALIBRATION = json.loads((ROOT / "report/published/calibration.json").read_text(encoding="utf-8"))
+CALIBRATION = json.loads((ROOT / "report/published/study-1/calibration.json").read_text(encoding="utf-8"))
 
 
 def text_of(html: str) -> str:

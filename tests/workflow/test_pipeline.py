@@ -22,6 +22,7 @@ EVIDENCE = (
     "runs.parquet",
     "effects.parquet",
     "summary.parquet",
+    "answers.parquet",
     "identities.json",
     "oracles.json",
     "verdicts.json",
@@ -195,7 +196,7 @@ def test_another_registration_judges_again_and_trains_nothing(copy: Copy) -> Non
     copy.edit("config/claims.yaml", "alpha: 0.05", "alpha: 0.01")
     before = json.loads(copy.read("results/tiny/verdicts.json"))
     trained = {path: path.stat().st_mtime_ns for path in (copy.root / "results/tiny/trained").iterdir()}
-    assert set(copy.jobs()) == {"estimate", "judge", "specify", "provenance", "report"}
+    assert set(copy.jobs()) == {"estimate", "judge", "answers", "specify", "provenance", "report"}
     outcome = copy.snakemake("results/tiny/verdicts.json")
     assert outcome.status == 0, outcome.text
     after = json.loads(copy.read("results/tiny/verdicts.json"))
@@ -258,7 +259,7 @@ def test_shards_of_other_code_are_named_removed_and_trained_again(copy: Copy) ->
     assert digests(copy) == before
 
 
-def test_only_the_default_study_is_published(copy: Copy) -> None:
+def test_a_study_without_verdicts_is_not_published(copy: Copy) -> None:
     outcome = copy.snakemake("publish", "--dry-run")
     assert outcome.status == 1
     assert "publish" in outcome.text

@@ -18,6 +18,9 @@ from l2audit.pipeline.jobs import WALL, Turn, note_wall
 from l2audit.pipeline.minutes import expected_seconds
 from l2audit.pipeline.results import (
     EVIDENCE,
+    PUBLISHED_FOLDER,
+    PUBLISHED_PAGE,
+    REGISTRATION_COPY,
     calibration_file,
     check_settled,
     on_nothing_to_do,

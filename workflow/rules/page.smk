@@ -23,18 +23,23 @@ rule report:
         "../../scripts/report.py"
 
 
-# Not part of the default target: `snakemake publish` copies the default study's page and evidence to report/published/, which
-# is committed, so that a visitor reads the result without running anything.
-if STUDY.name == "default":
+# Not part of the default target: `snakemake publish` copies a study to report/published/<study>/, which is committed, so that a
+# visitor reads the result without running anything. A study without verdicts has nothing to publish.
+if STUDY.verdicts:
+    PUBLISHED = PUBLISHED_FOLDER / STUDY.name
 
     rule publish:
         input:
             page=PAGE,
             evidence=expand(f"{RESULTS}/{{name}}", name=EVIDENCE),
+            runs=f"{RESULTS}/runs.parquet",
+            claims=REGISTRATION,
             calibration=[path for path in CALIBRATION if path.startswith("results/")],
         output:
-            "report/published/default.html",
-            expand("report/published/{name}", name=EVIDENCE),
+            page=PUBLISHED / PUBLISHED_PAGE,
+            evidence=[PUBLISHED / name for name in EVIDENCE],
+            runs=PUBLISHED / "runs.parquet",
+            claims=PUBLISHED / REGISTRATION_COPY,
         log:
             f"{RESULTS}/logs/publish.log",
         benchmark:

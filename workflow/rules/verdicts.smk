@@ -67,6 +67,25 @@ rule judge:
         "../../scripts/judge.py"
 
 
+# What it means for somebody with outliers in their data. No verdict rests on it.
+rule answers:
+    input:
+        plan=f"{RESULTS}/plan.json",
+        runs=f"{RESULTS}/runs.parquet",
+        cards=CARDS,
+        claims=REGISTRATION,
+    output:
+        f"{RESULTS}/answers.parquet",
+    log:
+        f"{RESULTS}/logs/answers.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/answers.tsv"
+    params:
+        code=CODE["answers"],
+    script:
+        "../../scripts/answers.py"
+
+
 # How much hangs on the choices of the analysis: the verdicts again, under every other one. It changes none of them.
 rule specify:
     input:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 
-from l2audit.config.claims import Registration, load
+from l2audit.config.claims import Registration
 from l2audit.contamination import CLEAN
 from l2audit.effects.grid import Block, ByLoss, Grid, Thresholds
-from l2audit.plan import planned, restored_plan
-from l2audit.stored import read_frame, read_json
 
 LEVERAGE = "leverage"
 
@@ -42,22 +39,6 @@ class Evidence:
     strata: Mapping[str, str]
     collinear: Mapping[str, bool]
 
-    @classmethod
-    def read(cls, plan: str | Path, runs: str | Path, claims: str | Path, cards: Iterable[str | Path]) -> Evidence:
-        """The evidence in the files of a study: plan.json, runs.parquet, the registration, the data cards.
-
-        ConfigError: the registration has faults. DamagedFile: a file was cut.
-        """
-        shards, strata = restored_plan(plan)
-        known = [read_json(card) for card in cards]
-        return cls(
-            plan=pd.DataFrame(planned(shards)),
-            runs=read_frame(runs),
-            registration=load(claims),
-            strata=strata,
-            collinear={card["name"]: card["collinear"] for card in known},
-        )
-
     @cached_property
     def kinds(self) -> Mapping[str, str]:
         """Level -> kind of contamination."""
@@ -73,7 +54,7 @@ class Evidence:
         constants = self.registration.constants
         found = {tuple(map(str, key)): rows for key, rows in self.runs.groupby(["dataset", "arm", "loss"], sort=True)}
         grids: dict[Block, dict[str, Grid]] = {}
-        for key, intended in self.plan.groupby([*Block._fields, "loss"], sort=True):
+        for key, planned in self.plan.groupby([*Block._fields, "loss"], sort=True):
             role, dataset, task, arm, loss = map(str, key)
             thresholds = Thresholds(
                 gradient_ratio=constants.gradient_ratio,
@@ -84,7 +65,7 @@ class Evidence:
             )
             runs = found.get((dataset, arm, loss), self.runs.iloc[:0])
             by_loss = grids.setdefault(Block(role, dataset, task, arm), {})
-            by_loss[loss] = Grid.of(task, loss, intended, runs, thresholds)
+            by_loss[loss] = Grid.of(task, loss, planned, runs, thresholds)
         return grids
 
     @cached_property

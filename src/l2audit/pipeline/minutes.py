@@ -1,25 +1,40 @@
-"""How long training took, or should take. No number of a study depends on this file."""
+"""How long training took or should take, and what it needs of disk and network. No number of a study depends on it."""
 
 from __future__ import annotations
 
 import contextlib
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
-from l2audit.config.study import Config
+from l2audit.config.study import CLASSIFICATION, Config
+from l2audit.data.split import Sizes, sizes_for
 from l2audit.errors import UserError
 from l2audit.pipeline.jobs import benchmarked_seconds
-from l2audit.plan import EXACT, Job, Shard, work
+from l2audit.plan import EXACT, Job, Shard, network_of, work
 
 START_SECONDS = 1.5  # of a job: Python
 NETWORK_SECONDS = 4.0  # of a job with networks: TensorFlow
 COMPILE_SECONDS = 6.0  # of a shard of networks: its programs
 UNIT_SECONDS = 1.15e-8  # one unit of `l2audit.plan.work`: mlp-64-64 on ten columns has 4864 of them a step
+# Images above this many pixels have an engine of their own (docs/training.md), faster a pixel than `work` says by this
+# factor: 20 jobs of conv5 on 28 x 28 pixels, median of measured over expected seconds.
+STACKED_PIXELS, LARGE_IMAGE = 100, 0.19
+
+JOB_BYTES = 40_000  # of a job: the schemas of its two files, and what made them
+RUN_BYTES = 500  # of a run: its row in trained/ and again in runs.parquet
+VALUE_BYTES, CLASS_BYTES = 4.0, 2.5  # of a prediction, for one test row: a float32; a class, and its log-probability
 
 
 def shard_seconds(config: Config, shard: Shard) -> float:
     """Seconds that training `shard` should take on one core, its job's start aside."""
     compiling = 0.0 if shard.optimizer == EXACT else COMPILE_SECONDS
-    return compiling + shard.size * work(config, config.study.arms[shard.arm], shard.dataset) * UNIT_SECONDS
+    arm = config.study.arms[shard.arm]
+    units = shard.size * work(config, arm, shard.dataset)
+    if shard.optimizer != EXACT:
+        inputs = network_of(config, arm, shard.dataset).inputs
+        units *= LARGE_IMAGE if len(inputs) > 1 and math.prod(inputs) > STACKED_PIXELS else 1.0
+    return compiling + units * UNIT_SECONDS
 
 
 def expected_seconds(config: Config, job: Job) -> float:
@@ -40,3 +55,25 @@ def measured_seconds(results: Path, job: Job) -> float | None:
         if same and TAKEN not in log:
             return benchmarked_seconds(results / "benchmarks" / "train" / f"{job.job_id}.tsv")
     return None
+
+
+def results_bytes(config: Config, jobs: Iterable[Job]) -> float:
+    """Bytes on disk that the runs and predictions of `jobs` should take; all else of a study takes a few megabytes."""
+    return sum(
+        JOB_BYTES + sum(shard.size * (RUN_BYTES + _prediction_bytes(config, shard)) for shard in job.shards)
+        for job in jobs
+    )
+
+
+def download_bytes(config: Config) -> int:
+    """Bytes of all files from the web that the datasets of a study name, whether they are there or not."""
+    entries = (config.datasets[name] for name in config.study.all_datasets)
+    return sum(file["bytes"] for entry in entries for file in entry.get("files", ()))
+
+
+def _prediction_bytes(config: Config, shard: Shard) -> float:
+    """Bytes of the predictions of one run, on as many test rows as the dataset's entry says that there are."""
+    entry, caps = config.datasets[shard.dataset], Sizes(**config.study.rows)
+    rows = {**entry.get("parameters", {}), **entry.get("facts", {})}.get("rows")
+    test = sizes_for(int(rows), caps).test if rows else caps.test
+    return test * (CLASS_BYTES if shard.task == CLASSIFICATION else VALUE_BYTES)

@@ -19,14 +19,19 @@ EVIDENCE = (
     "specifications.json",
     "effects.parquet",
     "summary.parquet",
+    "answers.parquet",
     "identities.json",
     "oracles.json",
     PROVENANCE_FILE,
 )
-"""The files that a page is made of. `PUBLISHED_FOLDER` holds a copy of those of `PUBLISHED_STUDY`."""
+"""The files that a page is made of. A study of an earlier version may have fewer: its provenance.json names them."""
 
 PUBLISHED_FOLDER = Path("report/published")
-PUBLISHED_STUDY = "default"
+PUBLISHED_PAGE = "index.html"
+REGISTRATION_COPY = "claims.yaml"
+"""Beside the evidence in `PUBLISHED_FOLDER/<study>`: its page, the registration that judged it, and its slim runs."""
+HEADLINE_STUDIES = ("full", "default", "quick", "study-1")
+"""What `table` and `report` show if no study is named: the first that is there, own results before published ones."""
 
 
 @contextlib.contextmanager
@@ -42,26 +47,43 @@ def tell() -> Iterator[None]:
 def strangers(folder: Path) -> list[Path]:
     """The files of the evidence in `folder` that its provenance.json does not name: another run's, or changed."""
     named, files = read_json(folder / PROVENANCE_FILE).get("files", {}), set(EVIDENCE) - {PROVENANCE_FILE}
-    return [folder / name for name in EVIDENCE if name in files and sha256_of(folder / name) != named.get(name)]
+    there = [folder / name for name in EVIDENCE if name in files and (folder / name).exists()]
+    return [path for path in there if sha256_of(path) != named.get(path.name)]
 
 
-def stored_results(root: Path, study: str) -> Path:
-    """The folder of a study's evidence: its own, else the published copy; UserError: not whole, or of two runs."""
-    own, published = root / "results" / study, root / PUBLISHED_FOLDER
-    for folder in [own, published] if study == PUBLISHED_STUDY else [own]:
-        if all((folder / name).exists() for name in EVIDENCE):
+def stored_results(root: Path, study: str | None = None) -> Path:
+    """The folder of a study's evidence, named as the study: its own results, else the published ones.
+
+    study: None for the first of `HEADLINE_STUDIES` that is there. UserError: not whole, or of two runs.
+    """
+    names = HEADLINE_STUDIES if study is None else (study,)
+    for folder in (root / place / name for place in ("results", PUBLISHED_FOLDER) for name in names):
+        if _is_whole(folder):
             if found := strangers(folder):
                 problem = "is not the file that provenance.json beside it names: another run's, or changed"
                 again = "run the same snakemake command again, with --forceall if it finds nothing to do"
                 raise UserError(problem, file=found[0], fix=f"finish the study: {again}")
             return folder
     fix = "make them: snakemake --cores all --config study=... (the name of the study, or the path of its file)"
-    raise UserError(f"there are no stored results of the study '{study}'", file=own, fix=fix)
+    of = f"the study '{study}'" if study else "any study"
+    raise UserError(f"there are no stored results of {of}", file=root / "results" / (study or ""), fix=fix)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether every file that the provenance of `folder` names is there."""
+    path = folder / PROVENANCE_FILE
+    return path.exists() and all((folder / name).exists() for name in read_json(path).get("files", {}))
+
+
+def is_published(folder: Path, root: Path) -> bool:
+    """Whether a folder of evidence is a published copy, and not this folder's own results."""
+    return folder.parent == root / PUBLISHED_FOLDER
 
 
 def calibration_file(root: Path) -> Path | None:
     """The trial of the judge that a page shows: the one of `make calibrate`, else the published one, else None."""
-    found = (root / "results" / "calibration.json", root / PUBLISHED_FOLDER / "calibration.json")
+    published = (root / PUBLISHED_FOLDER / study for study in HEADLINE_STUDIES)
+    found = (folder / "calibration.json" for folder in (root / "results", *published))
     return next((path for path in found if path.exists()), None)
 
 
