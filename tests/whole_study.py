@@ -185,7 +185,9 @@ def _judged(config: Config, shards: Iterable[Shard], folder: Path, claims: Path)
 
 @lru_cache
 def _published(name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads((ROOT / "report" / "published" / "study-1" / f"{name}.json").read_text("utf-8"))
+    found: list[dict[str, Any]] = json.loads(
+        (ROOT / "report" / "published" / "study-1" / f"{name}.json").read_text("utf-8")
+    )
     return found
 
 

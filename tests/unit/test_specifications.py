@@ -19,6 +19,7 @@ from l2audit.config.load import load as load_study
 from l2audit.config.reader import Document
 from l2audit.config.schema import schema
 from l2audit.effects.evidence import Evidence
+from l2audit.effects.stored import stored_evidence
 from l2audit.effects.table import estimate
 from l2audit.errors import UserError
 from l2audit.files import sha256_of
@@ -469,7 +470,7 @@ def test_evidence_is_read_from_the_files_of_a_study(tmp_path: Path) -> None:
     for number, name in enumerate(config.study.all_datasets):
         cards.append(tmp_path / f"{name}.json")
         cards[-1].write_text(canonical({"name": name, "collinear": number == 0}), encoding="utf-8")
-    found = Evidence.read(tmp_path / "plan.json", tmp_path / "runs.parquet", ROOT / "config" / "claims.yaml", cards)
+    found = stored_evidence(tmp_path / "plan.json", tmp_path / "runs.parquet", ROOT / "config" / "claims.yaml", cards)
     pd.testing.assert_frame_equal(found.plan, schedule)
     pd.testing.assert_frame_equal(found.runs, runs)
     assert found.strata == {kind: entry["stratum"] for kind, entry in config.contaminations.items()}
