@@ -61,7 +61,7 @@ def claim(name: str = "x", parts: Sequence[dict[str, Any]] | None = None, **chan
 
 def raw_registration(*claims: dict[str, Any], **constants: Any) -> dict[str, Any]:
     return {
-        "version": 1,
+        "version": 2,
         "thread": {"title": "t", "url": "https://example.org/1", "licence": "CC BY-SA 4.0"},
         "constants": {**CONSTANTS, **constants},
         "claims": list(claims or [claim()]),

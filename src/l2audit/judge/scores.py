@@ -53,11 +53,6 @@ class Scores:
             active=mean_where(self.active, np.isfinite(self.active)),
         )
 
-    def settled(self) -> Scores:
-        """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
-        cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
-        return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
-
 
 def scores(u: Array, active: Array, planned: NDArray[np.int64], constants: Constants) -> Scores:
     """Steps 2-4 for one part of one claim.
@@ -66,7 +61,9 @@ def scores(u: Array, active: Array, planned: NDArray[np.int64], constants: Const
     active   same shape, 1 where L2 was active and 0 where not
     planned  (..., K, S, A, L): seeds planned in each cell, at most R; 0 where the plan has no such cell
     """
-    if planned.size and (planned == u.shape[-1]).all() and np.isfinite(u).all():  # plain means: thousands of studies can afford them
+    if (
+        planned.size and (planned == u.shape[-1]).all() and np.isfinite(u).all()
+    ):  # plain means: thousands of studies can afford them
         judged = np.ones(u.shape[:-1], dtype=bool)
         series = u.mean(axis=-2).mean(axis=-2)
         raw, share = series.mean(axis=-1), active.mean(axis=(-3, -2, -1))

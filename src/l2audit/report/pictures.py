@@ -207,7 +207,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
             for one in part["datasets"]:  # one of a single seed has no interval
                 low, high = (math.nan if one[end] is None else one[end] for end in ("ci_low", "ci_high"))
                 side = {"above": 1, "below": -1}.get(one["decisive"], 0)
-                panels[-1][one["dataset"]] = Mark(one["unclipped_score"], low, high, side)
+                panels[-1][one["dataset"]] = Mark(one["score"], low, high, side)
         rows = sorted(panels[0], key=lambda name: (panels[0][name].value is None, panels[0][name].value or 0.0, name))
         title = "" if row.get("stratum", ALL) == ALL else stratum(row["stratum"])
         groups.append(ForestGroup(title, rows, panels, _averages(row)))
