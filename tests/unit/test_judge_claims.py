@@ -38,19 +38,6 @@ def test_keys_become_fields() -> None:
         parse(raw_registration())["absent"]
 
 
-def test_a_part_asks_every_arm_for_its_certificate_unless_it_says_otherwise() -> None:
-    parameters = {"against": "b"}
-    parts = [
-        part("p", parameters=parameters),
-        part("q", parameters=parameters, certificate="every arm"),
-        part("r", parameters=parameters, certificate="own arm"),
-    ]
-    found = parse(raw_registration(claim(parts=parts)))["x"]
-    assert [one.certificate for one in found.parts] == ["every arm", "every arm", "own arm"]
-    assert found.uncertified == ("b",)
-    assert parse(raw_registration(claim(parts=parts[:2])))["x"].uncertified == ()
-
-
 def test_the_hash_follows_the_content_and_not_its_order() -> None:
     raw = raw_registration()
     turned = dict(reversed(raw.items()))
@@ -96,16 +83,6 @@ def test_the_headline_is_the_claim_that_says_so_or_the_first_measured_one() -> N
         (raw_registration(claim(parts=[part(parameters={"gap": {"all": 1}})])), r"gap.all: unknown key"),
         (raw_registration(claim(parts=[part(delta={"regression": 0.02})])), "name different tasks"),
         (raw_registration(claim(parts=[part(delta={"regression": 0.0})])), "out of range"),
-        (
-            raw_registration(claim(parts=[part(certificate="own arm")])),
-            r"parts\[0\].certificate: this part compares its arm with no other one .*name the arm: `against:`",
-        ),
-        (raw_registration(claim(parts=[part(certificate="every arm", parameters={})])), "with no other one"),
-        (
-            raw_registration(claim(parts=[part(certificate="own", parameters={"against": "b"})])),
-            r"certificate: unknown value 'own' .*did you mean 'own arm'",
-        ),
-        (raw_registration(claim(family="identity", parts=[{**IDENTITY, "certificate": "own arm"}])), "no other one"),
         (raw_registration(claim(parts=[IDENTITY])), r"parts\[0\].estimand: needed in family claims"),
         (raw_registration(claim(family="identity")), r"parts\[0\].checks: needed in family identity"),
         (
