@@ -126,9 +126,10 @@ def slow_scores(rows: list[dict[str, Any]], one: names.Claim, p: str) -> SlowSco
         cells[r["dataset"], r["stratum"], r["arm"], r["level"]][r["seed"]] = r
     if not cells:
         return {}, {}, {}
-    common = set.intersection(*(set(c) for c in cells.values()))
+    every = sorted(set.union(*(set(c) for c in cells.values())))
     y, z, share = {}, {}, {}
     for d, s in sorted({key[:2] for key in cells}):
+        common = set.intersection(*(set(c) for key, c in cells.items() if key[1] == s))
         mine = {key[2:]: [cell[seed] for seed in sorted(common)] for key, cell in cells.items() if key[:2] == (d, s)}
         judged = {key: c for key, c in mine.items() if sum(r["ok"] for r in c) >= 0.8 * len(common) - 1e-9 and c}
         judged = {key: c for key, c in judged.items() if any(r["ok"] for r in c)}
@@ -147,8 +148,10 @@ def slow_scores(rows: list[dict[str, Any]], one: names.Claim, p: str) -> SlowSco
         y[d, s] = balanced(lambda c: fmean([u(r) for r in c if r["ok"]]))
         share[d, s] = balanced(lambda c: fmean([r["active"] for r in c if r["ok"]]))
         z[d, s] = [
-            balanced(lambda c, i=i: u(c[i])) if all(c[i]["ok"] for c in judged.values()) else math.nan
-            for i in range(len(common))
+            balanced(lambda c, i=i: u(c[i]))
+            if seed in common and all(c[i]["ok"] for c in judged.values())
+            else math.nan
+            for seed, i in ((seed, sorted(common).index(seed) if seed in common else -1) for seed in every)
         ]
     return y, z, share
 

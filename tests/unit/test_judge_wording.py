@@ -297,7 +297,11 @@ def test_no_average_over_model_families_stands_as_the_estimate() -> None:
     lines = verdict_table(verdicts(rows, said)).splitlines()
     head = next(line for line in lines if line.startswith("x "))
     assert head.split() == ["x", "depends", "8", "of", "8"]
-    assert next(line for line in lines if line.startswith("  target/linear")).split()[1:4] == ["supported", "+4.0", "[3.6,"]
+    assert next(line for line in lines if line.startswith("  target/linear")).split()[1:4] == [
+        "supported",
+        "+4.0",
+        "[3.6,",
+    ]
     table = markdown(verdicts(rows, said)).splitlines()
     assert table[2].startswith("| x | “it does” (the answerer) | **depends** | It depends.")
     assert [row.split(" | ")[1:3] for row in table[3:]] == [
