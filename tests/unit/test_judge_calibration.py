@@ -124,7 +124,7 @@ def test_situations_are_those_of_the_registered_claims() -> None:
 def test_simulated_situations_have_the_moments_that_are_stated() -> None:
     one = situations.InSituations("test", "t", situations.TRUTHS["half +1, half -3"], tau=2.0, noise=1.5)
     own, opposite = situations.simulate(one, 3000, CONSTANTS)
-    assert own.families == opposite.families
+    assert own.families[1:] == opposite.families[1:]
     assert [row.x.shape[-1] for row in own.rows[1:]] == [s.k for s in situations.SITUATIONS]
     spread = 2.0**2 + 1.5**2 * np.exp(2 * situations.UNEVEN**2) / 5
     for row, against, mean in zip(own.rows[1:4], opposite.rows[1:4], one.means, strict=False):

@@ -55,7 +55,9 @@ def in_study(name: str) -> pd.DataFrame:
 
 def test_the_default_study_has_the_arms_that_every_claim_takes() -> None:
     found = outlooks(in_study("default"), own_registration(), {})
-    assert {one.claim for one in found if all(not other.assumed for other in found if other.claim == one.claim)} == set()
+    assert {
+        one.claim for one in found if all(not other.assumed for other in found if other.claim == one.claim)
+    } == set()
 
 
 def test_a_study_without_the_arms_of_a_claim_judges_none_and_says_so() -> None:

@@ -319,12 +319,11 @@ def test_the_random_tables_reach_every_verdict() -> None:
 
 
 @settings(max_examples=6)
-@given(st.integers(0, SEEDS - 1), st.randoms(use_true_random=False))
-def test_the_order_of_rows_and_columns_does_not_show(seed: int, shuffle: Any) -> None:
+@given(st.integers(0, SEEDS - 1), st.integers(0, 1000))
+def test_the_order_of_rows_and_columns_does_not_show(seed: int, order: int) -> None:
     table = random_effects(seed)
-    rows, columns = list(range(len(table))), list(table.columns)
-    shuffle.shuffle(rows)
-    shuffle.shuffle(columns)
+    shuffle = np.random.default_rng(order)
+    rows, columns = shuffle.permutation(len(table)), list(shuffle.permutation(table.columns))
     shuffled = table.iloc[rows][columns].set_index(pd.Index(np.arange(len(table)) * 3 + 7))
     first, second = (json.dumps(judge(t, SETTINGS)) for t in (table, shuffled))
     assert first == second
