@@ -53,11 +53,10 @@ def in_study(name: str) -> pd.DataFrame:
     return planned_effects(pd.DataFrame(planned_runs(plan(config))), own_registration(), strata, {})
 
 
-def test_the_default_study_has_the_arms_that_every_claim_takes() -> None:
+def test_the_default_study_has_the_arms_that_every_claim_takes_but_one() -> None:
     found = outlooks(in_study("default"), own_registration(), {})
-    assert {
-        one.claim for one in found if all(not other.assumed for other in found if other.claim == one.claim)
-    } == set()
+    judged = {one.claim for one in found if one.assumed}
+    assert {one.claim for one in found} - judged == {"A8"}  # its L1 arm on outliers is trained by `full` alone
 
 
 def test_a_study_without_the_arms_of_a_claim_judges_none_and_says_so() -> None:
@@ -65,7 +64,7 @@ def test_a_study_without_the_arms_of_a_claim_judges_none_and_says_so() -> None:
     assert not set(effects["claim"]) & {"A1", "A1s", "e"}
     entries = {one["id"]: one for one in judge(effects, own_registration())["added"]}
     assert entries["A1"]["verdict"] == "inconclusive (too few datasets)"
-    assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in entries["A1"]["sentence"]
+    assert "no dataset was planned for which it trains both mlp-adam and adamw" in entries["A1"]["sentence"]
 
 
 def settings() -> Registration:
