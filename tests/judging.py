@@ -59,6 +59,12 @@ def claim(name: str = "x", parts: Sequence[dict[str, Any]] | None = None, **chan
     }
 
 
+def situated(name: str, situations: Mapping[str, Sequence[str]], **changes: Any) -> dict[str, Any]:
+    """A claim that is judged in situations: kind of contamination -> arms."""
+    found = claim(name, **{"situations": {kind: list(arms) for kind, arms in situations.items()}, **changes})
+    return {key: value for key, value in found.items() if key not in ("architectures", "strata")}
+
+
 def raw_registration(*claims: dict[str, Any], **constants: Any) -> dict[str, Any]:
     return {
         "version": 2,

@@ -10,11 +10,13 @@ import pytest
 from scipy import stats
 
 from l2audit.config.claims import Constants
+from l2audit.config.claims import load as load_claims
 from l2audit.judge import rule
+from l2audit.judge.rule import families_of
 from l2audit.pipeline.fingerprints import code_hash
-from l2audit.trial import calibration
+from l2audit.trial import calibration, situations
 from l2audit.trial.calibration import TARGETS, check_targets, rate, report, run, wrong
-from l2audit.trial.scenarios import OTHERS, Scenario, everywhere, scenarios, simulate
+from l2audit.trial.scenarios import OTHERS, SPREADS, Scenario, everywhere, scenarios, simulate
 
 ROOT = Path(__file__).parents[2]
 CONSTANTS = Constants()
@@ -103,8 +105,56 @@ def test_labels_and_gate_are_simulated() -> None:
 def test_scenarios_are_distinct_and_every_target_concerns_some() -> None:
     names = [one.id for one in scenarios()]
     assert len(names) == len(set(names)) >= 24
-    rows = [{"group": s.group, "truth": s.truth, "tau": s.tau, "seed_noise": s.noise} for s in scenarios()]
+    every = (*scenarios(), *situations.scenarios())
+    rows = [{"group": s.group, "truth": s.truth, "tau": s.tau, "seed_noise": s.noise} for s in every]
+    rows += [{"group": f"share {s}", "truth": "", "tau": 1.0, "seed_noise": 2.0} for s in ("normal", "t3", "skew")]
     assert all(any(target.applies(row) for row in rows) for target in TARGETS)
+    others = [one.id for one in (*situations.scenarios(), *situations.shares())]
+    assert len(others) == len(set(others))
+
+
+def test_situations_are_those_of_the_registered_claims() -> None:
+    registered = load_claims(ROOT / "config" / "claims.yaml")
+    names = tuple(one.name for one in situations.SITUATIONS)
+    for name in ("g", "h3"):
+        assert registered[name].strata == names
+        assert families_of(registered[name])[1:] == ["situations"] * len(names)
+
+
+def test_simulated_situations_have_the_moments_that_are_stated() -> None:
+    one = situations.InSituations("test", "t", situations.TRUTHS["half +1, half -3"], tau=2.0, noise=1.5)
+    own, opposite = situations.simulate(one, 3000, CONSTANTS)
+    assert own.families[1:] == opposite.families[1:]
+    assert [row.x.shape[-1] for row in own.rows[1:]] == [s.k for s in situations.SITUATIONS]
+    spread = 2.0**2 + 1.5**2 * np.exp(2 * situations.UNEVEN**2) / 5
+    for row, against, mean in zip(own.rows[1:4], opposite.rows[1:4], one.means, strict=False):
+        assert row.x.mean() == pytest.approx(mean, abs=0.06)
+        assert np.array_equal(against.x, -row.x)
+        assert row.x.var() == pytest.approx(spread, rel=0.04)
+    first, second = (row.x[:, 0, :20] for row in own.rows[1:3])
+    expected = (2.0**2 + 1.5**2 * np.exp(2 * situations.UNEVEN**2) / 5) / 2
+    assert np.mean((first - one.means[0]) * (second - one.means[1])) == pytest.approx(expected, rel=0.08)
+
+
+def test_figures_of_situations() -> None:
+    one = situations.InSituations("test", "two", situations.TWO["two kinds"], tau=1.0)
+    found = situations.run(one, 100, CONSTANTS)
+    assert found["depends"]["rate"] > 0.97 and found["wrong_in_situations"]["rate"] < 0.05
+    assert sum(value["rate"] for value in found["headline"].values()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("spread", ["normal", "t3", "skew"])
+def test_true_shares_are_those_of_the_simulated_effects(spread: str) -> None:
+    one = situations.Share(45, 5, 1.5, 2.0, spread=spread)
+    effect = 1.5 + 2.0 * SPREADS[spread](np.random.default_rng(1), (200_000,))
+    assert (one.truth(1), one.truth(-1)) == pytest.approx((np.mean(effect > 1), np.mean(effect < -1)), abs=0.004)
+    assert situations.Share(45, 5, 0.0, 0.0).truth(1) == situations.Share(45, 5, 0.0, 0.0).truth(-1) == 0.0
+
+
+def test_the_interval_of_a_share_holds_it() -> None:
+    found = situations.run_share(situations.Share(20, 5, 0.0, 1.0), 300)
+    assert found["covered"]["high"] > 0.94 and found["covered"]["rate"] < 0.99
+    assert found["shares"]["above"]["estimate"] == pytest.approx(found["shares"]["above"]["true"], abs=0.03)
 
 
 def test_a_target_is_missed_only_beyond_doubt() -> None:
@@ -122,7 +172,10 @@ def test_a_target_is_missed_only_beyond_doubt() -> None:
 
 def test_the_command_writes_one_row_a_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = [s for s in scenarios() if s.group in ("placebo", "conjunction")][:4]
+    two = situations.scenarios()[::23][:2]
     monkeypatch.setattr(calibration, "scenarios", lambda: few)
+    monkeypatch.setattr(situations, "scenarios", lambda: two)
+    monkeypatch.setattr(situations, "shares", lambda: (situations.Share(11, 3, 0.0, 1.0),))
     out = tmp_path / "calibration.json"
     command = ["--studies", "50", "--root", str(ROOT), "--out"]
     assert calibration.main([*command, str(out)]) == 0
@@ -135,6 +188,8 @@ def test_the_command_writes_one_row_a_scenario(tmp_path: Path, monkeypatch: pyte
         assert sum(value["rate"] for value in row["rates"].values()) == pytest.approx(1.0)
         assert {"truth", "K", "tau", "seed_noise", "studies", "rates"} <= set(row)
     assert report(found).count("\n") == len(found["targets"])
+    assert [row["scenario"] for row in found["situations"]] == [s.id for s in two]
+    assert all(row["scenario"] in calibration.reported(found) for row in (*found["situations"], *found["shares"]))
 
 
 def test_elsewhere_than_in_the_repository_it_ends_before_it_begins(

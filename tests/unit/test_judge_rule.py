@@ -85,14 +85,50 @@ class TestSteps1To4:
         table = fail(table, (table["level"] == "y") & (table["seed"] != 0))  # not judged: its seeds do not matter
         assert verdict(table)["parts"][0]["datasets"][0]["n_seeds"] == 4
 
-    def test_scores_are_clipped_but_shown(self) -> None:
+    def test_scores_are_cut_for_the_test_alone(self) -> None:
         row = verdict(effects({"a": 25.0}))["parts"][0]["datasets"][0]
-        assert (row["score"], row["unclipped_score"], row["value"]) == pytest.approx((10.0, 25.0, 25.0))
+        assert (row["score"], row["judged_score"], row["value"]) == pytest.approx((25.0, 10.0, 25.0))
 
-    def test_all_is_the_mean_of_the_clipped_strata_that_a_dataset_has(self) -> None:
+    def test_all_is_judged_by_the_mean_of_the_cut_strata_that_a_dataset_has(self) -> None:
         table = in_strata({"label": [30.0], "target": [4.0]})
+        row = verdict(table, claim(strata=STRATA))["parts"][0]["datasets"][0]
+        assert (row["judged_score"], row["score"]) == pytest.approx(((10 + 4) / 2, (30 + 4) / 2))
+
+    def test_no_estimate_is_cut(self) -> None:
+        scores = [40.0, 12.0, -3.0, 2.0, 4.0, -30.0, 1.0]
+        entry = verdict(effects(scores, seeds=(-2.0, 2.0, 0.0, 0.0)))
+        found = entry["parts"][0]
+        low, high = stats.t.interval(0.95, 6, np.mean(scores), stats.sem(scores))
+        assert (entry["estimate"], entry["ci_low"], entry["ci_high"]) == pytest.approx((np.mean(scores), low, high))
+        task = found["tasks"]["classification"]  # one delta is one percentage point
+        assert (task["estimate"], task["ci_low"], task["ci_high"]) == pytest.approx((np.mean(scores), low, high))
+        ahead = stats.t.ppf(0.975, 6) * np.std(scores, ddof=1) * math.sqrt(1 + 1 / 7)
+        assert found["prediction_high"] == task["prediction_high"] == pytest.approx(np.mean(scores) + ahead)
+        without = [np.mean(np.delete(scores, place)) for place in range(7)]
+        ends = (found["leave_one_out_low"], found["leave_one_out_high"])
+        assert ends == pytest.approx((min(without), max(without)))
+        assert (found["median"], task["median"]) == (2.0, pytest.approx(2.0))
+        assert found["share_in_direction"] == task["share_in_direction"] == pytest.approx(5 / 7)
+        cut = np.clip(scores, -10, 10)
+        assert (found["judged_mean"], found["judged_sd"]) == pytest.approx((cut.mean(), cut.std(ddof=1)))
+        noise = 8 / 3 / 4
+        assert found["tau"] == pytest.approx(math.sqrt(np.var(scores, ddof=1) - noise))
+        assert entry["p"]["supported"] == pytest.approx(tails(cut.mean(), cut.std(ddof=1), 7)["supported"])
+
+    def test_a_dataset_is_cut_where_it_is_in_any_stratum(self) -> None:
+        table = in_strata({"label": [30.0, 2.0, -11.0, 0.0, 9.0], "target": [4.0, -12.0, 12.0, 0.0, 11.0]})
         entry = verdict(table, claim(strata=STRATA))
-        assert entry["parts"][0]["datasets"][0]["score"] == pytest.approx((10 + 4) / 2)
+        assert entry["parts"][0]["n_clipped"] == 4
+        assert [row["parts"][0]["n_clipped"] for row in entry["strata"]] == [2, 3, 0]
+        assert entry["parts"][0]["tasks"]["classification"]["n_clipped"] == 4
+
+    def test_contrasts_at_the_end_and_worse_than_trivial_are_counted_where_the_table_says_so(self) -> None:
+        table = effects([1.0] * 5, levels=["x", "y"])
+        assert verdict(table)["parts"][0]["n_at_end"] is None
+        said = table.assign(at_end=table["seed"] == 0, worse_than_trivial=table["level"] == "x")
+        lost = fail(said, (said["dataset"] == "d00") & (said["level"] == "x"))  # 4 contrasts that are not used
+        found = verdict(lost)["parts"][0]
+        assert (found["n_contrasts"], found["n_at_end"], found["n_worse_than_trivial"]) == (36, 9, 16)
 
     def test_an_arm_not_on_every_dataset_is_for_the_map_only(self) -> None:
         table = together(effects([1.0, 1.0]), effects({"d00": 9.0}, arms=["conv5"]))
@@ -116,7 +152,7 @@ class TestSteps1To4:
         )
         entry = verdict(table, claim(architectures=["linear", "mlp"]))
         assert entry["estimate"] == pytest.approx(1.0)
-        assert entry["unused"] == {"seed not planned in every cell": 1}
+        assert entry["unused"] == {"seed not planned in every cell of the row": 1}
 
     def test_only_registered_arms_roles_and_datasets_enter(self) -> None:
         table = together(

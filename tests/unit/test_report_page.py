@@ -245,7 +245,7 @@ def test_what_is_added_is_listed_apart_and_by_its_question(html: str) -> None:
 
 def test_a_claim_whose_arms_are_not_in_the_study_says_so_and_shows_no_empty_table(html: str) -> None:
     own = between(html, 'id="claim-A1"', "</section>")
-    assert "no dataset was planned for which it trains both mlp-64-64 and adamw" in own
+    assert "no dataset was planned for which it trains both mlp-adam and adamw" in own
     assert "No comparison was planned for it: this study has no model that enters a verdict here." in own
     assert "<table" not in own and "δ" not in own
 
@@ -269,7 +269,7 @@ def test_the_rank_correlation_stands_with_the_claim_about_damage_and_is_labelled
         known = f"{plain(row['rho'], 2, sign=True)} {interval(row['ci_low'], row['ci_high'], 2)}"
         assert f'<td class="r">{row["n_datasets"]}</td><td class="r">{known}</td>' in own
     panels = [row for row in told["rows"] if row["stratum"] == "all" and row["arm"] != "all"]
-    assert [row["arm"] for row in panels] == ["linear", "mlp-64-64"]
+    assert [row["arm"] for row in panels] == ["linear", "mlp-adam"]
     marks = between(own, 'id="claim-h3-ranks-figure"', '<svg class="narrow"').count("<use ")
     assert marks == sum(len(row["datasets"]) for row in panels) + len({"classification", "regression"})
 

@@ -1,21 +1,24 @@
-"""Steps 5-8 of the rule: rows of scores to verdicts, in three Holm families, for any number of studies at once.
+"""Steps 5-8 of the rule: rows of scores to verdicts, in Holm families, for any number of studies at once.
 
-A *row* is (claim, "all") or (claim, stratum). Arrays lead with the axis of studies: B.
+A *row* is (claim, "all") or (claim, stratum); a stratum may be a situation, one kind of contamination under one arm.
+Arrays lead with the axis of studies: B. `headline` makes one verdict of the situations of a claim.
 """
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from l2audit.config import claims
-from l2audit.config.claims import Constants
+from l2audit.config.claims import Claim, Constants
 from l2audit.effects.grid import Array, Mask, mean_where, moments
 from l2audit.judge.scores import SLACK, Scores
-from l2audit.judge.statistics import Tests, boundary_tests, decisive, holm
+from l2audit.judge.statistics import FLOOR, Tests, boundary_tests, decisive, holm
 
 Codes = NDArray[np.int8]
 
@@ -138,7 +141,7 @@ def read(tests: RowTests, adjusted: Array, alpha: float) -> Codes:
         [TOO_FEW, SUPPORTED, REVERSED, NEGLIGIBLE, EXCLUDED],
         INCONCLUSIVE,
     )
-    negative = np.isin(verdict, (REVERSED, NEGLIGIBLE, EXCLUDED))
+    negative = np.isin(verdict, NEGATIVE)
     return np.where(negative & tests.inactive, INACTIVE, verdict).astype(np.int8)
 
 
@@ -194,30 +197,40 @@ def headline(codes: Codes, share: float) -> Codes:
     return np.asarray(verdict, dtype=np.int8)
 
 
+MOST_SHIFT = 30.0
+"""Distances from a boundary beyond so many SD count as that many: five datasets then decide for certain."""
+
+RECORD = "record"
+"""Begins the name of the family of a row that is judged alone because it is kept for the record."""
+
+
+def families_of(claim: Claim) -> list[str]:
+    """The Holm family of each row of a claim, "all" first.
+
+    The rows of a control are judged alone. So is the row "all" of a claim in situations: it is a record. Rows of strata
+    share the error rate of the claim's `multiplicity`; without one, situations share that of the claim's family, and
+    the strata of the thread's claims have one of their own, "kinds".
+    """
+    rows = 1 + (len(claim.strata) if len(claim.strata) > 1 else 0)
+    if claim.family == "control":
+        return [f"control {claim.id} {row}" for row in range(rows)]
+    if rows == 1:
+        return [claim.multiplicity or claim.family]
+    usual = "kinds" if claim.family == "claims" and not claim.situations else claim.family
+    overall = f"{RECORD} {claim.id}" if claim.situations else claim.family
+    return [overall, *[claim.multiplicity or usual] * (rows - 1)]
+
+
 @dataclass(frozen=True)
 class Case:
-    """One claim before the rule: a name, its family (`claims` | `added` | `control`) and its rows, "all" first.
+    """One claim before the rule: its rows, "all" first, and the Holm family of each, as from `families_of`.
 
-    gate: whether a negative verdict needs a penalty that acted. situations: its rows are, so that "all" is a record.
-    multiplicity: of the rows of strata; "": that of situations is `family`, that of the strata of a claim "kinds".
+    gate: whether a negative verdict needs a penalty that acted.
     """
 
-    name: str
-    family: str
     rows: tuple[ScoredRow, ...]
+    families: tuple[str, ...]
     gate: bool = True
-    situations: bool = False
-    multiplicity: str = ""
-
-    def families(self) -> list[str]:
-        """The Holm family of each row; a control's rows are judged alone, and so is a record."""
-        if self.family == "control":
-            return [f"control {self.name} {row}" for row in range(len(self.rows))]
-        if len(self.rows) == 1:
-            return [self.multiplicity or self.family]
-        usual = "kinds" if self.family == "claims" and not self.situations else self.family
-        overall = f"record {self.name}" if self.situations else self.family
-        return [overall, *[self.multiplicity or usual] * (len(self.rows) - 1)]
 
 
 @dataclass(frozen=True)
@@ -247,7 +260,7 @@ def decide(cases: Sequence[Case], constants: Constants) -> Decision:
     place = []
     for case, weighed in zip(cases, tests, strict=True):
         here = []
-        for family, one in zip(case.families(), weighed, strict=True):
+        for family, one in zip(case.families, weighed, strict=True):
             pool = pairs.setdefault(family, [])
             here.append((family, slice(2 * len(pool), 2 * len(pool) + 2)))
             pool.append(one.pair)
@@ -320,14 +333,25 @@ def with_zeros(rows: Sequence[ScoredRow], parts: Sequence[Scores], planned: Sequ
     return tuple(replace(row, x=x) for x, row in zip(scored, rows, strict=False))
 
 
-def sooner(tests: RowTests, rows: int, alpha: float, most: int = claims.MOST_DATASETS) -> int | None:
-    """Datasets at which step 5 would decide at the first Holm step, with unchanged mean and SD. None: over `most`.
+def settling(
+    tests: RowTests, rows: int, alpha: float, power: float = 0.90, most: int = claims.MOST_DATASETS
+) -> int | None:
+    """Datasets at which step 5 would decide with `power`, were the mean and SD of the scores the true ones.
 
-    One study (B = 1).
+    At the first Holm step of a family of `rows` rows. None: over `most`. A conjunction of J parts is supported by all
+    (at least 1 less the sum of what each part lacks), or excluded by the best one at a J-th of the level. One study.
     """
     parts = tests.parts
-    sizes = np.arange(int(tests.k[0]) + 1, most + 1)
-    then = boundary_tests(np.broadcast_to(sizes[:, None], (len(sizes), parts.mean.shape[-1])), parts.mean, parts.sd)
-    p = np.minimum(then.supported.max(axis=-1), parts.mean.shape[-1] * then.excluded.min(axis=-1))
-    enough = sizes[p <= alpha / (2 * rows)]
-    return int(enough[0]) if len(enough) else None
+    mean, sd, level = parts.mean[0], np.maximum(parts.sd[0], FLOOR), alpha / (2 * rows)
+    shift = np.clip((mean - 1) / sd, -MOST_SHIFT, MOST_SHIFT)
+
+    def enough(k: int) -> bool:
+        above, below = -special.stdtrit(k - 1, level), special.stdtrit(k - 1, level / len(mean))
+        missed, excluded = (
+            np.nan_to_num(special.nctdtr(k - 1, shift * np.sqrt(k), t)) for t in (above, below)
+        )  # not a number in the far tail alone, where the probability is 0
+        return bool(1 - missed.sum() >= power or excluded.max() >= power)
+
+    sizes = range(int(tests.k[0]) + 1, most + 1)
+    place = bisect.bisect_left(sizes, True, key=enough)  # the power of both rises with the number of datasets
+    return sizes[place] if place < len(sizes) else None

@@ -53,11 +53,6 @@ class Scores:
             active=mean_where(self.active, np.isfinite(self.active)),
         )
 
-    def settled(self) -> Scores:
-        """The same, every seed of a score that was cut at the clip: such a score carries no seed noise."""
-        cut = (self.raw != self.clipped)[..., None] & np.isfinite(self.series)
-        return replace(self, series=np.where(cut, self.clipped[..., None], self.series))
-
 
 def scores(u: Array, active: Array, planned: NDArray[np.int64], constants: Constants) -> Scores:
     """Steps 2-4 for one part of one claim.

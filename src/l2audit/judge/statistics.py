@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
-from l2audit.effects.grid import Array, Mask, moments
+from l2audit.effects.grid import Array, Mask, mean_where, moments
+from l2audit.seeds import generator
 
 FLOOR = 1e-9
 """Least standard error: identical scores give p = 0 or 1, and a mean exactly on a boundary gives 0.5."""
@@ -101,26 +102,128 @@ def decisive(series: Array, size: NDArray[np.int64], alpha: float) -> tuple[Mask
     """Datasets decisively above +1 and below -1: one-sided t over seeds, Holm over the datasets of the row, per side.
 
     series: (..., K, R), NaN where a dataset is out or a seed is missing; size: (...), the datasets of the row.
-    Returns two masks (..., K). A dataset with fewer than two seeds is never decisive, but counts in `size`.
+    alpha is below 1/2. Two masks (..., K). A dataset with fewer than two seeds is never decisive, but counts in `size`.
     """
-    tests = boundary_tests(*moments(series))
-    return holm(tests.supported, size) <= alpha, holm(tests.reversed, size) <= alpha
+    n, mean, sd = moments(series)
+    enough = n > 1
+    se = np.maximum(np.where(enough, sd, 1.0) / np.sqrt(np.maximum(n, 2)), FLOOR)
+    found = []
+    for side in (1.0, -1.0):
+        t = np.where(enough, (side * mean - 1) / se, -1.0)
+        p = np.ones(t.shape)  # of a mean on the wrong side p is above 1/2, and never decisive: it need not be known
+        beyond = t > 0
+        p[beyond] = special.stdtr(n[beyond] - 1, -t[beyond])
+        found.append(holm(p, size) <= alpha)
+    above, below = found
+    return above, below
 
 
-def between_datasets(scored: Array, series: Array) -> float:
+def between_datasets(scored: Array, series: Array) -> Array:
     """tau: SD of the true scores over datasets, by the method of moments (Hedges 1983).
 
-    tau^2 is var(x) minus the mean over datasets of var(seeds)/n, at least 0. The form is unweighted, as the judged mean
-    is; that of DerSimonian and Laird is not.
-    scored: (K,); series: (K, R), as from `Scores.settled`. NaN for fewer than two datasets.
+    tau^2 is var(y) minus the mean over datasets of var(seeds)/n, at least 0. The form is unweighted, as the mean beside
+    it is; that of DerSimonian and Laird is not.
+
+    scored: (..., K); series: (..., K, R), one value a seed; NaN where a dataset is out, or for fewer than two datasets.
     """
-    k, _, sd = moments(scored)
-    if k < 2:
-        return math.nan
-    n, _, noise = moments(series)
-    usable = n > 1
-    variance = np.where(usable, np.where(usable, noise, 0.0) ** 2 / np.maximum(n, 1), 0.0)
-    return math.sqrt(max(0.0, float(sd) ** 2 - float(variance[np.isfinite(scored)].mean())))
+    return np.sqrt(_spread(scored, series).tau2)
+
+
+class _Spread(NamedTuple):
+    """Of scores over datasets: moments, and the degrees of freedom of the two variances.
+
+    noise: the mean over datasets of the variance that a score has from its seeds.
+    """
+
+    k: NDArray[np.int64]
+    mean: Array
+    variance: Array
+    noise: Array
+    tau2: Array
+    freedom: Array
+    noise_freedom: Array
+
+
+def _spread(scored: Array, series: Array) -> _Spread:
+    """The moments of a normal random effects model: score = mean + effect of the dataset + noise of its seeds.
+
+    Datasets differ in noise, so the variance of the scores has fewer degrees of freedom than K - 1: those of
+    Satterthwaite (1946), or those that the sample's fourth moment gives where they are fewer (Box 1953), as where some
+    datasets lie far out. A dataset with one seed counts as without noise.
+    """
+    k, mean, sd = moments(scored)
+    n, _, seed_sd = moments(series)
+    used = np.isfinite(scored)
+    known = used & (n > 1)
+    own: Array = np.where(known, np.where(known, seed_sd, 0.0) ** 2 / np.maximum(n, 1), 0.0)
+    variance, noise = sd**2, mean_where(own, used)
+    tau2 = np.maximum(0.0, variance - noise)
+    # The square of an estimated variance is too large on average, by (n + 1) / (n - 1).
+    squares = np.maximum(mean_where(np.asarray(own**2 * (n - 1) / (n + 1), dtype=np.float64), used), noise**2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total = tau2 + noise
+        by_noise = (k - 1) * total**2 / (tau2**2 + 2 * tau2 * noise + squares)
+        centred = np.where(used, scored - mean[..., None], 0.0)
+        excess = (centred**4).sum(axis=-1) / k / variance**2 - (k - 3) / (k - 1)
+        by_sample = np.where(excess > 0, 2 * k / excess, np.inf)
+        freedom = np.clip(np.fmin(by_noise, by_sample), 2.0, np.maximum(k - 1, 2))
+        seeds = np.maximum(mean_where(np.asarray(n - 1, dtype=np.float64), known), 1.0)
+        noise_freedom = np.where(noise > 0, k * seeds * noise**2 / squares, 1.0)
+    return _Spread(k, mean, variance, noise, tau2, freedom, noise_freedom)
+
+
+class Beyond(NamedTuple):
+    """Shares of datasets with a true effect above +1 and below -1, in [0, 1], each with its 95 % interval."""
+
+    above: Array
+    above_low: Array
+    above_high: Array
+    below: Array
+    below_low: Array
+    below_high: Array
+
+
+DRAWS = 999
+"""Of the interval of a share of datasets."""
+
+
+def share_beyond(scored: Array, series: Array, level: float = 0.95) -> Beyond:
+    """The share of datasets whose true effect is beyond the smallest that counts, under normal random effects.
+
+    Above: Phi((mean - 1) / tau); below: Phi((-1 - mean) / tau). Where tau is 0 all datasets have one effect, and a
+    share is 0 or 1 (1/2 on the boundary). The interval is that of a generalized pivotal quantity (Weerahandi 1993), a
+    parametric bootstrap: variances are drawn from their chi-squared distributions and the mean given the variance,
+    always with the same draws. It held its level for 11 to 90 datasets, and intervals by resampling datasets did not
+    (docs/statistics.md).
+
+    scored: (..., K), not cut; series: (..., K, R), one value a seed; NaN where a dataset is out. All NaN for fewer than
+    three datasets.
+    """
+    one = _spread(scored, series)
+    rng = generator("share of datasets")
+    normal, *uniform = rng.standard_normal(DRAWS), rng.random(DRAWS), rng.random(DRAWS)
+
+    def drawn(value: Array, freedom: Array, u: Array) -> Array:
+        half = freedom[..., None] / 2
+        return np.asarray(value[..., None] * half / special.gammaincinv(half, u))
+
+    enough = one.k >= 3
+    variance, noise = (np.where(enough, value, 1.0) for value in (one.variance, one.noise))
+    total = drawn(variance, one.freedom, uniform[0])
+    tau = np.sqrt(np.maximum(0.0, total - drawn(noise, one.noise_freedom, uniform[1])))
+    mean = one.mean[..., None] + normal * np.sqrt(total / np.maximum(one.k, 1)[..., None])
+    found = []
+    for side in (1, -1):
+        ends = np.quantile(_beyond(side * mean, tau), (0.5 - level / 2, 0.5 + level / 2), axis=-1)
+        found += [_beyond(side * one.mean, np.sqrt(one.tau2)), *ends]
+    return Beyond(*(np.where(enough, value, np.nan) for value in found))
+
+
+def _beyond(mean: Array, tau: Array) -> Array:
+    """P(effect > 1) of a normal effect."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.where(tau > 0, (mean - 1) / tau, np.where(mean == 1, 0.0, np.copysign(np.inf, mean - 1)))
+    return np.asarray(special.ndtr(z))
 
 
 def detectable_factor(k: int, alpha: float, power: float = 0.90) -> float:

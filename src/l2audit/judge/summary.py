@@ -1,7 +1,8 @@
 """Step 9: what is reported beside a verdict. Nothing here decides anything.
 
 A row of the rule becomes a dictionary. Its figures are in units of delta, in which it was judged, and in plain units
-per task. Test error and nRMSE have no common unit, so each task has its own mean and interval.
+per task. Test error and nRMSE have no common unit, so each task has its own mean and interval. No estimate is cut: the
+clip serves the test alone, whose mean is there as `judged_mean`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from l2audit.effects.layout import ALL, ClaimTable
 from l2audit.judge import rule
 from l2audit.judge.rule import VERDICT_CODES, Decision, RowTests
 from l2audit.judge.scores import Scores, scores
-from l2audit.judge.statistics import average, between_datasets, decisive, detectable_effect, missed_share
+from l2audit.judge.statistics import (
+    average,
+    between_datasets,
+    decisive,
+    detectable_effect,
+    missed_share,
+    share_beyond,
+)
 
 DIGITS = 10
 """Significant digits of published figures: fewer than a float has, so that no last bit of a processor shows."""
@@ -69,7 +77,7 @@ def row_summary(judged: Judged, row: int, decision: Decision, constants: Constan
     members = decision.rows_in(case, row)
     parts = [_part_summary(judged, index, row, tests, members, constants) for index in range(len(judged.claim.parts))]
     deciding = parts[deciding_part(code, tests)]
-    means = [part["m"] for part in parts]
+    means = [part["judged_mean"] for part in parts]
     n_datasets = int(tests.k[0])
     mixed_by = ""
     if code == rule.MIXED:
@@ -94,8 +102,8 @@ def row_summary(judged: Judged, row: int, decision: Decision, constants: Constan
         "p": {name: float(getattr(tests, name)[0]) for name in P_VALUES.values()},
         "p_adjusted": [float(p) for p in decision.adjusted[case][row][0]],
         "alone": VERDICT_CODES[int(rule.alone(tests, constants.alpha)[0])],
-        "leans": leans,  # where the weakest part's estimate lies
-        "datasets_to_settle": rule.sooner(tests, members, constants.alpha) if tests.judged[0] else None,
+        "leans": leans,  # where the judged mean of the weakest part lies
+        "datasets_to_settle": rule.settling(tests, members, constants.alpha) if tests.judged[0] else None,
         "missed_share": missed_share(n_datasets) if n_datasets else None,
         "mde": float(np.max([part["mde"] for part in parts])),  # not known where it is not known of every part
         "parts": parts,
@@ -118,15 +126,21 @@ def _part_summary(
     part, table, scored = judged.claim.parts[index], judged.table.parts[index], judged.scores[index]
     view = scored.row(row)
     x, raw = view.clipped[0], view.raw[0]
-    found = average(x)
-    without = moments(np.where(np.eye(len(x), dtype=bool), np.nan, x))[1][np.isfinite(x)]
+    judged_average, found = average(x), average(raw)
+    without = moments(np.where(np.eye(len(raw), dtype=bool), np.nan, raw))[1][np.isfinite(raw)]
     strata = slice(row - 1, row) if row else slice(None)
     planned = np.asarray(table.planned_datasets[:, strata].any(axis=-1))
     used = np.isfinite(table.u[:, strata]) & scored.judged[0][:, strata, ..., None]
-    unclipped = scored.raw[0][:, strata]
-    sides = np.sign(unclipped) * (np.abs(unclipped) > constants.clip)
+    cut = (np.abs(np.nan_to_num(scored.raw[0][:, strata])) > constants.clip).any(axis=-1)
     level = constants.alpha / members / 2
     codes = [code for code, name in P_VALUES.items() if getattr(tests.parts, name)[0, index] <= level]
+
+    def counted(column: str) -> int | None:
+        """The contrasts used of which `column` is true; None where the table of effects does not say."""
+        if column not in table.rows:
+            return None
+        return int((table.arrange(table.rows[column].to_numpy(dtype=float))[:, strata][used] == 1).sum())
+
     return {
         "id": part.id,
         "statement": part.statement,
@@ -136,20 +150,35 @@ def _part_summary(
         "m": found.mean,
         "sd": found.sd,
         **found.intervals,
-        "tau": between_datasets(x, scored.settled().row(row).series[0]),
+        **_of_datasets(raw),
+        "share_beyond": {end: float(share) for end, share in share_beyond(raw, view.series[0])._asdict().items()},
+        "tau": float(between_datasets(raw, view.series[0])),
         "leave_one_out_low": min(without, default=math.nan),
         "leave_one_out_high": max(without, default=math.nan),
         "slope": _slope(judged, index, row, constants),
-        "mde": detectable_effect(int(found.k), found.sd, members, constants.alpha),
+        "judged_mean": judged_average.mean,
+        "judged_sd": judged_average.sd,
+        "mde": detectable_effect(int(found.k), judged_average.sd, members, constants.alpha),
         "n_datasets": found.k,
         "n_planned_datasets": int(planned.sum()),
         "n_contrasts": int(used.sum()),
-        **_cut(sides),
+        "n_clipped": int(cut.sum()),
+        "n_at_end": counted("at_end"),
+        "n_worse_than_trivial": counted("worse_than_trivial"),
         "tasks": {
-            task: _task_summary(part, task, np.array([one == task for one in judged.table.tasks], bool), x, raw, sides)
+            task: _task_summary(part, task, np.array([one == task for one in judged.table.tasks], bool), raw, cut)
             for task in sorted(part.delta)
         },
         "datasets": _dataset_summaries(judged, index, row, planned, constants),
+    }
+
+
+def _of_datasets(raw: Array) -> dict[str, float]:
+    """Median, and share of effects in the claim's direction: what does not hang on how far out a dataset lies."""
+    known = raw[np.isfinite(raw)]
+    return {
+        "median": float(np.median(known)) if known.size else math.nan,
+        "share_in_direction": float((known > 0).mean()) if known.size else math.nan,
     }
 
 
@@ -172,35 +201,21 @@ def _slope(judged: Judged, index: int, row: int, constants: Constants) -> dict[s
     }
 
 
-def _cut(sides: Array) -> dict[str, Any]:
-    """The datasets with a score that was cut, and whether all scores were, and on one side.
-
-    sides: (K, S), 1 or -1 where a score was cut on that side, 0 where not, NaN for no score. The score of a dataset in
-    the row "all" is a mean over strata, each cut before: that mean itself is never beyond.
-    """
-    found = sides[np.isfinite(sides)]
-    return {
-        "n_clipped": int((np.nan_to_num(sides) != 0).any(axis=-1).sum()),
-        "all_cut": bool(found.size and found[0] != 0 and (found == found[0]).all()),
-    }
-
-
-def _task_summary(part: Part, task: str, where: Mask, x: Array, raw: Array, sides: Array) -> dict[str, Any]:
-    """One task in plain units: judged (clipped) mean, interval, outlook for a new dataset; unclipped mean beside."""
+def _task_summary(part: Part, task: str, where: Mask, raw: Array, cut: Mask) -> dict[str, Any]:
+    """One task in plain units: mean, interval and outlook for a new dataset, none of them cut."""
     unit = part.delta[task] * part.scale[task]
-    found, unclipped = average(x[where]), average(raw[where])
+    found, of_datasets = average(raw[where]), _of_datasets(raw[where])
     return {
         "unit": part.unit[task],
         "display": ESTIMANDS[part.estimand].told(part.parameters),
         "scale": part.scale[task],
         "delta": unit,
         "n_datasets": found.k,
-        **_cut(sides[where]),
+        "n_clipped": int(cut[where].sum()),
         "estimate": found.mean * unit,
         **{name: value * unit for name, value in found.intervals.items()},
-        "unclipped_estimate": unclipped.mean * unit,
-        "unclipped_ci_low": unclipped.ci_low * unit,
-        "unclipped_ci_high": unclipped.ci_high * unit,
+        "median": of_datasets["median"] * unit,
+        "share_in_direction": of_datasets["share_in_direction"],
     }
 
 
@@ -214,8 +229,8 @@ def _dataset_summaries(
     columns = {
         "dataset": judged.table.datasets,
         "task": tasks,
-        "score": view.clipped[0],
-        "unclipped_score": raw,
+        "score": raw,
+        "judged_score": view.clipped[0],
         "ci_low": over_seeds.ci_low,
         "ci_high": over_seeds.ci_high,
         "value": raw * np.array([part.delta[task] * part.scale[task] for task in tasks]),

@@ -17,11 +17,11 @@ from l2audit.effects.layout import ALL, COLUMNS, claim_table
 from l2audit.errors import UserError
 from l2audit.judge import rule
 from l2audit.judge.correlation import evenness_and_damage
-from l2audit.judge.rule import Case, Decision, decide, rows_of
+from l2audit.judge.rule import HEADLINES, Case, Decision, Tally, decide, families_of, headline, rows_of
 from l2audit.judge.scores import scores
 from l2audit.judge.summary import Judged, labels, rounded, row_summary
 from l2audit.wording.phrases import detectable
-from l2audit.wording.sentences import control_sentence, identity_sentence, sentence, unplanned
+from l2audit.wording.sentences import control_sentence, headline_sentence, identity_sentence, sentence, unplanned
 
 NOT_RUN = "not run"
 """Outcome of a control whose designs or arms are not in the study: nothing was tested, so nothing failed."""
@@ -43,6 +43,8 @@ def judge(
     n_runs      Trained models behind each claim, by id. Printed, never used.
 
     Estimates are in multiples of delta (`estimate`, `ci_low`, `ci_high`) and, per task, in plain units (`tasks`).
+    A claim in several situations has no estimate of its own. Its verdict is that of `rule.headline`, its `strata` are
+    the situations, and the row over all of them is its `record`. `families`: rows that share an error rate.
     UserError: the table lacks a column, holds a contrast twice, or has a task without a delta.
     """
     constants = registration.constants
@@ -68,7 +70,11 @@ def judge(
             "headline": registration.headline,
             "thread": dict(registration.thread),
             "constants": asdict(constants),
-            "families": {family: pool.shape[-1] // 2 for family, pool in decision.pools.items()},
+            "families": {
+                family: pool.shape[-1] // 2
+                for family, pool in decision.pools.items()
+                if not family.startswith(f"{rule.RECORD} ")
+            },
             "claims": of("claims", "identity"),
             "added": of("added", "added-identity"),
             "controls": controls,
@@ -92,7 +98,7 @@ def decided(effects: pd.DataFrame, registration: Registration) -> tuple[list[Jud
         scored = tuple(scores(part.u[None], part.active[None], part.planned, constants) for part in table.parts)
         measured.append(Judged(claim, table, scored, len(cases)))
         rows = rows_of(scored, len(table.strata))
-        cases.append(Case(claim.id, claim.family, rows, claim.gate, bool(claim.situations), claim.multiplicity))
+        cases.append(Case(rows, tuple(families_of(claim)), claim.gate))
     return measured, decide(cases, constants)
 
 
@@ -121,10 +127,12 @@ def _measured_entry(
     for index, row in enumerate(rows):
         row["arms"] = {"own": list(claim.arms), AGAINST: list(rivals)}
         row["unplanned"] = unplanned(row, claim)
-        row["sentence"] = sentence(row, claim.family, rows[1:] if index == 0 else (), constants)
+        row["sentence"] = sentence(row, rows[1:] if index == 0 else (), constants)
         row["detectable"] = detectable(rounded(row), constants)
         row["labels"] = labels(judged, index, decision, rests, constants)
     overall, *strata = rows
+    if strata and claim.situations:
+        overall = _in_situations(judged, decision, rows, registration)
     first = claim.parts[0]
     dropped: Counter[str] = Counter()  # contrasts that failed, by reason
     unused: Counter[str] = Counter()  # those that are whole but for the map only
@@ -151,6 +159,35 @@ def _measured_entry(
         if claim.expects[0] == names.NEGLIGIBLE and verdict in (names.INCONCLUSIVE, names.EXCLUDED):
             entry["sentence"] = control_sentence(entry)
     return entry
+
+
+def _in_situations(
+    judged: Judged, decision: Decision, rows: Sequence[dict[str, Any]], registration: Registration
+) -> dict[str, Any]:
+    """The head of a claim in several situations, whose rows are named by kind and family (arm) from here on.
+
+    It has a verdict and counts, and no estimate: a mean over model families describes no model.
+    """
+    record, *strata = rows
+    claim, codes = judged.claim, np.stack(decision.verdicts[judged.case][1:])
+    for row, (kind, arm) in zip(
+        strata, ((kind, arm) for kind, arms in claim.situations.items() for arm in arms), strict=True
+    ):
+        row |= {"kind": kind, "family": arm}
+    verdict = HEADLINES[int(headline(codes, registration.situations.share)[0])]
+    counts = {name: int(n[0]) for name, n in vars(Tally.of(codes)).items()}
+    return {
+        "stratum": ALL,
+        "verdict": verdict,
+        "sentence": headline_sentence(verdict, strata, counts, registration),
+        "situations": counts,
+        **dict.fromkeys(("estimate", "ci_low", "ci_high")),
+        **{name: record[name] for name in ("n_datasets", "n_planned_datasets", "n_contrasts")},
+        "parts": [{key: part[key] for key in ("id", "statement", "estimand", "reason")} for part in record["parts"]],
+        "labels": [],
+        "detectable": "",
+        "record": record,
+    }
 
 
 def outcome(verdict: str, expects: Sequence[str]) -> str:

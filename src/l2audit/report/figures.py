@@ -39,7 +39,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class ForestGroup:
-    """The rows of one stratum: names of datasets, and per panel their marks by name and the overall interval."""
+    """The rows of one stratum: names of datasets, and per panel their marks by name and any overall interval."""
 
     title: str
     rows: Sequence[str]
@@ -60,7 +60,8 @@ def forest(
     for group in groups:
         lines += [("heading", group.title, group)] if group.title else []
         lines += [("dataset", name, group) for name in group.rows]
-        lines += [("average", average, group), ("space", "", group)]
+        lines += [("average", average, group)] if group.overall else []
+        lines.append(("space", "", group))
     lines.pop()
     names = [text for what, text, _ in lines if what in ("dataset", "average")]
     shown = {name: style.wrapped(name, 19) if phone else name for name in names}
@@ -104,9 +105,9 @@ def _draw_mark(axes: Axes, y: float, mark: Mark, limit: float, clip: float, *, a
         return
     within = not mark.side and mark.low > -1 and mark.high < 1
     colour, shape = {1: (AGREE, "^"), -1: (AGAINST, "v"), 0: (NULL if within else SOFT, "o")}[mark.side]
-    low, high = max(mark.low, -limit), min(mark.high, limit)
+    low, value, high = (float(np.clip(one, -limit, limit)) for one in (mark.low, mark.value, mark.high))
     if average:
-        corners = [low, mark.value, high, mark.value]
+        corners = [low, value, high, value]
         axes.fill(corners, [y, y - 0.36, y, y + 0.36], color=colour, linewidth=1, joinstyle="miter")
         return
     if math.isfinite(mark.low):

@@ -78,8 +78,17 @@ class Published:
 
 
 def measured_parts(row: Entry) -> list[Entry]:
-    """The parts of a claim, or of one of its strata, that carry an estimate."""
-    return [part for part in row["parts"] if "m" in part]
+    """The parts of a claim, or of one of its strata, that carry an estimate.
+
+    A claim in situations has none of its own: those of its record tell units, tasks and datasets. Their averages run
+    over model families and are never shown.
+    """
+    return [part for part in row.get("record", row)["parts"] if "m" in part]
+
+
+def rows_shown(entry: Entry) -> list[Entry]:
+    """The rows of a claim that have an estimate to show: its strata and, unless it is in situations, itself."""
+    return [*entry["strata"], *(() if "record" in entry else (entry,))]
 
 
 def planned_tasks(part: Entry) -> dict[str, Entry]:
@@ -207,7 +216,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
             for one in part["datasets"]:  # one of a single seed has no interval
                 low, high = (math.nan if one[end] is None else one[end] for end in ("ci_low", "ci_high"))
                 side = {"above": 1, "below": -1}.get(one["decisive"], 0)
-                panels[-1][one["dataset"]] = Mark(one["unclipped_score"], low, high, side)
+                panels[-1][one["dataset"]] = Mark(one["score"], low, high, side)
         rows = sorted(panels[0], key=lambda name: (panels[0][name].value is None, panels[0][name].value or 0.0, name))
         title = "" if row.get("stratum", ALL) == ALL else stratum(row["stratum"])
         groups.append(ForestGroup(title, rows, panels, _averages(row)))
@@ -229,7 +238,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
 
 
 def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | None:
-    """The averages of the central claim, one row per kind of contamination; None where it is not judged by kind."""
+    """The averages of the central claim, one row per kind of contamination or situation; None where it has none."""
     central = (one for one in entries if one["id"] == published.verdicts["headline"])
     entry = next((one for one in central if one["strata"] and one["entered"]["datasets"]), None)
     if entry is None:
@@ -237,9 +246,10 @@ def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | 
     parts, every = measured_parts(entry), stratum(ALL)
     marks = {stratum(row["stratum"]): _averages(row) for row in entry["strata"]}
     panels = [dict(zip(marks, column, strict=True)) for column in zip(*marks.values(), strict=True)]
-    group = ForestGroup("", list(marks), panels, _averages(entry))
+    overall = [] if "record" in entry else _averages(entry)
+    group = ForestGroup("", list(marks), panels, overall)
     told = []
-    for name, own in [*marks.items(), (every, group.overall)]:
+    for name, own in [*marks.items(), *([(every, overall)] if overall else [])]:
         known = (f"{part['id']} {_told(mark)}" for part, mark in zip(parts, own, strict=True) if mark.value is not None)
         told.append(f"{name}: {', '.join(known)}")
     labels = [panel_title(part) for part in parts]
@@ -259,7 +269,7 @@ def panel_title(part: Entry) -> str:
 
 
 def _averages(row: Entry) -> list[Mark]:
-    """The judged mean of each part with its 95 % interval, in units of delta."""
+    """The mean of each part with its 95 % interval, in units of delta; neither is cut."""
     marks = []
     for part in measured_parts(row):
         m, low, high = (part[name] for name in ("m", "ci_low", "ci_high"))

@@ -8,7 +8,15 @@ from typing import Any
 from l2audit.effects.layout import ALL
 from l2audit.report import words
 from l2audit.report.figures import rank_scatters
-from l2audit.report.pictures import Published, claim_pictures, maps, measured_parts, one_delta, planned_tasks
+from l2audit.report.pictures import (
+    Published,
+    claim_pictures,
+    maps,
+    measured_parts,
+    one_delta,
+    planned_tasks,
+    rows_shown,
+)
 from l2audit.report.style import picture
 from l2audit.report.words import NONE, Table, anchor, count, exact, interval, plain
 from l2audit.wording.phrases import Entry
@@ -24,7 +32,7 @@ def section(entry: Entry, published: Published) -> dict[str, Any]:
     deciding = {check["check"] for check in entry["checks"]}
     others = [one for one in published.identities if one["claim"] == entry["id"] and one["check"] not in deciding]
     shown = []
-    for part in entry["parts"]:  # without datasets: an exact part, or one that none was planned for
+    for part in parts or entry["parts"]:  # without datasets: an exact part, or one that none was planned for
         reason = f" ({part['reason']})" if part.get("reason") else ""
         told = f"Effects below δ = {one_delta([part])} are too small to matter{reason}." if part.get("datasets") else ""
         shown.append({**part, "delta": told})
@@ -62,7 +70,7 @@ def _datasets(row: Entry) -> str:
 
 
 def _tables(entry: Entry) -> dict[str, Table]:
-    """Two tables with a row per stratum and part, the claim's own last. Both are in units of delta.
+    """Two tables with a row per stratum and part, the claim's own last unless it is in situations; in units of delta.
 
     table: averages, per task also in plain units. The head of a task's column is its unit; where its parts have
     several, each part names its own. beside: checks that are reported and never change a verdict.
@@ -74,7 +82,7 @@ def _tables(entry: Entry) -> dict[str, Table]:
             found.setdefault(task, set()).add(words.heading(figures))
     units = {task: min(names) if len(names) == 1 else "" for task, names in sorted(found.items())}
     rows, beside = [], []
-    for row in [*entry["strata"], entry]:
+    for row in rows_shown(entry):
         for part in measured_parts(row):
             own = dict.fromkeys(words.heading(figures) for figures in planned_tasks(part).values())
             name = part["id"] if all(units.values()) else f"{part['id']}: {' | '.join(own)}"
@@ -99,7 +107,7 @@ def _tables(entry: Entry) -> dict[str, Table]:
     head = ["Contamination", "Verdict", *(["Part"] if several else []), "Datasets", "Average, δ"]
     head += [f"{task.capitalize()}, {unit}" if unit else task.capitalize() for task, unit in units.items()]
     head += ["A new dataset, δ"]
-    totals = {len(rows) - len(measured_parts(entry))} if entry["strata"] else ()
+    totals = {len(rows) - len(measured_parts(entry))} if entry["strata"] and "record" not in entry else ()
     checks = ["Contamination", "Part", "One left out", "τ", "Per tenfold beta"]
     return {
         "table": Table(words.CAPTIONS["averages"], head, rows, range(head.index("Datasets"), len(head)), totals),

@@ -136,6 +136,7 @@ _LOOKS = {
     judged.REFUTED: ("✕", "against"),
     judged.NEGLIGIBLE: ("●", "null"),
     judged.MIXED: ("◆", "mixed"),
+    judged.DEPENDS: ("◆", "mixed"),
 }
 
 VERDICT_WORDS = {
@@ -147,6 +148,10 @@ VERDICT_WORDS = {
     judged.MIXED: "It holds and its opposite holds: in one kind of contamination each, or decisively in at least "
     "{share} of the datasets (and at least two) each.",
     judged.INCONCLUSIVE: "Anything else. It is not evidence of absence.",
+    judged.DEPENDS: "Of a claim judged in situations: it holds in one, and its opposite holds in another.",
+    judged.REFUTED: "Of a claim judged in situations: none supports it, and at least three quarters speak against it. "
+    "Of an exact check: it fails.",
+    judged.OPEN: "Of a claim judged in situations: neither supported, nor refuted, nor dependent on the situation.",
 }
 
 

@@ -1,7 +1,8 @@
 """The judge on trial: how often each verdict is returned when the truth is known, against targets set beforehand.
 
 `python -m l2audit.trial.calibration --studies 2000 --out calibration.json` runs every scenario through the rule that
-judges the real study, conjunctions, gate and labels included. The table carries the SHA-256 of the judging code, as the
+judges the real study: conjunctions, gate and labels (`l2audit.trial.scenarios`), claims in situations and the interval
+of a share of datasets (`l2audit.trial.situations`). The table carries the SHA-256 of the judging code, as the
 provenance of a study does: a trial speaks of no other judge.
 """
 
@@ -17,50 +18,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from l2audit.config.claims import Constants
-from l2audit.effects.grid import Mask
 from l2audit.files import write_text
 from l2audit.judge import rule
-from l2audit.judge.rule import VERDICT_CODES, Codes, Decision
+from l2audit.judge.rule import NEGATIVE, VERDICT_CODES, Decision
 from l2audit.judge.scores import Scores
 from l2audit.pipeline.fingerprints import code_hash
+from l2audit.trial import situations
+from l2audit.trial.rates import DIRECTED, rate, wrong
 from l2audit.trial.scenarios import KINDS, Scenario, scenarios, simulate
 from l2audit.wording.tables import text_table
 
 STUDIES = 2000
+SHARES_FEWER = 2
+"""One study in so many serves the intervals of shares: each costs as much as a whole claim, and counts on two sides."""
 
 JUDGE = "judge"
 """The stage of the workflow whose code is on trial."""
-
-
-def rate(hits: Mask | int, studies: int) -> dict[str, float]:
-    """The share of `hits` among the studies with its exact 95 % interval (Clopper & Pearson 1934)."""
-    count = int(np.sum(hits))
-    low, high = stats.binomtest(count, studies).proportion_ci(method="exact")
-    return {"rate": count / studies, "low": round(float(low), 6), "high": round(float(high), 6)}
-
-
-DIRECTED = (rule.SUPPORTED, rule.REVERSED, rule.EXCLUDED)
-"""The verdicts whose family-wise error the rule controls; "no meaningful effect" has a target of its own."""
-
-
-def wrong(verdict: Codes, means: Sequence[float], among: Sequence[int] = (*DIRECTED, rule.NEGLIGIBLE)) -> Mask:
-    """Whether verdicts of one row contradict its truth, the mean of each of its parts; only verdicts in `among` count.
-
-    Supported needs every mean above 1, reversed every mean below -1, no meaningful effect every mean within; exclusion
-    needs one mean below 1. A truth on the boundary makes either neighbour wrong. Mixed and inconclusive are never wrong
-    here: "mixed" is a statement about these datasets and has a rate of its own.
-    """
-    mean = np.asarray(means)
-    false = {
-        rule.SUPPORTED: not (mean > 1).all(),
-        rule.REVERSED: not (mean < -1).all(),
-        rule.NEGLIGIBLE: not (np.abs(mean) < 1).all(),
-        rule.EXCLUDED: not (mean < 1).any(),
-    }
-    return np.isin(verdict, [code for code in among if false[code]])
 
 
 def _truths(scenario: Scenario, claim: int) -> list[list[float]]:
@@ -166,11 +141,12 @@ class Demand:
         return found["low"] <= self.limit if self.at_most else found["high"] >= self.limit
 
 
+IN_SITUATIONS = ("situations", "situations t3")
 FAMILY = ("family", "family t3", "family correlated")
 SKEWED = ("family skewed", "family skewed boundary")
+SKEWED_SITUATIONS = ("situations skewed at 0", "situations skewed")
 SUPPORT, NULL, MIXED = (rule.SUPPORTED,), (rule.NEGLIGIBLE,), (rule.MIXED,)
 DIRECTIONS = (rule.SUPPORTED, rule.REVERSED)
-NEGATIVE = (rule.REVERSED, rule.EXCLUDED, rule.NEGLIGIBLE)
 MOST, LEAST = True, False
 TARGETS = (
     Demand("1 any wrong verdict in nine claims", 0.05, MOST, "wrong_in_family", FAMILY),
@@ -188,6 +164,14 @@ TARGETS = (
     Demand("5 any false mixed, tau <= 1", 0.05, MOST, "mixed_in_family", FAMILY + SKEWED, "", (0.0, 1.0)),
     Demand("6 placebo supported or reversed", 0.0, MOST, DIRECTIONS, ("placebo",)),
     Demand("7 a negative verdict while L2 is inactive", 0.05, MOST, NEGATIVE, ("gate",), "80 % of datasets"),
+    Demand("8 any wrong verdict in 40 situations", 0.05, MOST, "wrong_in_situations", IN_SITUATIONS),
+    Demand("8 the same at 0, skewed spread", 0.07, MOST, "wrong_in_situations", ("situations skewed at 0",)),
+    Demand("9 a false `depends`", 0.05, MOST, "depends", (*IN_SITUATIONS, *SKEWED_SITUATIONS)),
+    Demand("9 `depends` found at +3 and -3, tau <= 2.5", 0.90, LEAST, "depends", ("two situations",), "", (0.0, 2.5)),
+    Demand(
+        "10 the interval of a share holds it", 0.93, LEAST, "covered", ("share normal", "share normal, near 0 or 1")
+    ),
+    Demand("10 the same, not more often than it says", 0.97, MOST, "covered", ("share normal",)),
 )
 
 
@@ -222,6 +206,32 @@ def report(found: Mapping[str, Any]) -> str:
     return text_table(rows, ["target", "demand", "worst rate [95 %]", "met"])
 
 
+def reported(found: Mapping[str, Any]) -> str:
+    """Claims in situations and shares of datasets, scenario by scenario, as text; rates in per cent."""
+
+    def percent(rates: Mapping[str, float]) -> str:
+        return f"{100 * rates['rate']:.1f}"
+
+    rows = [
+        [row["scenario"], percent(row["wrong_in_situations"]), percent(row["wrong_or_null_in_situations"])]
+        + [percent(row["headline"][name]) for name in rule.HEADLINES]
+        for row in found["situations"]
+    ]
+    head = ["scenario", "wrong", "or no effect", *rule.HEADLINES]
+    sides = [
+        [
+            row["scenario"],
+            side,
+            *(f"{100 * one[key]:.1f}" for key in ("true", "estimate", "width")),
+            percent(one["covered"]),
+        ]
+        for row in found["shares"]
+        for side, one in row["shares"].items()
+    ]
+    columns = ["scenario", "side", "true share", "estimate", "width", "covered"]
+    return f"{text_table(rows, head)}\n\n{text_table(sides, columns)}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the calibration, print the targets, write the table with `judge_sha256`; 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m l2audit.trial.calibration", description="Put the judge on trial.")
@@ -232,14 +242,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (options.root / "scripts" / f"{JUDGE}.py").exists():
         parser.error("this is not the folder of the repository: go there, or give --root")
     rows = [run(scenario, options.studies, Constants()) for scenario in scenarios()]
+    in_situations = [situations.run(one, options.studies, Constants()) for one in situations.scenarios()]
+    shares = [situations.run_share(one, max(options.studies // SHARES_FEWER, 1)) for one in situations.shares()]
     found = {
         "judge_sha256": code_hash(options.root, JUDGE),
         "studies": options.studies,
-        "targets": check_targets(rows),
+        "targets": check_targets([*rows, *in_situations, *shares]),
         "scenarios": rows,
+        "situations": in_situations,
+        "shares": shares,
     }
     write_text(options.out, json.dumps(found, indent=1, sort_keys=True) + "\n")
     print(report(found))
+    print(f"\n{reported(found)}")
     return 0 if all(target["met"] for target in found["targets"]) else 1
 
 

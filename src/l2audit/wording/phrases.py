@@ -5,7 +5,7 @@ Each phrase comes from a published entry alone. It is in plain units where the p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2audit.config.claims import Constants
@@ -13,15 +13,21 @@ from l2audit.wording.display import DISPLAYS, MINUS, PLAIN_DISPLAY, Display, num
 
 Entry = Mapping[str, Any]
 
-OR_BEYOND = " or beyond"
-"""Stands for the interval of a mean whose scores were all cut on one side: the mean is then a bound."""
-
 SEVERAL_UNITS = Display(
     larger="larger than the smallest effect that counts",
     reverse="the other way by more than the smallest effect that counts",
     within="smaller than the smallest effect that counts either way",
     average="an average effect as large as the smallest that counts",
 )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names that may hold commas, as a list.
+
+    >>> listed(["trees"]), listed(["trees", "nets, deep"])
+    ('trees', 'trees and for nets, deep')
+    """
+    return " and for ".join(names)
 
 
 def plural(n: int, noun: str) -> str:
@@ -55,8 +61,7 @@ def _display(part: Entry) -> tuple[Display, Entry]:
         return SEVERAL_UNITS, {}
     one, step = tasks[0], tasks[0]["delta"]
     figures = {key: part[key] * step for key in ("ci_low", "ci_high", "prediction_low", "prediction_high")}
-    counts = {key: part[key] for key in ("n_datasets", "n_clipped", "all_cut")}
-    return DISPLAYS[one["display"]], {**one, **figures, **counts, "estimate": part["m"] * step}
+    return DISPLAYS[one["display"]], {**one, **figures, "n_datasets": part["n_datasets"], "estimate": part["m"] * step}
 
 
 def mean_clause(part: Entry) -> str:
@@ -86,15 +91,12 @@ def _with_interval(task: Entry, clause: str) -> str:
     """`clause` about the mean of one task, then its interval; a single dataset has none."""
     show, step = DISPLAYS[task["display"]], task["delta"]
     text = clause.format(value=show.number(task["estimate"], step, sign=True), unit=task["unit"])
-    if task["all_cut"]:
-        return text + OR_BEYOND
     low, high = show.ends(task["ci_low"], task["ci_high"], step)
     return text if task["n_datasets"] < 2 else f"{text} [{low}, {high}]"
 
 
 def _times(part: Entry, what: str) -> str:
-    cut = f"{number(part['m'], 1, sign=True)} times {what}{OR_BEYOND}"
-    return cut if part["all_cut"] else f"{multiple(part['m'], part['ci_low'], part['ci_high'])} times {what}"
+    return f"{multiple(part['m'], part['ci_low'], part['ci_high'])} times {what}"
 
 
 def _step(task: Entry, sign: int = 1) -> str:
@@ -127,12 +129,7 @@ def detectable(row: Entry, constants: Constants) -> str:
 
 
 def outlook(part: Entry) -> str:
-    """What a new dataset would show, and whether it would reach the threshold on the side of the mean.
-
-    "" where all scores were cut: their spread is not known.
-    """
-    if part["all_cut"]:
-        return ""
+    """What a new dataset would show, and whether it would reach the threshold on the side of the mean."""
     low, high = part["prediction_low"], part["prediction_high"]
     show, figures = _display(part)
     text = f"{number(low, 1)} to {number(high, 1)} times the smallest effect that counts"

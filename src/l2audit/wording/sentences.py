@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from l2audit.config import claims
-from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants
+from l2audit.config.claims import AGAINST, SUPPORTED, Claim, Constants, Registration
 from l2audit.config.study import PRIMARY_LOSS
 from l2audit.effects.estimands import CONTAMINATED, ESTIMANDS, KINDS
-from l2audit.wording.phrases import Entry, against_delta, brief, capital, mean_clause, outlook, plural, titled
+from l2audit.wording.display import number
+from l2audit.wording.phrases import Entry, against_delta, brief, capital, listed, mean_clause, outlook, plural, titled
 
 BEFORE, CHANGED, UNKNOWN = "before training", "changed after training", "unknown"
 SHOWN = 12
@@ -25,9 +26,17 @@ STRATA = {
     "target": "vertical outliers",
     "leverage-collinear": "bad leverage, collinear design",
     "leverage-other": "bad leverage, other designs",
+    "leverage-class": "bad leverage, classes",
     "cellwise": "cellwise outliers",
     "good-leverage": "good leverage (control)",
 }
+FAMILIES = {
+    "linear": "linear models",
+    "mlp-adam": "networks by Adam",
+    "mlp-sgd": "networks by SGD",
+    "conv5": "convolutional networks",
+}
+"""Arms that situations tell apart, in words."""
 LOSS_NAMES = {"cross_entropy": "cross-entropy", "huber": "Huber"}
 """Losses in words, where those differ from their names."""
 
@@ -50,8 +59,15 @@ LEANS = {
 
 
 def stratum(name: str) -> str:
-    """A stratum in words; a name of the user's own stands as it is."""
-    return STRATA.get(name, name)
+    """A stratum or a situation (`kind/arm`, or an arm alone) in words; a name of the user's own stands as it is.
+
+    >>> stratum("target"), stratum("target/linear"), stratum("mlp-sgd"), stratum("mine/own")
+    ('vertical outliers', 'linear models under vertical outliers', 'networks by SGD', 'own under mine')
+    """
+    kind, slash, arm = name.partition("/")
+    return (
+        f"{FAMILIES.get(arm, arm)} under {STRATA.get(kind, kind)}" if slash else {**FAMILIES, **STRATA}.get(name, name)
+    )
 
 
 class Told(NamedTuple):
@@ -59,7 +75,7 @@ class Told(NamedTuple):
 
     row: Entry
     strata: Sequence[Entry]
-    k_min: int
+    constants: Constants
     part: Entry
     average: str
     corrected: str
@@ -114,7 +130,7 @@ def _mixed(told: Told) -> str:
         for reading, side in ((claims.SUPPORTED, "it holds for"), (claims.REVERSED, "the opposite holds for")):
             own = [entry for entry in told.strata if entry["reading"] == reading]
             kinds = [f"{stratum(entry['stratum'])} ({brief(_deciding(entry))})" for entry in own]
-            sides.append(f"{side} {' and for '.join(kinds)}")
+            sides.append(f"{side} {listed(kinds)}")
         return f"It depends on the kind of outlier: {'; '.join(sides)}."
     above, below = (
         min(sum(entry["decisive"] == side for entry in part["datasets"]) for part in row["parts"])
@@ -129,7 +145,7 @@ def _inconclusive(told: Told) -> str:
     weakest = f"for the weakest part, {titled(told.part['statement'])}, " if len(row["parts"]) > 1 else ""
     needed = f"about {row['datasets_to_settle']}" if row["datasets_to_settle"] else f"not even {claims.MOST_DATASETS}"
     only = "" if row["alone"].startswith("inconclusive") else f" As the only claim it would be {row['alone']}."
-    leans = f"{LEANS[row['leans']]}; {needed} datasets would settle it at this spread"
+    leans = f"{LEANS[row['leans']]}; {needed} datasets would settle it at this spread with 90 % power"
     return f"Not settled: {weakest}{told.average}; {leans}.{only}"
 
 
@@ -143,7 +159,7 @@ def _too_few(told: Told) -> str:
     row = told.row
     scored = f"{row['n_datasets']} of {plural(row['n_planned_datasets'], 'planned dataset')} could be scored"
     found = scored if row["n_planned_datasets"] else row["unplanned"]
-    return f"This study cannot judge it: {found}, and {told.k_min} are needed."
+    return f"This study cannot judge it: {found}, and {told.constants.k_min} are needed."
 
 
 SENTENCES: dict[str, Callable[[Told], str]] = {
@@ -158,18 +174,40 @@ SENTENCES: dict[str, Callable[[Told], str]] = {
 }
 
 
-def sentence(row: Entry, family: str, strata: Sequence[Entry], constants: Constants) -> str:
+def sentence(row: Entry, strata: Sequence[Entry], constants: Constants) -> str:
     """The sentence of a row's verdict. `strata`: the entries of the claim's strata, for the row "all"; else empty."""
     part, rows = _deciding(row), row["rows_in_family"]
-    what = "claims" if family == "claims" and row["stratum"] == "all" else "comparisons"
-    corrected = f" after correction for {rows} {what}" if rows > 1 else ""
-    told = Told(row, strata, constants.k_min, part, _average(part), corrected)
+    corrected = f" after correction for {rows} comparisons" if rows > 1 else ""
+    told = Told(row, strata, constants, part, _average(part), corrected)
     text = SENTENCES[row["verdict"]](told).replace(",.", ".").replace(",,", ",").rstrip()
     if part["n_clipped"] and mean_clause(part) in text:
-        times = f"{constants.clip:g} times the smallest effect that counts"
-        clipped = plural(part["n_clipped"], "dataset")
-        text += f" ({clipped} beyond {times} entered as {constants.clip:g} times.)"
+        judged = f"the mean judged is {number(part['judged_mean'], 1, sign=True)} times it"
+        text += f" (In the test a dataset counts at most {constants.clip:g} times the smallest effect that counts;"
+        text += f" {part['n_clipped']} {'does' if part['n_clipped'] == 1 else 'do'}, and {judged}.)"
     return text
+
+
+def headline_sentence(
+    verdict: str, strata: Sequence[Entry], counts: Mapping[str, int], registration: Registration
+) -> str:
+    """The sentence of a claim in situations: the words that are registered for its verdict, filled in.
+
+    strata: the rows of the situations; counts: of the situations `judged`, `supported`, `reversed` and `negative`.
+    """
+    if verdict == claims.TOO_FEW:
+        least = registration.constants.k_min
+        return f"This study cannot judge it: none of {len(strata)} situations has the {least} datasets that are needed."
+    supported, reverse = (
+        listed([stratum(row["stratum"]) for row in strata if row["verdict"] == side])
+        for side in (claims.SUPPORTED, claims.REVERSED)
+    )
+    return registration.situations.words[verdict].format(
+        supported=supported,
+        reversed=reverse,
+        supporting=counts["supported"],
+        negative=counts["negative"],
+        judged=counts["judged"],
+    )
 
 
 def control_sentence(row: Entry) -> str:

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from l2audit.wording.display import MINUS, number
 from l2audit.wording.phrases import Entry, multiple
-from l2audit.wording.sentences import CHANGED
+from l2audit.wording.sentences import CHANGED, stratum
 
 HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
 FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
@@ -34,12 +34,14 @@ def verdict_table(verdicts: Mapping[str, Any], width: int = 100) -> str:
 
 
 def markdown(verdicts: Mapping[str, Any]) -> str:
-    """The verdicts as a Markdown table: claim, quote and author, verdict, sentence."""
+    """The verdicts as a Markdown table: claim, quote and author, verdict, sentence; below it a row per situation."""
     lines = [f"**{notice(verdicts)}**", ""] if notice(verdicts) else []
     lines += ["| | what was said | verdict | |", "|---|---|---|---|"]
     for entry in (*verdicts["claims"], *verdicts["added"]):
         said = f"“{entry['quote']}” ({entry['author']})" if entry["quote"] else f"{entry['question']} (added)"
         lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")
+        for row in entry["strata"] if entry.get("record") else ():
+            lines.append(f"| | {stratum(row['stratum'])} | {row['verdict']} | {row['sentence']} |")
     return "\n".join(lines) + "\n"
 
 
@@ -68,5 +70,5 @@ def _section(entries: Sequence[Entry], width: int) -> Iterator[str]:
         expected = f"expected {' or '.join(entry['expects'])}" if "outcome" in entry else ""
         for text in (entry["sentence"], f"control {entry['outcome']}: {expected}" if expected else ""):
             yield from textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
-    if wide and any(entry["estimate"] is not None for entry in entries):
+    if wide and any(row["estimate"] is not None for entry in entries for row in (entry, *entry["strata"])):
         yield from textwrap.wrap(FOOT, width)
