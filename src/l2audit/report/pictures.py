@@ -26,7 +26,7 @@ from l2audit.report.figures import Damage, ForestGroup, Mark, RiskCurve, damage,
 from l2audit.report.style import Picture, picture
 from l2audit.report.words import anchor, interval, plain
 from l2audit.wording.phrases import Entry
-from l2audit.wording.sentences import stratum
+from l2audit.wording.sentences import shown_rows, stratum
 
 CELL = ["dataset", "task", "arm", "stratum", "level"]
 SIGNS = {1.0: ("▲", "as claimed"), -1.0: ("▼", "the opposite"), 0.0: ("●", "smaller than δ")}
@@ -88,7 +88,7 @@ def measured_parts(row: Entry) -> list[Entry]:
 
 def rows_shown(entry: Entry) -> list[Entry]:
     """The rows of a claim that have an estimate to show: its strata and, unless it is in situations, itself."""
-    return [*entry["strata"], *(() if "record" in entry else (entry,))]
+    return [*shown_rows(entry), *(() if "record" in entry else (entry,))]
 
 
 def planned_tasks(part: Entry) -> dict[str, Entry]:
@@ -209,7 +209,7 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
     parts = measured_parts(entry)
     labels = [panel_title(part) if len(parts) > 1 else "" for part in parts]
     groups, told = [], []
-    for row in entry["strata"] or [entry]:
+    for row in shown_rows(entry) or [entry]:
         panels: list[dict[str, Mark]] = []
         for part in measured_parts(row):
             panels.append({})
@@ -244,18 +244,24 @@ def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | 
     if entry is None:
         return None
     parts, every = measured_parts(entry), stratum(ALL)
-    marks = {stratum(row["stratum"]): _averages(row) for row in entry["strata"]}
-    panels = [dict(zip(marks, column, strict=True)) for column in zip(*marks.values(), strict=True)]
     overall = [] if "record" in entry else _averages(entry)
-    group = ForestGroup("", list(marks), panels, overall)
-    told = []
-    for name, own in [*marks.items(), *([(every, overall)] if overall else [])]:
-        known = (f"{part['id']} {_told(mark)}" for part, mark in zip(parts, own, strict=True) if mark.value is not None)
-        told.append(f"{name}: {', '.join(known)}")
+    groups: dict[str, dict[str, list[Mark]]] = {}  # kind of contamination, where situations are told apart -> rows
+    for row in shown_rows(entry):
+        kind, name = (row["kind"], row["family"]) if "record" in entry else ("", row["stratum"])
+        groups.setdefault(stratum(kind) if kind else "", {})[stratum(name)] = _averages(row)
+    drawn, told = [], []
+    for kind, marks in groups.items():
+        panels = [dict(zip(marks, column, strict=True)) for column in zip(*marks.values(), strict=True)]
+        drawn.append(ForestGroup(kind, list(marks), panels, overall))
+        for name, own in [*marks.items(), *([(every, overall)] if overall else [])]:
+            known = (
+                f"{part['id']} {_told(mark)}" for part, mark in zip(parts, own, strict=True) if mark.value is not None
+            )
+            told.append(f"{', '.join(filter(None, (kind, name)))}: {', '.join(known)}")
     labels = [panel_title(part) for part in parts]
     return picture(
         "glance",
-        lambda width: forest(width, [group], labels, clip=published.constants.clip, average=every),
+        lambda width: forest(width, drawn, labels, clip=published.constants.clip, average=every),
         "The answer by kind of outlier.",
         words.CAPTIONS["glance"],
         ("Averages by kind of contamination", "; ".join(told) + "."),

@@ -70,6 +70,11 @@ def stratum(name: str) -> str:
     )
 
 
+def shown_rows(entry: Entry) -> list[Entry]:
+    """The strata of a claim that a reader is shown: of situations those that the study has datasets for."""
+    return [row for row in entry["strata"] if row["n_planned_datasets"] or "record" not in entry]
+
+
 class Told(NamedTuple):
     """What a sentence is made of: a row, the strata below it, the deciding part, its average, the correction."""
 

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from l2audit.wording.display import MINUS, number
 from l2audit.wording.phrases import Entry, multiple
-from l2audit.wording.sentences import CHANGED, stratum
+from l2audit.wording.sentences import CHANGED, shown_rows, stratum
 
 HEADINGS = ("claim", "verdict", "estimate [low, high]*", "datasets")
 FOOT = "* in multiples of the smallest effect that counts; plus agrees with the claim"
@@ -40,7 +40,7 @@ def markdown(verdicts: Mapping[str, Any]) -> str:
     for entry in (*verdicts["claims"], *verdicts["added"]):
         said = f"“{entry['quote']}” ({entry['author']})" if entry["quote"] else f"{entry['question']} (added)"
         lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")
-        for row in entry["strata"] if entry.get("record") else ():
+        for row in shown_rows(entry) if "record" in entry else ():
             lines.append(f"| | {stratum(row['stratum'])} | {row['verdict']} | {row['sentence']} |")
     return "\n".join(lines) + "\n"
 
@@ -54,7 +54,7 @@ def notice(verdicts: Mapping[str, Any]) -> str:
 def _section(entries: Sequence[Entry], width: int) -> Iterator[str]:
     """A line per claim and per stratum, the claim's sentence below; without columns where `width` is too narrow."""
     cells: list[list[str]] = []
-    for row in (row for entry in entries for row in (entry, *entry["strata"])):
+    for row in (row for entry in entries for row in (entry, *shown_rows(entry))):
         low, mean, high, planned = (row[key] for key in ("ci_low", "estimate", "ci_high", "n_planned_datasets"))
         value = "" if mean is None else number(mean, 1, sign=True) if low is None else multiple(mean, low, high)
         name = row["id"] if "id" in row else f"  {row['stratum']}"
@@ -65,10 +65,10 @@ def _section(entries: Sequence[Entry], width: int) -> Iterator[str]:
         yield from (head, "-" * len(head))
     rows = zip(lines, cells, strict=True)
     for entry in entries:
-        for line, own in itertools.islice(rows, 1 + len(entry["strata"])):
+        for line, own in itertools.islice(rows, 1 + len(shown_rows(entry))):
             yield from [line.rstrip()] if wide else textwrap.wrap(": ".join(own[:2]), width)
         expected = f"expected {' or '.join(entry['expects'])}" if "outcome" in entry else ""
         for text in (entry["sentence"], f"control {entry['outcome']}: {expected}" if expected else ""):
             yield from textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
-    if wide and any(row["estimate"] is not None for entry in entries for row in (entry, *entry["strata"])):
+    if wide and any(row["estimate"] is not None for entry in entries for row in (entry, *shown_rows(entry))):
         yield from textwrap.wrap(FOOT, width)
