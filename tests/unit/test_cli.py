@@ -68,12 +68,14 @@ def test_plan_lists_the_arms_and_what_they_cost(capsys: pytest.CaptureFixture[st
 
 def test_plan_tells_the_smallest_effects_that_a_study_could_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--root", str(REPOSITORY), "plan", "default"]) == 0
-    told = capsys.readouterr().out.split("The smallest average effect that each claim could show")[1]
-    rows = {line.split()[0]: line.split()[1:] for line in told.splitlines() if line.strip()}
-    k, factor = int(rows["g"][0]), float(rows["g"][1])
-    families = sum(claim.family == "claims" for claim in load(REPOSITORY / "config" / "claims.yaml").claims)
-    assert k == len(load_study(REPOSITORY, "default").study.datasets)
-    assert factor == pytest.approx(detectable_effect(k, 1.0, families), abs=0.06)
+    told = capsys.readouterr().out.split("The smallest average effect that each claim or situation could show")[1]
+    rows = {tuple(line.split()[:2]): line.split()[2:] for line in told.splitlines() if line.strip()}
+    k, factor = int(rows["g", "label/linear"][0]), float(rows["g", "label/linear"][1])
+    study = load_study(REPOSITORY, "default")
+    assert k == sum(study.task(name) == "classification" for name in study.study.datasets)
+    both = (len(load(REPOSITORY / "config" / "claims.yaml")[name].strata) for name in ("g", "h3"))
+    assert factor == pytest.approx(detectable_effect(k, 1.0, sum(both)), abs=0.06)
+    assert ("g", "label/conv5") not in rows or int(rows["g", "label/conv5"][0]) > 0
 
 
 def test_plan_tells_the_megabytes_that_a_study_needs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,8 +189,9 @@ def test_text_from_the_configuration_is_escaped() -> None:
     renamed = {"example_cells": f"example {attack}"}
     arguments["effects"] = arguments["effects"].replace({"dataset": renamed})
     arguments["summary"] = arguments["summary"].replace({"dataset": renamed})
-    for part in claim["parts"] + [part for row in claim["strata"] for part in row["parts"]]:
-        for one in part["datasets"]:
+    rows = [claim, claim.get("record", claim), *claim["strata"]]
+    for part in (part for row in rows for part in row["parts"]):
+        for one in part.get("datasets", ()):
             one["dataset"] = renamed.get(one["dataset"], one["dataset"])
     found = build_page(Published(**arguments))
     document = Document(found)
@@ -251,9 +252,11 @@ def test_a_claim_whose_arms_are_not_in_the_study_says_so_and_shows_no_empty_tabl
 
 
 def test_parts_of_different_units_name_them_and_parts_of_one_unit_leave_it_to_the_head(html: str) -> None:
-    several, one = (between(html, f'id="claim-{name}"', "</section>") for name in ("f", "g"))
-    assert "f1: percentage points of test error | nRMSE on test rows</td>" in several
-    assert "f2: of each further unit of gap</td>" in several
+    several, one = (between(html, f'id="claim-{name}"', "</section>") for name in ("h3", "g"))
+    assert "h3a: percentage points of test error | nRMSE on test rows</td>" in several
+    assert "h3b: percentage points of test rows given another class | of the target’s variance</td>" in several.replace(
+        "&#39;", "’"
+    )
     assert "Classification, percentage points of test error</th>" in one and "<td>g1</td>" in one
 
 
@@ -290,11 +293,11 @@ def test_what_was_left_out_is_counted_by_reason(document: Document) -> None:
 
 
 def test_every_verdict_can_be_shown() -> None:
-    """Each as a badge of its own glyph and word; "inconclusive" and its kinds share the open one."""
+    """Each as a badge of its own glyph and word; "open", "inconclusive" and its kinds share the open one."""
     glyphs = {verdict: words.badge(verdict).glyph for verdict in VERDICTS}
-    decided = [glyph for verdict, glyph in glyphs.items() if not verdict.startswith("inconclusive")]
-    assert len(set(decided)) == len(decided)
-    assert {glyph for verdict, glyph in glyphs.items() if verdict.startswith("inconclusive")}.isdisjoint(decided)
+    settled = [glyph for verdict, glyph in glyphs.items() if not verdict.startswith(("inconclusive", "open"))]
+    assert len(set(settled)) == len(settled) == len(glyphs) - 4
+    assert set(glyphs.values()) - set(settled) == {"○"}
 
 
 def test_a_study_of_few_datasets_has_a_page() -> None:

@@ -57,7 +57,7 @@ def evenness_and_damage(effects: pd.DataFrame, registration: Registration) -> di
     rows = []
     for arm in _with_all([name for name in less[0].arms if name in even[0].arms]):
         own = found if arm == ALL else found[found["arm"] == arm]
-        for stratum in _with_all(less[0].strata):
+        for stratum in _with_all(less[0].kinds):
             shown = own if stratum == ALL else own[own["stratum"] == stratum]
             rows.append({"arm": arm, "stratum": stratum, **correlate(shown, constants.k_min)})
     return {
@@ -72,7 +72,7 @@ def _effects_of(effects: pd.DataFrame, claim: Claim, part: Part) -> pd.DataFrame
     """The effects of one part, on the arms and datasets that it is judged on, theta in multiples of delta."""
     mine = (effects["claim"] == claim.id) & (effects["part"] == part.id) & (effects["role"] == claim.role)
     mine &= effects["arm"].isin(claim.arms)
-    for column, names in (("dataset", claim.datasets), ("stratum", claim.strata)):
+    for column, names in (("dataset", claim.datasets), ("stratum", claim.kinds)):
         mine &= effects[column].isin(names) if names else True
     rows = effects[mine]
     u = pd.to_numeric(rows["theta"]) / rows["task"].map(dict(part.delta)).astype(float)

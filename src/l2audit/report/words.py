@@ -136,7 +136,7 @@ _LOOKS = {
     judged.REFUTED: ("✕", "against"),
     judged.NEGLIGIBLE: ("●", "null"),
     judged.MIXED: ("◆", "mixed"),
-    judged.DEPENDS: ("◆", "mixed"),
+    judged.DEPENDS: ("◐", "mixed"),
 }
 
 VERDICT_WORDS = {

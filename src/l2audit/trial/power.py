@@ -111,13 +111,17 @@ def spreads_of(verdicts: Mapping[str, Any]) -> dict[tuple[str, str, str], float]
 
 
 def text(found: Sequence[Outlook], source: str | None, constants: Constants) -> str:
-    """The outlooks as a table for the terminal; `source` names the study that the seen spreads are of."""
+    """The outlooks as a table for the terminal; `source` names the study that the seen spreads are of.
+
+    A situation that no dataset was planned for is counted, and has no line.
+    """
 
     def size(value: float) -> str:
         return f"{value:.1f}" if value <= constants.clip else f"over {constants.clip:g}"  # scores are cut there
 
     rows = []
-    for one in found:
+    shown = [one for one in found if one.datasets or one.stratum == ALL]
+    for one in shown:
         sizes = [size(value) for value in one.assumed] or ["too few" for _ in ASSUMED]
         seen = f"{size(one.seen)} (SD {one.spread:.1f})" if one.seen is not None else None
         name = one.claim if one.stratum == ALL else f"{one.claim} {one.stratum}"
@@ -126,5 +130,7 @@ def text(found: Sequence[Outlook], source: str | None, constants: Constants) -> 
     if source is None:
         head, rows = head[:-1], [row[:-1] for row in rows]
     told = f"{EXPLANATION}{f', and at the spread seen in {source}' if source else '; no stored study tells better'}:"
-    few = [f"too few: a verdict needs {constants.k_min} datasets"] if any(not one.assumed for one in found) else []
+    few = [f"too few: a verdict needs {constants.k_min} datasets"] if any(not one.assumed for one in shown) else []
+    if idle := len(found) - len(shown):
+        few.append(f"not listed: {idle} situations that this study has no dataset for")
     return "\n".join([*textwrap.wrap(told, 100), "", text_table(rows, head), *few])
