@@ -34,15 +34,29 @@ def verdict_table(verdicts: Mapping[str, Any], width: int = 100) -> str:
 
 
 def markdown(verdicts: Mapping[str, Any]) -> str:
-    """The verdicts as a Markdown table: claim, quote and author, verdict, sentence; below it a row per situation."""
+    """The verdicts in Markdown: the situations of the headline by kind and family, then a row a claim.
+
+    A row has the claim's id, quote and author, verdict and sentence.
+    """
     lines = [f"**{notice(verdicts)}**", ""] if notice(verdicts) else []
+    for entry in (*verdicts["claims"], *verdicts["added"]):
+        if entry["id"] == verdicts["headline"] and "record" in entry:
+            lines += [f"**{entry['question']}** {entry['sentence']}", "", *_situations(shown_rows(entry)), ""]
     lines += ["| | what was said | verdict | |", "|---|---|---|---|"]
     for entry in (*verdicts["claims"], *verdicts["added"]):
         said = f"“{entry['quote']}” ({entry['author']})" if entry["quote"] else f"{entry['question']} (added)"
         lines.append(f"| {entry['id']} | {said} | **{entry['verdict']}** | {entry['sentence']} |")
-        for row in shown_rows(entry) if "record" in entry else ():
-            lines.append(f"| | {stratum(row['stratum'])} | {row['verdict']} | {row['sentence']} |")
     return "\n".join(lines) + "\n"
+
+
+def _situations(rows: Sequence[Entry]) -> Iterator[str]:
+    """A Markdown table of the verdicts of situations: a line a kind of contamination, a column a model family."""
+    kinds, families = (list(dict.fromkeys(row[key] for row in rows)) for key in ("kind", "family"))
+    found = {(row["kind"], row["family"]): row["verdict"] for row in rows}
+    yield f"| | {' | '.join(map(stratum, families))} |"
+    yield "|---" * (1 + len(families)) + "|"
+    for kind in kinds:
+        yield f"| {' | '.join([stratum(kind), *(found.get((kind, family), '') for family in families)])} |"
 
 
 def notice(verdicts: Mapping[str, Any]) -> str:
