@@ -205,11 +205,24 @@ def claim_pictures(entry: Entry, published: Published) -> list[Picture]:
 
 
 def forest_picture(entry: Entry, published: Published) -> Picture:
-    """The forest plot of a claim: every dataset, every part, by stratum where the claim has any."""
-    parts = measured_parts(entry)
+    """The forest plot of a claim: every dataset, every part, by stratum where the claim has any.
+
+    Of a claim in situations, the average of each: every dataset in each of twenty would fill pages.
+    """
+    parts, clip = measured_parts(entry), published.constants.clip
     labels = [panel_title(part) if len(parts) > 1 else "" for part in parts]
+    if "record" in entry:
+        drawn, told = _by_kind(entry)
+        return picture(
+            f"{anchor(entry['id'])}-forest",
+            lambda width: forest(width, drawn, labels, clip=clip),
+            "Every situation against the smallest effect that matters.",
+            words.CAPTIONS["situations"].format(delta=one_delta(parts)),
+            (f"Effect by situation: {entry['question']}", "; ".join(told) + "."),
+            id=f"{anchor(entry['id'])}-figure",
+        )
     groups, told = [], []
-    for row in shown_rows(entry) or [entry]:
+    for row in entry["strata"] or [entry]:
         panels: list[dict[str, Mark]] = []
         for part in measured_parts(row):
             panels.append({})
@@ -226,7 +239,6 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
             sides = [mark.side for mark in marks.values() if mark.value is not None]
             counts = f"{sides.count(1)} of {len(sides)} datasets as claimed, {sides.count(-1)} the opposite"
             told.append(f"{lead}: ".removeprefix(": ") + mean + counts)
-    clip = published.constants.clip
     return picture(
         f"{anchor(entry['id'])}-forest",
         lambda width: forest(width, groups, labels, clip=clip),
@@ -237,18 +249,14 @@ def forest_picture(entry: Entry, published: Published) -> Picture:
     )
 
 
-def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | None:
-    """The averages of the central claim, one row per kind of contamination or situation; None where it has none."""
-    central = (one for one in entries if one["id"] == published.verdicts["headline"])
-    entry = next((one for one in central if one["strata"] and one["entered"]["datasets"]), None)
-    if entry is None:
-        return None
+def _by_kind(entry: Entry) -> tuple[list[ForestGroup], list[str]]:
+    """The averages of a claim's rows, a group a kind of contamination where situations are told apart; and as words."""
     parts, every = measured_parts(entry), stratum(ALL)
     overall = [] if "record" in entry else _averages(entry)
     groups: dict[str, dict[str, list[Mark]]] = {}  # kind of contamination, where situations are told apart -> rows
     for row in shown_rows(entry):
-        kind, name = (row["kind"], row["family"]) if "record" in entry else ("", row["stratum"])
-        groups.setdefault(stratum(kind) if kind else "", {})[stratum(name)] = _averages(row)
+        kind, name = (row["kind"], row["family"]) if "record" in entry else (ALL, row["stratum"])
+        groups.setdefault("" if kind == ALL else stratum(kind), {})[stratum(name)] = _averages(row)
     drawn, told = [], []
     for kind, marks in groups.items():
         panels = [dict(zip(marks, column, strict=True)) for column in zip(*marks.values(), strict=True)]
@@ -258,10 +266,20 @@ def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | 
                 f"{part['id']} {_told(mark)}" for part, mark in zip(parts, own, strict=True) if mark.value is not None
             )
             told.append(f"{', '.join(filter(None, (kind, name)))}: {', '.join(known)}")
+    return drawn, told
+
+
+def glance_picture(entries: Sequence[Entry], published: Published) -> Picture | None:
+    """The averages of the central claim, one row per kind of contamination or situation; None where it has none."""
+    central = (one for one in entries if one["id"] == published.verdicts["headline"])
+    entry = next((one for one in central if one["strata"] and one["entered"]["datasets"]), None)
+    if entry is None:
+        return None
+    (drawn, told), parts = _by_kind(entry), measured_parts(entry)
     labels = [panel_title(part) for part in parts]
     return picture(
         "glance",
-        lambda width: forest(width, drawn, labels, clip=published.constants.clip, average=every),
+        lambda width: forest(width, drawn, labels, clip=published.constants.clip, average=stratum(ALL)),
         "The answer by kind of outlier.",
         words.CAPTIONS["glance"],
         ("Averages by kind of contamination", "; ".join(told) + "."),
