@@ -270,6 +270,7 @@ def test_the_rank_correlation_stands_with_the_claim_about_damage_and_is_labelled
     assert told["sentence"] in own and "claim-h3-ranks-figure" in own
     for row in told["rows"]:
         known = f"{plain(row['rho'], 2, sign=True)} {interval(row['ci_low'], row['ci_high'], 2)}"
+        known = "–" if row["rho"] is None else known
         assert f'<td class="r">{row["n_datasets"]}</td><td class="r">{known}</td>' in own
     panels = [row for row in told["rows"] if row["stratum"] == "all" and row["arm"] != "all"]
     assert [row["arm"] for row in panels] == ["linear", "mlp-adam"]
