@@ -20,7 +20,7 @@ from l2audit.effects.grid import Array, Mask, moments
 from l2audit.effects.layout import ALL, ClaimTable
 from l2audit.judge import rule
 from l2audit.judge.rule import VERDICT_CODES, Decision, RowTests
-from l2audit.judge.scores import Scores, scores
+from l2audit.judge.scores import SLACK, Scores, scores
 from l2audit.judge.statistics import (
     average,
     between_datasets,
@@ -178,7 +178,7 @@ def _of_datasets(raw: Array) -> dict[str, float]:
     known = raw[np.isfinite(raw)]
     return {
         "median": float(np.median(known)) if known.size else math.nan,
-        "share_in_direction": float((known > 0).mean()) if known.size else math.nan,
+        "share_in_direction": float((known > SLACK).mean()) if known.size else math.nan,
     }
 
 
