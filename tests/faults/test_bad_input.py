@@ -58,7 +58,7 @@ def test_snakemake_refuses_a_faulty_study(copy: Copy, name: str, old: str, new: 
 
 def test_an_unknown_study(copy: Copy) -> None:
     told = refused(copy, copy.snakemake(study="nonesuch"))
-    assert "there is no study 'nonesuch' (fix: use one of default, full, smoke, tiny" in told
+    assert "there is no study 'nonesuch' (fix: use one of default, full, quick, smoke, tiny" in told
 
 
 def test_the_checker_says_the_same_without_snakemake(copy: Copy) -> None:

@@ -66,7 +66,7 @@ def forest(
     names = [text for what, text, _ in lines if what in ("dataset", "average")]
     shown = {name: style.wrapped(name, 19) if phone else name for name in names}
     longest = max((len(part) for name in shown.values() for part in name.split("\n")), default=0)
-    gutter = min(max(70.0, 6.6 * longest + 18), 150.0 if phone else 260.0)
+    gutter = min(max(70.0, 7.3 * longest + 20), 150.0 if phone else 260.0)
     row = 20.0 if not phone else 27.0 if any("\n" in name for name in shown.values()) else 19.0
     room, tall = style.Room(above=52.0, below=34.0, left=gutter, right=20.0, gap=44.0), row * (len(lines) + 0.4)
     figure, drawn = style.grid(width, len(panels), 1 if phone else len(panels), tall, room)
