@@ -32,7 +32,7 @@ TABLE = yaml.safe_load((Path(__file__).parents[1] / "config" / "architectures.ya
 MLP = "mlp-64-64"
 ROWS, RATE = 75, 0.01
 SMOOTH, STUDY = "adam with a large epsilon", "adam"
-OPTIMIZERS.add(SMOOTH, Adam(epsilon=1e-2))
+OPTIMIZERS.add(SMOOTH, Adam(beta2=0.95, epsilon=1e-2))
 RATES = {"sgd": 0.1, "momentum": 0.02}
 OF_TASK = {"classification": "cross_entropy", "regression": "squared"}
 EVERY_LAYER = {
@@ -94,7 +94,8 @@ def both(
         learning_rate=schedule.learning_rate,
         steps=steps,
         last=window(schedule, ROWS),
-        epsilon=1e-2 if optimizer == SMOOTH else 1e-8,
+        epsilon=1e-2 if optimizer == SMOOTH else 1e-7,
+        memory=0.95 if optimizer == SMOOTH else 0.999,
     )
     start = layer_by_layer(network, network.initial(0))
     plain = [

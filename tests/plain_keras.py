@@ -37,7 +37,8 @@ class How:
     learning_rate: float
     steps: int
     last: int
-    epsilon: float = 1e-8
+    epsilon: float = 1e-7
+    memory: float = 0.999
 
 
 def keras_model(layers: list[str], inputs: tuple[int, ...], outputs: int) -> keras.Model:
@@ -92,7 +93,7 @@ def train(
         variable.assign(value)
     kernels = [at for at, one in enumerate(variables) if one.path.endswith("kernel")]
     optimizer = {
-        "adam": lambda: keras.optimizers.Adam(how.learning_rate, beta_1=0.9, beta_2=0.95, epsilon=how.epsilon),
+        "adam": lambda: keras.optimizers.Adam(how.learning_rate, beta_1=0.9, beta_2=how.memory, epsilon=how.epsilon),
         "momentum": lambda: keras.optimizers.SGD(
             how.learning_rate
         ),  # on the velocity: Keras' own has the rate inside it
@@ -116,13 +117,15 @@ def train(
         rate = how.learning_rate / 2 * (1 + np.cos(np.pi * t / how.steps))
         optimizer.learning_rate.assign(rate)
         if how.optimizer == "adam":
-            optimizer.epsilon = how.epsilon * np.sqrt(1 - 0.95 ** (t + 1))  # Keras adds it before the bias is taken out
+            optimizer.epsilon = how.epsilon * np.sqrt(
+                1 - how.memory ** (t + 1)
+            )  # Keras adds it before the bias is taken out
         before = [one.numpy() for one in variables]
         velocities = [0.9 * v + g.numpy() for v, g in zip(velocities, gradients, strict=True)]
         directions = velocities if how.optimizer == "momentum" else gradients
         optimizer.apply_gradients(zip(map(tf.constant, directions), variables, strict=True))
-        seconds = [0.95 * v + 0.05 * g.numpy() ** 2 for v, g in zip(seconds, gradients, strict=True)]
-        unbiased = [v / (1 - 0.95 ** (t + 1)) for v in seconds]
+        seconds = [how.memory * v + (1 - how.memory) * g.numpy() ** 2 for v, g in zip(seconds, gradients, strict=True)]
+        unbiased = [v / (1 - how.memory ** (t + 1)) for v in seconds]
         gains = {
             "adam": [1 / (np.sqrt(v) + how.epsilon) for v in unbiased],
             "momentum": [10.0] * len(variables),

@@ -47,7 +47,9 @@ def text_of(name: str) -> str:
         data = {one: data[one] for one in kept}
     if name == "claims":
         kept = ("a", "d2", "f", "g", "i", "placebo")
-        data = {**data, "claims": [one for one in data["claims"] if one["id"] in kept]}
+        claims = [one for one in data["claims"] if one["id"] in kept]
+        here = {"situations": {"label": ["linear", "mlp-32"], "target": ["linear"]}}  # arms that the one study has
+        data = {**data, "claims": [one | here if "situations" in one else one for one in claims]}
     if name == "specifications":
         data = {**data, "scaling": [data["scaling"][0], {**data["scaling"][1], "arm": "linear-l1"}]}
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))

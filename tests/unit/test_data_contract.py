@@ -130,16 +130,16 @@ def test_the_default_study_has_its_datasets(made: Workshop) -> None:
 
 
 def test_the_full_study_has_its_datasets() -> None:
-    names = set(FULL["datasets"])
-    assert len(names) >= 28
-    assert names > set(DEFAULT["datasets"])
+    names = FULL["datasets"]
+    images = [name for name in names if "image" in ENTRIES[name]]
+    assert len(images) == 11 and len(names) == 101
+    assert not set(names) & set(DEFAULT["datasets"])  # fresh: none of study 1's
     assert FULL["controls"]["datasets"] == DEFAULT["controls"]["datasets"]
     for task in ("classification", "regression"):
-        assert sum(ENTRIES[name]["task"] == task for name in names) >= 12
-    assert names >= {
-        *("mnist", "fashion_mnist", "california", "california_above_median", "spambase", "ionosphere", "sonar"),
-        *("letter", "satimage", "abalone", "airfoil", "energy", "yacht", "wine_quality"),
-    }
+        tables = [name for name in names if ENTRIES[name]["task"] == task and name not in images]
+        assert len(tables) == 45
+    assert set(FULL["architectures"]["linear"]["datasets"]) == set(names) - set(images)
+    assert set(FULL["architectures"]["conv5"]["datasets"]) == set(images)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -38,7 +38,7 @@ STUDIES = [
         ("engel", {"rows": 235, "columns": 1, "target_mean": 624.15}),
         # The pages of MNIST and Fashion-MNIST, and the UCI pages with their .names files.
         ("mnist", {"rows": 10000, "class_counts": [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]}),
-        ("fashion_mnist", {"rows": 10000, "columns": 784, "class_counts": [1000] * 10}),
+        ("fashion_mnist", {"rows": 10000, "columns": 784 // 4, "class_counts": [1000] * 10}),
         ("spambase", {"rows": 4601, "columns": 57, "class_counts": [2788, 1813]}),
         ("ionosphere", {"rows": 351, "class_counts": [126, 225]}),
         ("sonar", {"rows": 208, "columns": 60, "class_counts": [111, 97]}),

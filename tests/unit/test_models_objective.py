@@ -131,7 +131,7 @@ def test_least_gain_is_at_most_the_mean_of_the_entries_own() -> None:
     own = np.concatenate([adam.gain(state, t).numpy().reshape(5, -1) for state in states], axis=1)
     least = adam.least_gain(states, t, [(-1,), (-2, -1)]).numpy()
     pooled = np.concatenate([one.reshape(5, -1) for one in seconds], axis=1).mean(axis=1)
-    np.testing.assert_allclose(least, 1 / np.sqrt(pooled / (1 - 0.95**4)), rtol=1e-5)
+    np.testing.assert_allclose(least, 1 / np.sqrt(pooled / (1 - adam.beta2**4)), rtol=1e-5)
     assert (least < own.mean(axis=1)).all()
 
 
