@@ -28,11 +28,11 @@ env: ## Build .venv from the lock (rebuilt only when the lock changes)
 	@tools/environment.sh
 
 .PHONY: study
-study: env ## Run STUDY, the default one if none is named (about 20 minutes on two cores)
+study: env ## Run STUDY, the default one if none is named (at most 20 minutes on two cores)
 	$(PYTHON) -m snakemake --cores $(CORES) --config "study=$(STUDY)"
 
 .PHONY: quick
-quick: env ## Run linear models on the bundled tables (about 3 minutes)
+quick: env ## Run linear models on the bundled tables (a minute or two)
 	$(PYTHON) -m snakemake --cores $(CORES) --config study=quick
 
 .PHONY: full

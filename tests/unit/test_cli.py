@@ -60,10 +60,10 @@ def test_plan_counts_the_models(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_plan_lists_the_arms_and_what_they_cost(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--root", str(REPOSITORY), "plan", "smoke"]) == 0
-    told = capsys.readouterr().out.split("\narm ")[1].splitlines()
-    assert told[1].split()[:9] == ["as-printed", "mlp-32", "l2", "except", "output", "adam", "clean", "1", "8"]
-    assert float(told[1].split()[9]) > 0
+    assert main(["--root", str(REPOSITORY), "plan", "default"]) == 0
+    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("as-printed"))
+    assert row[:9] == ["as-printed", "mlp-64-64", "l2", "except", "output", "adam", "clean", "6", "324"]
+    assert float(row[9]) > 0
 
 
 def test_plan_tells_the_smallest_effects_that_a_study_could_show(capsys: pytest.CaptureFixture[str]) -> None:

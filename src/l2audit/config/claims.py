@@ -120,7 +120,7 @@ class Claim:
 
     situations: kind of contamination -> the arms judged there, each a row of its own; the row "all" is then a record.
     strata: those rows or, without situations, kinds that are judged over all arms together. (): one row, "all".
-    multiplicity: the family whose error rate the rows of strata share; "" for the usual one (`judge.rule.Case`).
+    multiplicity: the family whose error rate the rows of strata share; "" for the usual one (`judge.rule.families_of`).
     """
 
     id: str

@@ -198,27 +198,25 @@ def sparsity_against(runs: Contrast) -> Array:
     return runs.penalised(measure) - runs.against().penalised(measure)
 
 
-@estimand(
+def beyond_other_arm(of: Theta) -> Theta:
+    """How much larger an effect is here than in the arm that the part names, each arm at its own beta."""
+    return lambda runs: of(runs) - of(runs.against())
+
+
+# How much further the penalty lowers a measure of unevenness here than in another arm.
+estimand(
     "evenness_lost",
     formula="(m(0) - m(b)) - the same in the other arm, clean, each arm at its own beta",
     levels=CLEAN_ROWS,
     takes=("against", "measure"),
-)
-def evenness_lost(runs: Contrast) -> Array:
-    """How much further the penalty lowers a measure of unevenness here than in another arm."""
-    return fall_of()(runs) - fall_of()(runs.against())
-
-
-@estimand(
+)(beyond_other_arm(fall_of()))
+# How many more units the penalty puts to work here than in another arm.
+estimand(
     "neurons_lost",
     formula="(N(b, c) - N(0, c)) - the same in the other arm, N the effective share, each arm at its own beta",
     levels=BOTH,
     takes=("against",),
-)
-def neurons_lost(runs: Contrast) -> Array:
-    """How many more units the penalty puts to work here than in another arm."""
-    rise = opposite(fall_of("effective_neurons"))
-    return rise(runs) - rise(runs.against())
+)(beyond_other_arm(opposite(fall_of("effective_neurons"))))
 
 
 # --- Clean and perturbed rows: where the penalty helps, and how much of it is best.
@@ -459,15 +457,13 @@ def sensitivity_against(runs: Contrast) -> Array:
     return _damage(runs) - _damage(runs.against())
 
 
-@estimand(
+# How much more the penalty adds to what outliers cost in another arm than here.
+estimand(
     "sensitivity_gained",
     formula="(D(b, c) - D(0, c)) in the other arm - the same here, each arm at its own beta",
     levels=CONTAMINATED,
     takes=("against",),
-)
-def sensitivity_gained(runs: Contrast) -> Array:
-    """How much more the penalty adds to what outliers cost in another arm than here."""
-    return sensitivity(runs.against()) - sensitivity(runs)
+)(opposite(beyond_other_arm(sensitivity)))
 
 
 @estimand(

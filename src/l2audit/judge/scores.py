@@ -61,9 +61,8 @@ def scores(u: Array, active: Array, planned: NDArray[np.int64], constants: Const
     active   same shape, 1 where L2 was active and 0 where not
     planned  (..., K, S, A, L): seeds planned in each cell, at most R; 0 where the plan has no such cell
     """
-    if (
-        planned.size and (planned == u.shape[-1]).all() and np.isfinite(u).all()
-    ):  # plain means: thousands of studies can afford them
+    # Nothing is missing: plain means, which thousands of studies can afford.
+    if planned.size and (planned == u.shape[-1]).all() and np.isfinite(u).all():
         judged = np.ones(u.shape[:-1], dtype=bool)
         series = u.mean(axis=-2).mean(axis=-2)
         raw, share = series.mean(axis=-1), active.mean(axis=(-3, -2, -1))
